@@ -1,0 +1,337 @@
+//! The function that is emitted.
+
+use crate::function::{Block, Body, Function};
+use crate::model::{Client, Model, Outcome, Policy, Shape};
+use crate::outcome;
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use std::mem;
+use syn::punctuated::Punctuated;
+use syn::{
+    Attribute, FnArg, Pat, PatIdent, Path, PredicateType, ReceiverKind, Signature, Token, Type,
+    WherePredicate,
+};
+
+// Input:
+//     async fn f(&self, id: &str) -> Result<R, E> {
+//         stmts
+//     }
+//
+// Output:
+//     async fn f(&self, id: &str) -> Result<Operation, E> {
+//         client(self).begin::<_, _, _, _, _>(request).await
+//     }
+//
+// and for a `fn` that returns an `impl Future`, a boxed one and no future at all:
+//
+//     client(self).later::<_, Result<R, E>, _, _, _, _>(call(request))
+//     Box::pin(client(self).later::<_, Result<R, E>, _, _, _, _>(call(request)))
+//     blocking::client(self).call::<_, _, _, _, _>(request)
+//
+// Each `_` has the place of what it stands for, so that a bound which is not met is reported there.
+pub(crate) fn expand(model: Model) -> TokenStream {
+    emit(model, |model, span, request| {
+        let start = start(model, span);
+        let krate = &model.krate;
+        let outcome = &model.outcome;
+        let place = |span| Token![_](generated_at(span));
+        let response = place(outcome.response);
+        let error = place(outcome.error);
+        let target = place(model.target.as_ref().map_or(span, outcome::name_span));
+        let kind = place(model.model.as_ref().map_or(span, outcome::name_span));
+        let map_err = model.map_err.as_ref().map(|path| quote_spanned!(span=> #path,));
+        let or = map_err.as_ref().map_or("", |_| "_or");
+        let method = |name| Ident::new(&format!("{name}{or}"), span);
+        match outcome.shape {
+            Shape::Async => {
+                let begin = method("begin");
+                quote_spanned! {span=>
+                    #start.#begin::<_, #response, #error, #target, #kind>(#map_err #request).await
+                }
+            }
+            Shape::Blocking => {
+                let call = method("call");
+                quote_spanned! {span=>
+                    #start.#call::<_, #response, #error, #target, #kind>(#map_err #request)
+                }
+            }
+            Shape::Future | Shape::BoxedFuture => {
+                let later = method("later");
+                let result = nameable(&outcome.result).unwrap_or_else(|| quote_spanned!(span=> _));
+                let later = quote_spanned! {span=>
+                    #start.#later::<_, #result, #response, #error, #target, #kind>(#map_err #krate::__private::call(#request))
+                };
+                if let Shape::BoxedFuture = outcome.shape {
+                    quote_spanned!(span=> #krate::__private::Box::pin(#later))
+                } else {
+                    later
+                }
+            }
+        }
+    })
+}
+
+/// The function with its new return type, around a body made of the request.
+pub(crate) fn emit(
+    mut model: Model,
+    body: impl FnOnce(&Model, Span, TokenStream) -> TokenStream,
+) -> TokenStream {
+    let span = generated_at(model.function.sig.ident.span());
+    let operation = operation(&model);
+    let shape = model.outcome.shape;
+    let attrs = mem::take(&mut model.function.attrs);
+    let body = match mem::replace(&mut model.function.body, Body::None(Token![;](span))) {
+        Body::None(semi) => {
+            mention(&model.outcome, &mut model.function.sig);
+            semi.into_token_stream()
+        }
+        Body::Block(block) => {
+            let bindings = rebind(&mut model.function.sig);
+            let request = request(&model, span, &bindings, &block);
+            let body = body(&model, span, request);
+            let attrs = &block.attrs;
+            braces(&block, quote!(#(#attrs)* #body))
+        }
+    };
+    let Function { vis, mut sig, .. } = model.function;
+    outcome::replace(&mut sig.output, shape, &model.krate, operation);
+    quote!(#(#attrs)* #vis #sig #body)
+}
+
+// Input:
+//     async fn f(&self) -> Result<R, E>;
+//
+// Output:
+//     async fn f(&self) -> Result<Operation, E>
+//     where
+//         R:;
+//
+// so that the import of a type which the author named does not count as unused.
+fn mention(outcome: &Outcome, sig: &mut Signature) {
+    let Some(response) = outcome.success.as_ref().filter(|ty| is_global(ty.to_token_stream()))
+    else {
+        return;
+    };
+    let predicate = PredicateType {
+        attrs: Vec::new(),
+        lifetimes: None,
+        bounded_ty: response.clone(),
+        colon_token: Token![:](generated_at(outcome.response)),
+        bounds: Punctuated::new(),
+    };
+    let clause = sig.generics.make_where_clause();
+    clause.predicates.push(WherePredicate::Type(predicate));
+}
+
+// Input:
+//     { stmts }
+//
+// Output:
+//     async move || -> Result<R, E> {
+//         let a = a;
+//         { stmts }
+//     }
+//
+// so that `return` and `?` mean what they meant; not async where the function is not.
+fn request(model: &Model, span: Span, bindings: &TokenStream, block: &Block) -> TokenStream {
+    let Outcome { shape, declared, .. } = &model.outcome;
+    let asyncness = (*shape == Shape::Async).then(|| Token![async](span));
+    let returns = nameable(declared).map(|ty| quote_spanned!(span=> -> #ty));
+    let stmts = braces(block, block.stmts.clone());
+    let body = if bindings.is_empty() && returns.is_some() {
+        stmts
+    } else {
+        quote_spanned!(span=> { #bindings #stmts })
+    };
+    quote_spanned!(span=> #asyncness move || #returns #body)
+}
+
+// Input:
+//     self, a: A, mut b: B, _: C, (d, e): D, f: &F
+//
+// Output:
+//     self, a: A, b: B, __arg3: C, __arg4: D, f: &F
+//
+// and
+//
+//     let _ = &self;
+//     let a = a;
+//     let mut b = b;
+//     let __arg3 = __arg3;
+//     let __arg4 = __arg4;
+//     let (d, e) = __arg4;
+//
+// so that what is passed by value moves into the request, used there or not, and drops at its end
+// in the order in which Rust drops the arguments of an `async fn`. References have no need of it.
+fn rebind(sig: &mut Signature) -> TokenStream {
+    let mut bindings = TokenStream::new();
+    for (i, input) in sig.inputs.iter_mut().enumerate() {
+        let arg = match input {
+            FnArg::Receiver(receiver) => {
+                let by_reference = match &receiver.kind {
+                    ReceiverKind::Reference(..) => true,
+                    ReceiverKind::Typed(_, ty) => is_reference(ty),
+                    _ => false,
+                };
+                if !by_reference {
+                    let this = receiver.self_token;
+                    bindings.extend(quote_spanned!(generated_at(this.span)=> let _ = &#this;));
+                }
+                continue;
+            }
+            FnArg::Typed(arg) if is_reference(&arg.ty) => continue,
+            FnArg::Typed(arg) => arg,
+        };
+        let span = generated_at(outcome::pattern_span(&arg.pat));
+        let attrs = take_inner_attrs(&mut arg.attrs);
+        bindings.extend(match &mut *arg.pat {
+            Pat::Ident(PatIdent { by_ref: None, mutability, ident, subpat: None, .. }) => {
+                let mutability = mutability.take();
+                quote_spanned!(span=> #(#attrs)* let #mutability #ident = #ident;)
+            }
+            pat => {
+                let name = format_ident!("__arg{i}", span = span.resolved_at(Span::mixed_site()));
+                let pat = mem::replace(pat, Pat::Verbatim(name.to_token_stream()));
+                let mutability = binds_ref_mut(pat.to_token_stream()).then(|| Token![mut](span));
+                let destructured = match pat {
+                    Pat::Wild(_) => None,
+                    pat => Some(quote_spanned!(span=> #(#attrs)* let #pat = #name;)),
+                };
+                quote_spanned!(span=> #(#attrs)* let #mutability #name = #name; #destructured)
+            }
+        });
+    }
+    bindings
+}
+
+/// The attributes of a parameter that the variable in its place has to have too. A lint that is
+/// expected comes true at that variable alone.
+fn take_inner_attrs(attrs: &mut Vec<Attribute>) -> Vec<Attribute> {
+    const SHARED: [&str; 6] = ["cfg", "cfg_attr", "allow", "warn", "deny", "forbid"];
+    let is_expect = |attr: &Attribute| attr.path().is_ident("expect");
+    let mut inner = attrs.clone();
+    inner.retain(|attr| is_expect(attr) || SHARED.iter().any(|name| attr.path().is_ident(name)));
+    attrs.retain(|attr| !is_expect(attr));
+    inner
+}
+
+fn binds_ref_mut(pat: TokenStream) -> bool {
+    let mut after_ref = false;
+    pat.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => mem::replace(&mut after_ref, ident == "ref") && ident == "mut",
+        TokenTree::Group(group) => binds_ref_mut(group.stream()),
+        _ => false,
+    })
+}
+
+// Input:
+//     client = self.graph, timeout = "20m"
+//
+// Output:
+//     client_from({
+//         use ::core::clone::Clone as _;
+//         (self.graph).clone()
+//     })
+//     .timeout(1200000)
+fn start(model: &Model, span: Span) -> TokenStream {
+    let krate = &model.krate;
+    let blocking = blocking(model);
+    let client = match &model.client {
+        Client::Borrowed(this) => quote_spanned!(span=> #krate::__private::#blocking client(#this)),
+        Client::Cloned(expr) => quote_spanned! {span=>
+            #krate::__private::#blocking client_from({
+                use ::core::clone::Clone as _;
+                (#expr).clone()
+            })
+        },
+        Client::None => return TokenStream::new(),
+    };
+    match &model.policy {
+        Policy::Given(polling) => quote_spanned!(span=> #client.polling(#polling)),
+        Policy::Set(waits) => {
+            let setters = waits.iter().map(|(key, millis)| {
+                let span = generated_at(key.span());
+                let setter = Ident::new(&key.to_string(), span);
+                let mut millis = Literal::u64_unsuffixed(*millis);
+                millis.set_span(span);
+                quote_spanned!(span=> .#setter(#millis))
+            });
+            quote!(#client #(#setters)*)
+        }
+    }
+}
+
+/// Without the runtime's feature of that name, the compiler says so at the `fn` that is not async.
+fn blocking(model: &Model) -> Option<TokenStream> {
+    let span = generated_at(model.function.sig.fn_token.span);
+    (model.outcome.shape == Shape::Blocking).then(|| quote_spanned!(span=> blocking::))
+}
+
+/// `Operation`, with its generic arguments where they are not the defaults.
+fn operation(model: &Model) -> TokenStream {
+    let span = generated_at(model.outcome.response);
+    let krate = &model.krate;
+    let blocking =
+        (model.outcome.shape == Shape::Blocking).then(|| quote_spanned!(span=> blocking::));
+    let operation = quote_spanned!(span=> #krate::#blocking Operation);
+    match (&model.target, &model.model) {
+        (None, None) => operation,
+        (Some(target), None) => quote_spanned!(span=> #operation<#target>),
+        (Some(target), Some(model)) => quote_spanned!(span=> #operation<#target, #model>),
+        (None, Some(model)) => quote_spanned!(span=> #operation<#krate::__private::Value, #model>),
+    }
+}
+
+/// The path of the runtime. Its tokens count as generated, `$crate` excepted, which would lose its
+/// meaning.
+pub(crate) fn runtime(path: Option<Path>) -> TokenStream {
+    let Some(path) = path else {
+        return quote!(::graph_operation);
+    };
+    let respan = |mut token: TokenTree| {
+        if token.to_string() != "$crate" {
+            token.set_span(generated_at(token.span()));
+        }
+        token
+    };
+    path.into_token_stream().into_iter().map(respan).collect()
+}
+
+/// The place of the author's token, without its being the author's: no lint takes generated code for
+/// theirs, and no name in it meets one of theirs.
+pub(crate) fn generated_at(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
+
+pub(crate) fn is_reference(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => is_reference(&group.elem),
+        Type::Paren(paren) => is_reference(&paren.elem),
+        ty => matches!(ty, Type::Reference(_)),
+    }
+}
+
+/// The type, unless there is an `impl Trait` in it, which has no name inside the function.
+pub(crate) fn nameable(ty: &Type) -> Option<TokenStream> {
+    let tokens = ty.to_token_stream();
+    (!has_impl(tokens.clone())).then_some(tokens)
+}
+
+fn has_impl(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "impl",
+        TokenTree::Group(group) => has_impl(group.stream()),
+        _ => false,
+    })
+}
+
+/// Neither a lifetime that is left out nor an `impl Trait` can stand in a `where` clause.
+fn is_global(tokens: TokenStream) -> bool {
+    !has_impl(tokens.clone()) && !tokens.to_string().contains(['&', '\''])
+}
+
+fn braces(block: &Block, stmts: TokenStream) -> TokenStream {
+    let mut tokens = TokenStream::new();
+    block.brace.surround(&mut tokens, |inner| inner.extend(stmts));
+    tokens
+}

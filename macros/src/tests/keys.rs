@@ -1,0 +1,54 @@
+use super::refused;
+use quote::quote;
+
+const KEYS: &str = "the keys are `client`, `target`, `model`, `first_check`, `interval`, `timeout`, \
+                    `polling`, `map_err`, `crate`";
+
+macro_rules! refuses {
+    ($($name:ident: ($($args:tt)*) $($message:expr),+;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let item = quote! { async fn f(&self) -> Result<R, E> {} };
+                assert_eq!(refused(quote! { $($args)* }, item), [$($message.to_owned()),+]);
+            }
+        )*
+    };
+}
+
+refuses! {
+    unknown: (retries = 3) format!("unknown key `retries`; {KEYS}");
+    typo: (intervall = "20s") format!("unknown key `intervall`; did you mean `interval`? {KEYS}");
+    transposed: (timeuot = "20s") format!("unknown key `timeuot`; did you mean `timeout`? {KEYS}");
+    longer: (map_error = f) format!("unknown key `map_error`; did you mean `map_err`? {KEYS}");
+    other_case: (Timeout = "20s") format!("unknown key `Timeout`; did you mean `timeout`? {KEYS}");
+    no_key: (= 1) format!("expected a key; {KEYS}");
+    literal: ("20s") format!("expected a key; {KEYS}");
+    no_value: (timeout) "`timeout` takes a duration with its unit, in quotes: `timeout = \"20m\"`";
+    half_typed: (timeout =) "`timeout` takes a duration with its unit, in quotes: `timeout = \"20m\"`";
+    in_parentheses: (target(Team)) "`target` takes a type: `target = Team`";
+    number: (interval = 45) "`interval` takes a duration with its unit, in quotes: `interval = \"45s\"`";
+    quoted_type: (target = "Team") "`target` takes a type: `target = Team`";
+    quoted_path: (crate = "graph") "`crate` takes a path without quotes: `crate = my_graph::graph_operation`";
+    generic_path: (crate = graph::<u8>) "`crate` takes a path without quotes: `crate = my_graph::graph_operation`";
+    closure: (map_err = |e| e) "`map_err` takes the path of a function: `map_err = MyError::from_graph`";
+    called: (map_err = f(1)) "`map_err` takes the path of a function: `map_err = MyError::from_graph`";
+    half_typed_expression: (client = self.) "`client` takes an expression: `client = self.graph`";
+    no_comma: (client = self target = T) "`client` takes an expression: `client = self.graph`";
+    twice: (timeout = "1s", timeout = "2s") "`timeout` is given twice";
+    crate_twice: (crate = a, crate = b) "`crate` is given twice";
+    no_unit: (timeout = "20") "`timeout` has no unit after 20: `20s`, `20m` or `20h`";
+    zero_interval: (interval = "0s") "`interval` has to be longer than zero";
+    zero_timeout: (timeout = "0h 0m") "`timeout` has to be longer than zero";
+    beside_polling: (polling = p, first_check = "1s", interval = "2s", timeout = "3s")
+        "`first_check` cannot stand beside `polling`; call `.first_check(…)` on the policy given there",
+        "`interval` cannot stand beside `polling`; call `.interval(…)` on the policy given there",
+        "`timeout` cannot stand beside `polling`; call `.timeout(…)` on the policy given there";
+    several: (tmeout = "1s", target = HashMap<A, B>, interval = "x", first_check = "1s", first_check = "1s",)
+        format!("unknown key `tmeout`; did you mean `timeout`? {KEYS}"),
+        "`interval` needs a whole number before `x`, as in `20m`",
+        "`first_check` is given twice";
+    with_commas_inside: (oops = HashMap<A, B>, timeout = "0s")
+        format!("unknown key `oops`; {KEYS}"),
+        "`timeout` has to be longer than zero";
+}

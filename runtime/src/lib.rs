@@ -1,0 +1,165 @@
+//! Handles for Microsoft Graph's long-running operations.
+//!
+//! Graph answers long requests (create, clone or archive a team, create a shared channel) with
+//! `202 Accepted` and a `Location` header that names a [`teamsAsyncOperation`][resource]. The caller
+//! has to read that, more than 30 seconds apart, until its status says that it has ended, and then
+//! finds the result at the operation's opaque `targetResourceLocation`. This crate does all of that.
+//!
+//! # For the author of a client library
+//!
+//! Write the function that sends the request, return the HTTP response, and annotate it with
+//! [`#[async_operation]`](macro@async_operation). Say once, with [`Client`](trait@Client), how to
+//! send a GET:
+//!
+//! ```
+//! # #[cfg(all(feature = "macros", feature = "reqwest", feature = "tokio"))]
+//! # mod example {
+//! use bytes::Bytes;
+//! use graph_operation::{Client, Result, async_operation};
+//! use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
+//!
+//! #[derive(Clone)]
+//! struct Graph {
+//!     http: reqwest::Client, // with redirect::Policy::none()
+//!     service_root: Uri,     // https://graph.microsoft.com/v1.0
+//! }
+//! # impl Graph {
+//! #     async fn bearer(&self) -> Result<HeaderValue> { unimplemented!() }
+//! # }
+//!
+//! impl Client for Graph {
+//!     type Error = graph_operation::Error;
+//!
+//!     fn service_root(&self) -> &Uri {
+//!         &self.service_root
+//!     }
+//!
+//!     async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
+//!         request.headers_mut().insert(AUTHORIZATION, self.bearer().await?); // for each check: tokens expire
+//!         graph_operation::reqwest::send(&self.http, request).await
+//!     }
+//! }
+//!
+//! impl Graph {
+//!     /// Archives a team.
+//!     #[async_operation]
+//!     pub async fn archive_team(&self, team_id: &str) -> Result<reqwest::Response> {
+//!         let url = self.url(format_args!("teams/{team_id}/archive"));
+//!         Ok(self.http.post(url).header(AUTHORIZATION, self.bearer().await?).send().await?)
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! # For the callers
+//!
+//! `archive_team` now returns an [`Operation`]. Awaiting it waits for the end; the rest is there for
+//! those who need more:
+//!
+//! ```no_run
+//! # #[cfg(feature = "testing")]
+//! # async fn example() -> graph_operation::Result<()> {
+//! # use graph_operation::{Completed, Operation, ResumeToken};
+//! # struct Graph;
+//! # impl Graph {
+//! #     async fn archive_team(&self, _: &str) -> graph_operation::Result<Operation> { unimplemented!() }
+//! # }
+//! # let graph = Graph;
+//! # let client = graph_operation::testing::ScriptedClient::new();
+//! let done: Completed = graph.archive_team("…").await?.await?; // started, then ended
+//! let team = done.target().await?; // read at the opaque location, patiently
+//!
+//! let mut operation = graph.archive_team("…").await?;
+//! let mut updates = operation.updates(); // each check as it arrives
+//! while let Some(update) = updates.next().await {
+//!     let update = update?;
+//!     println!("{:?} after {:?}", update.state(), update.waited());
+//! }
+//! operation.wait().await?; // may be dropped at any time, and called again
+//!
+//! let token: Option<ResumeToken> = operation.resume_token(); // for another process, without secrets
+//! let operation = Operation::resume(client, token.unwrap())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it takes care of
+//!
+//! - **The address.** A relative Location has no version and is appended to the one that was called;
+//!   an absolute one is followed only at the service root's own scheme, host and port. The same goes
+//!   for the target. No request, and so no token, goes anywhere else.
+//! - **The pace.** [`Polling`] obeys the documentation by default: more than 30 seconds between two
+//!   checks, `Retry-After` in all its forms, jitter, a deadline of an hour.
+//! - **The end.** The body's `status` alone decides, not the HTTP status and not the `error` property;
+//!   an unknown status is no end, `invalid` is a failure.
+//! - **The faults.** A broken connection, throttling, a service that is down, a proxy's page in place
+//!   of JSON: tried again, ten in a row. What no try mends ends the wait.
+//! - **The caller.** Dropping a future loses nothing; an [`Error`] says why, keeps what Microsoft's
+//!   support asks for, and names the operation where it is still alive.
+//!
+//! # Features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `macros` | yes | the attribute |
+//! | `tokio` | yes | [`Client::sleep`] and [`Client::now`] on tokio's clock; without it `sleep` has to be written |
+//! | `reqwest` | | [`Response`](trait@Response) for reqwest 0.13, and [`reqwest::send`](https://docs.rs/graph-operation/latest/graph_operation/reqwest/) |
+//! | `blocking` | | [`blocking`](https://docs.rs/graph-operation/latest/graph_operation/blocking/), for programs without an executor |
+//! | `ureq` | | the same for ureq 3 |
+//! | `reqwest-blocking` | | the same for reqwest's blocking client |
+//! | `http-body` | | collects any `http_body::Body`, for every other HTTP client |
+//! | `tracing` | | a span for each operation, events for its checks and retries |
+//! | `testing` | | a scripted client with a virtual clock, for the tests of annotated functions |
+//!
+//! # Other operations of Graph
+//!
+//! An operation of another resource type needs a [`Model`]; [`EngagementAsyncOperation`] is the
+//! second that is built in. Name it with `model = …` in the attribute. And a driver of another kind,
+//! such as a workflow engine, is built on [`protocol`], which neither sends nor sleeps.
+//!
+//! [resource]: https://learn.microsoft.com/graph/api/resources/teamsasyncoperation
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+mod accessors;
+#[cfg(feature = "blocking")]
+pub mod blocking;
+#[cfg(any(feature = "reqwest", feature = "ureq", feature = "http-body"))]
+mod body;
+mod client;
+mod connection;
+mod error;
+mod handle;
+#[cfg(feature = "http-body")]
+pub mod http_body;
+mod model;
+mod operation;
+mod outcome;
+pub mod protocol;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod token;
+mod trace;
+mod update;
+#[cfg(feature = "ureq")]
+pub mod ureq;
+
+pub use client::{Client, Response};
+pub use error::{BoxError, Error, ErrorKind, Result};
+#[cfg(feature = "macros")]
+pub use graph_operation_macros::async_operation;
+pub use model::{
+    EngagementAsyncOperation, EngagementAsyncOperationType, GraphError, LongRunningOperationStatus,
+    Model, OperationError, Progress, State, TeamsAsyncOperation, TeamsAsyncOperationStatus,
+    TeamsAsyncOperationType,
+};
+pub use operation::{Completed, Operation, OperationFuture, Updates};
+pub use protocol::{Polling, TimeLeft};
+pub use token::ResumeToken;
+pub use update::Update;

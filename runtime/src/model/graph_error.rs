@@ -1,0 +1,217 @@
+//! The body of Graph's error answers.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
+
+use super::operation_error::write_code_and_message;
+
+/// Graph's error body, or one of the `innerError`s in it.
+///
+/// Reads the whole body (`{"error": {…}}`) as well as the object inside; nothing in it is demanded,
+/// and a property of an unexpected type is kept in [`additional_data`](Self::additional_data).
+///
+/// Source: <https://learn.microsoft.com/graph/errors>
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct GraphError {
+    /// The error code, such as `NotFound`.
+    pub code: Option<String>,
+    /// What went wrong, for a person; can hold a JSON document of a service behind Graph.
+    pub message: Option<String>,
+    /// What the error is about.
+    pub target: Option<String>,
+    /// Further errors that led to this one.
+    pub details: Vec<GraphError>,
+    /// More about the error, nearer to its cause.
+    pub inner_error: Option<Box<GraphError>>,
+    /// When the error came, without an offset.
+    pub date: Option<String>,
+    /// The request's id, which Microsoft's support asks for. Not always a GUID.
+    pub request_id: Option<String>,
+    /// The id that the client gave the request.
+    pub client_request_id: Option<String>,
+    /// The properties that the documentation does not know.
+    pub additional_data: Map<String, Value>,
+}
+
+impl GraphError {
+    /// Reads an error answer's body; `None` if it is none of Graph's, such as a proxy's page.
+    pub(crate) fn from_body(body: &[u8]) -> Option<Self> {
+        let Value::Object(mut body) = serde_json::from_slice(body).ok()? else {
+            return None;
+        };
+        body.get("error")?;
+        Some(Self::from_value(body.remove("error")?))
+    }
+
+    /// Every code in the error, from the outermost to the one nearest to the cause.
+    pub fn codes(&self) -> impl Iterator<Item = &str> {
+        self.chain().filter_map(|error| error.code.as_deref())
+    }
+
+    /// This error and the inner ones, outermost first.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &GraphError> {
+        std::iter::successors(Some(self), |error| error.inner_error.as_deref())
+    }
+
+    fn from_value(value: Value) -> Self {
+        let mut error = GraphError::default();
+        let object = match value {
+            Value::Object(object) => object,
+            Value::Null => return error,
+            Value::String(text) => {
+                error.message = Some(text);
+                return error;
+            }
+            other => {
+                error.message = Some(other.to_string());
+                return error;
+            }
+        };
+        for (name, value) in object {
+            let text = match name.as_str() {
+                "code" => &mut error.code,
+                "message" => &mut error.message,
+                "target" => &mut error.target,
+                "date" => &mut error.date,
+                "request-id" => &mut error.request_id,
+                "client-request-id" => &mut error.client_request_id,
+                "innerError" | "innererror" if value.is_object() => {
+                    error.inner_error = Some(Box::new(Self::from_value(value)));
+                    continue;
+                }
+                "details" => {
+                    if let Value::Array(details) = value {
+                        error.details = details.into_iter().map(Self::from_value).collect();
+                    }
+                    continue;
+                }
+                _ => {
+                    error.additional_data.insert(name, value);
+                    continue;
+                }
+            };
+            match value {
+                Value::String(value) => *text = Some(value),
+                Value::Null => {}
+                other => {
+                    error.additional_data.insert(name, other);
+                }
+            }
+        }
+        error
+    }
+}
+
+/// The outermost code and message that there are.
+impl fmt::Display for GraphError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let code = self.chain().find_map(|error| error.code.as_deref());
+        let message = self.chain().find_map(|error| error.message.as_deref());
+        write_code_and_message(f, code, message)
+    }
+}
+
+impl std::error::Error for GraphError {}
+
+impl<'de> Deserialize<'de> for GraphError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut value = Value::deserialize(deserializer)?;
+        let body = value.get_mut("error").filter(|error| error.is_object()).map(Value::take);
+        Ok(Self::from_value(body.unwrap_or(value)))
+    }
+}
+
+/// Writes the whole body, as in an answer.
+impl Serialize for GraphError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut body = serializer.serialize_map(Some(1))?;
+        body.serialize_entry("error", &Object(self))?;
+        body.end()
+    }
+}
+
+struct Object<'a>(&'a GraphError);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let error = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        for (name, text) in [
+            ("code", &error.code),
+            ("message", &error.message),
+            ("target", &error.target),
+            ("date", &error.date),
+            ("request-id", &error.request_id),
+            ("client-request-id", &error.client_request_id),
+        ] {
+            if let Some(text) = text {
+                map.serialize_entry(name, text)?;
+            }
+        }
+        if !error.details.is_empty() {
+            map.serialize_entry("details", &error.details.iter().map(Object).collect::<Vec<_>>())?;
+        }
+        if let Some(inner) = &error.inner_error {
+            map.serialize_entry("innerError", &Object(inner))?;
+        }
+        for (name, value) in &error.additional_data {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::GraphError;
+
+    #[test]
+    fn the_documented_shape_reads_and_writes_back() {
+        let body = json!({"error": {
+            "code": "NotFound",
+            "message": "No team found with Group Id 1",
+            "details": [{"code": "a", "message": "b", "target": "c"}],
+            "innerError": {
+                "message": "No team found with Group Id 1",
+                "code": "ItemNotFound",
+                "innerError": {},
+                "date": "2022-05-27T10:22:03",
+                "request-id": "8f897345980-f6f3",
+                "client-request-id": "56cbf6db",
+                "status": "404"
+            }
+        }});
+        let error: GraphError = serde_json::from_value(body.clone()).unwrap();
+        assert_eq!(error.codes().collect::<Vec<_>>(), ["NotFound", "ItemNotFound"]);
+        assert_eq!(error.to_string(), "NotFound: No team found with Group Id 1");
+        assert_eq!(
+            error.inner_error.as_ref().unwrap().request_id.as_deref(),
+            Some("8f897345980-f6f3")
+        );
+        assert_eq!(serde_json::to_value(&error).unwrap(), body);
+    }
+
+    #[test]
+    fn nothing_in_it_is_demanded() {
+        for (body, shown) in [
+            (json!({"error": {}}), "no reason given"),
+            (json!({"error": {"code": null, "message": null}}), "no reason given"),
+            (json!({"error": {"code": 429, "message": "Wait."}}), "Wait."),
+            (json!({"error": {"code": "a", "innererror": {"message": "b\r\nc"}}}), "a: b  c"),
+            (json!({"error": "forbidden"}), "forbidden"),
+            (json!({"error": ["odd"]}), r#"["odd"]"#),
+        ] {
+            let error = GraphError::from_body(body.to_string().as_bytes()).unwrap();
+            assert_eq!(error.to_string(), shown);
+        }
+        for body in ["", "<html></html>", "[]", "null", "{}", r#"{"value":[]}"#] {
+            assert_eq!(GraphError::from_body(body.as_bytes()), None, "{body}");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! `teamsAsyncOperation`: what Microsoft Teams tells of a long request.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+
+use super::evolvable::evolvable;
+use super::timestamp::Timestamp;
+use super::{Model, OperationError, Progress, State};
+
+evolvable! {
+    /// What a [`TeamsAsyncOperation`] does.
+    ///
+    /// Members are known by name alone, because their numbers differ between v1.0 and beta. The
+    /// checks ask for all members (`Prefer: include-unknown-enum-members`).
+    ///
+    /// Source: <https://learn.microsoft.com/graph/api/resources/teamsasyncoperation>
+    TeamsAsyncOperationType {
+        /// An invalid operation.
+        Invalid = "invalid",
+        /// Clones a team.
+        CloneTeam = "cloneTeam",
+        /// Archives a team.
+        ArchiveTeam = "archiveTeam",
+        /// Restores an archived team.
+        UnarchiveTeam = "unarchiveTeam",
+        /// Creates a team.
+        CreateTeam = "createTeam",
+        /// What the service says in place of a younger member to those who did not ask for them.
+        UnknownFutureValue = "unknownFutureValue",
+        /// Makes a group a team.
+        TeamifyGroup = "teamifyGroup",
+        /// Creates a channel.
+        CreateChannel = "createChannel",
+        /// Creates a chat (beta).
+        CreateChat = "createChat",
+        /// Archives a channel.
+        ArchiveChannel = "archiveChannel",
+        /// Restores an archived channel.
+        UnarchiveChannel = "unarchiveChannel",
+    }
+}
+
+evolvable! {
+    /// Where a [`TeamsAsyncOperation`] stands.
+    ///
+    /// Source: <https://learn.microsoft.com/graph/api/resources/teamsasyncoperation>
+    TeamsAsyncOperationStatus {
+        /// An invalid status; the operation counts as failed.
+        Invalid = "invalid",
+        /// Accepted, not begun.
+        NotStarted = "notStarted",
+        /// Running.
+        InProgress = "inProgress",
+        /// Ended well.
+        Succeeded = "succeeded",
+        /// Ended badly.
+        Failed = "failed",
+        /// A younger member; not the end.
+        UnknownFutureValue = "unknownFutureValue",
+    }
+}
+
+/// An asynchronous operation of Microsoft Teams, as one check found it.
+///
+/// The type is open: what Graph sends beyond the declared properties is kept in
+/// [`additional_data`](Self::additional_data) and written back. Reading is lenient where the wire
+/// is: declared properties may be absent or null, instants have 0 to 9 fraction digits and any
+/// offset, `error` may be a string. A document with neither `status` nor `operationType`, or with a
+/// property of another type, is no operation and is refused.
+///
+/// ```
+/// use graph_operation::{TeamsAsyncOperation, TeamsAsyncOperationStatus};
+///
+/// let operation: TeamsAsyncOperation = serde_json::from_str(r#"{
+///     "id": "6aba218b-0000-0000-0000-1a3dbc8a7cd0",
+///     "operationType": "archiveTeam",
+///     "createdDateTime": "2021-12-15T08:57:48.7884587Z",
+///     "status": "inProgress",
+///     "lastActionDateTime": "2021-12-15T08:57:48.7884587Z",
+///     "attemptsCount": 1,
+///     "targetResourceId": "d40d729b-0000-0000-0000-102595090e0a",
+///     "targetResourceLocation": "/teams('d40d729b-0000-0000-0000-102595090e0a')",
+///     "Value": "{\"Status\":0}",
+///     "error": null
+/// }"#)?;
+/// assert_eq!(operation.status, TeamsAsyncOperationStatus::InProgress);
+/// assert_eq!(operation.additional_data["Value"], r#"{"Status":0}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// Source: <https://learn.microsoft.com/graph/api/resources/teamsasyncoperation>
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct TeamsAsyncOperation {
+    /// The operation's id: a GUID for teams, three of them for chats. Empty if absent.
+    pub id: String,
+    /// What the operation does.
+    pub operation_type: TeamsAsyncOperationType,
+    /// When the operation was created.
+    pub created_date_time: Option<OffsetDateTime>,
+    /// Where the operation stands.
+    pub status: TeamsAsyncOperationStatus,
+    /// When the operation was last worked on, as documented; in practice it stays at
+    /// [`created_date_time`](Self::created_date_time).
+    pub last_action_date_time: Option<OffsetDateTime>,
+    /// How often the service has tried.
+    pub attempts_count: Option<i32>,
+    /// The id of what the operation works on; not always a GUID.
+    pub target_resource_id: Option<String>,
+    /// Where that is found: opaque, not to be taken apart.
+    pub target_resource_location: Option<String>,
+    /// Why the operation failed; may be absent from one that did.
+    pub error: Option<OperationError>,
+    /// The properties that the metadata does not declare, such as `@odata.context` and `Value`.
+    pub additional_data: Map<String, Value>,
+}
+
+impl Model for TeamsAsyncOperation {
+    const TYPE: &'static str = "teamsAsyncOperation";
+
+    fn state(&self) -> State {
+        match self.status {
+            TeamsAsyncOperationStatus::Succeeded => State::Succeeded,
+            TeamsAsyncOperationStatus::Failed | TeamsAsyncOperationStatus::Invalid => State::Failed,
+            _ => State::Running,
+        }
+    }
+
+    fn status(&self) -> &str {
+        self.status.as_str()
+    }
+
+    fn id(&self) -> Option<&str> {
+        Some(self.id.as_str()).filter(|id| !id.is_empty())
+    }
+
+    fn operation_type(&self) -> Option<&str> {
+        Some(self.operation_type.as_str()).filter(|text| !text.is_empty())
+    }
+
+    fn attempts(&self) -> Option<u32> {
+        u32::try_from(self.attempts_count?).ok()
+    }
+
+    fn failure(&self) -> Option<OperationError> {
+        self.error.clone()
+    }
+
+    fn target_id(&self) -> Option<&str> {
+        self.target_resource_id.as_deref()
+    }
+
+    fn target_location(&self) -> Option<Cow<'_, str>> {
+        self.target_resource_location.as_deref().map(Cow::Borrowed)
+    }
+
+    /// The parts that creating a team consists of, from the undocumented `Value`.
+    fn progress(&self) -> Option<Progress> {
+        Progress::from_value(self.additional_data.get("Value")?.as_str()?)
+    }
+}
+
+/// The declared properties, or the name of another.
+enum Property {
+    Id,
+    OperationType,
+    CreatedDateTime,
+    Status,
+    LastActionDateTime,
+    AttemptsCount,
+    TargetResourceId,
+    TargetResourceLocation,
+    Error,
+    Additional(String),
+}
+
+impl<'de> Deserialize<'de> for Property {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PropertyVisitor;
+
+        impl Visitor<'_> for PropertyVisitor {
+            type Value = Property;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a property's name")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Property, E> {
+                Ok(match name {
+                    "id" => Property::Id,
+                    "operationType" => Property::OperationType,
+                    "createdDateTime" => Property::CreatedDateTime,
+                    "status" => Property::Status,
+                    "lastActionDateTime" => Property::LastActionDateTime,
+                    "attemptsCount" => Property::AttemptsCount,
+                    "targetResourceId" => Property::TargetResourceId,
+                    "targetResourceLocation" => Property::TargetResourceLocation,
+                    "error" => Property::Error,
+                    other => Property::Additional(other.to_owned()),
+                })
+            }
+        }
+
+        deserializer.deserialize_identifier(PropertyVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for TeamsAsyncOperation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OperationVisitor;
+
+        impl<'de> Visitor<'de> for OperationVisitor {
+            type Value = TeamsAsyncOperation;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a teamsAsyncOperation")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut operation = TeamsAsyncOperation::default();
+                let mut recognized = false;
+                while let Some(property) = map.next_key()? {
+                    match property {
+                        Property::Id => operation.id = or_default(&mut map)?,
+                        Property::OperationType => {
+                            operation.operation_type = or_default(&mut map)?;
+                            recognized = true;
+                        }
+                        Property::CreatedDateTime => {
+                            operation.created_date_time = instant(&mut map)?;
+                        }
+                        Property::Status => {
+                            operation.status = or_default(&mut map)?;
+                            recognized = true;
+                        }
+                        Property::LastActionDateTime => {
+                            operation.last_action_date_time = instant(&mut map)?;
+                        }
+                        Property::AttemptsCount => operation.attempts_count = map.next_value()?,
+                        Property::TargetResourceId => {
+                            operation.target_resource_id = map.next_value()?;
+                        }
+                        Property::TargetResourceLocation => {
+                            operation.target_resource_location = map.next_value()?;
+                        }
+                        Property::Error => operation.error = map.next_value()?,
+                        Property::Additional(name) => {
+                            operation.additional_data.insert(name, map.next_value()?);
+                        }
+                    }
+                }
+                if recognized { Ok(operation) } else { Err(de::Error::missing_field("status")) }
+            }
+        }
+
+        deserializer.deserialize_map(OperationVisitor)
+    }
+}
+
+fn or_default<'de, T, A>(map: &mut A) -> Result<T, A::Error>
+where
+    T: Deserialize<'de> + Default,
+    A: MapAccess<'de>,
+{
+    Ok(map.next_value::<Option<T>>()?.unwrap_or_default())
+}
+
+fn instant<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<OffsetDateTime>, A::Error> {
+    Ok(map.next_value::<Option<Timestamp>>()?.map(|instant| instant.0))
+}
+
+/// Absent optional properties are left out, undeclared ones written as they came.
+impl Serialize for TeamsAsyncOperation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("operationType", &self.operation_type)?;
+        if let Some(instant) = self.created_date_time {
+            map.serialize_entry("createdDateTime", &Timestamp(instant))?;
+        }
+        map.serialize_entry("status", &self.status)?;
+        if let Some(instant) = self.last_action_date_time {
+            map.serialize_entry("lastActionDateTime", &Timestamp(instant))?;
+        }
+        if let Some(count) = self.attempts_count {
+            map.serialize_entry("attemptsCount", &count)?;
+        }
+        if let Some(id) = &self.target_resource_id {
+            map.serialize_entry("targetResourceId", id)?;
+        }
+        if let Some(location) = &self.target_resource_location {
+            map.serialize_entry("targetResourceLocation", location)?;
+        }
+        if let Some(error) = &self.error {
+            map.serialize_entry("error", error)?;
+        }
+        for (name, value) in &self.additional_data {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,105 @@
+//! What both kinds of `Completed` have in common: the result, without the client that reads it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::Uri;
+use serde::de::DeserializeOwned;
+
+use crate::handle::Handle;
+use crate::model::Snapshot;
+use crate::protocol::{Polling, TargetReader, resolve};
+use crate::{Error, ErrorKind, ResumeToken};
+
+/// The result of one operation.
+#[derive(Clone)]
+pub(crate) struct Outcome {
+    pub(crate) snapshot: Option<Arc<dyn Snapshot>>,
+    pub(crate) target_location: Option<Box<str>>,
+    /// The body that came at once, where one did.
+    body: Bytes,
+    /// Where the operation was, and how to name it.
+    operation: Option<(Uri, ResumeToken)>,
+    polling: Polling,
+}
+
+/// How the target is had.
+pub(crate) enum Target {
+    /// It is here already.
+    Here(Bytes),
+    /// It has to be read.
+    Remote(Box<TargetReader>),
+}
+
+impl Outcome {
+    pub(crate) fn of(handle: &Handle) -> Self {
+        let snapshot = handle.snapshot().cloned();
+        let target_location =
+            snapshot.as_ref().and_then(|snapshot| Some(snapshot.target_location()?.into()));
+        Outcome {
+            snapshot,
+            target_location,
+            body: handle.finished().map(|response| response.body().clone()).unwrap_or_default(),
+            operation: handle.location().cloned().zip(handle.resume_token()),
+            polling: handle.polling(),
+        }
+    }
+
+    /// Where the target is read, decided at `now`.
+    pub(crate) fn target(&self, root: &Uri, now: Instant, seed: u64) -> Result<Target, Error> {
+        let Some((location, token)) = &self.operation else {
+            return Ok(Target::Here(self.body.clone()));
+        };
+        let Some(target) = &self.target_location else {
+            return Err(Error::new(
+                ErrorKind::MissingLocation,
+                "the operation succeeded, but names no target to read",
+            ));
+        };
+        let target = resolve(root, Some(location), target.as_bytes())
+            .map_err(|error| error.with_operation(self.snapshot.as_ref()))?;
+        let reader = TargetReader::new(target, self.polling, token.clone(), now, seed);
+        Ok(Target::Remote(Box::new(reader)))
+    }
+
+    /// Reads the target's body. An empty one is a null, which is what `()` and `Value` read from.
+    pub(crate) fn decode<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
+        let body = if body.is_empty() { b"null" } else { body };
+        serde_json::from_slice(body).map_err(|error| {
+            Error::new(ErrorKind::Decode, "the target is not what it is read as")
+                .with_source(error)
+                .with_resume_token(self.operation.as_ref().map(|(_, token)| token.clone()))
+        })
+    }
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completed").field("operation", &self.snapshot).finish_non_exhaustive()
+    }
+}
+
+/// The methods that both kinds of `Completed` share.
+macro_rules! completed_accessors {
+    () => {
+        /// The operation as it ended; `None` if the service had finished at once, without one.
+        pub fn operation(&self) -> Option<&M> {
+            self.outcome.snapshot.as_ref()?.downcast_ref()
+        }
+
+        /// The id of what the operation worked on.
+        pub fn target_id(&self) -> Option<&str> {
+            self.outcome.snapshot.as_ref()?.target_id()
+        }
+
+        /// Where the result is, as the service wrote it. Opaque: what it leads to is not told by
+        /// its parts.
+        pub fn target_location(&self) -> Option<&str> {
+            self.outcome.target_location.as_deref()
+        }
+    };
+}
+
+pub(crate) use completed_accessors;

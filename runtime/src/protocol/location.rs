@@ -1,0 +1,330 @@
+//! The address of an operation or of its target.
+//!
+//! Graph writes it relative and **without a version**: `/teams('1')/operations('2')`. Resolved by
+//! RFC 3986 against the request's URL it would lose the version and be refused; it has to be
+//! appended to the service root. Absolute ones are kept, if they stay at the service root's own
+//! scheme, host and port: the caller's token goes wherever the address says.
+
+use std::borrow::Cow;
+
+use http::Uri;
+use http::uri::{PathAndQuery, Scheme};
+
+use crate::{Error, ErrorKind};
+
+/// Resolves an address as the service wrote it: against `base`, a URL below the service root, or
+/// against the root itself.
+///
+/// A relative address is appended to the service root, with the version that `base` has; an
+/// absolute one is kept if it is of the root's origin.
+///
+/// ```
+/// use graph_operation::protocol::resolve;
+///
+/// let root = "https://graph.microsoft.com/v1.0".parse()?;
+/// let called = "https://graph.microsoft.com/beta/chats".parse()?;
+/// let reference = b"/chats('19:x_y@unq.gbl.spaces')/operations('1')";
+/// assert_eq!(
+///     resolve(&root, Some(&called), reference).unwrap(),
+///     "https://graph.microsoft.com/beta/chats('19:x_y@unq.gbl.spaces')/operations('1')",
+/// );
+/// assert!(resolve(&root, None, b"https://graph.microsoft.us/v1.0/teams").is_err());
+/// # Ok::<(), http::uri::InvalidUri>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::ForeignLocation`] for another origin, [`ErrorKind::InvalidLocation`] for what is no
+/// address, or leaves the service root by `..`.
+pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, Error> {
+    let text = printable(reference)?;
+    if let Some(scheme) = scheme(text) {
+        if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+            return Err(invalid(text, "its scheme is not http"));
+        }
+        if !text.get(scheme.len()..).is_some_and(|rest| rest.starts_with("://")) {
+            return Err(invalid(text, "it names no host"));
+        }
+        let uri: Uri = text.parse().map_err(|error| invalid(text, "").with_source(error))?;
+        check(root, &uri)?;
+        return Ok(uri);
+    }
+    if text.starts_with("//") {
+        return Err(foreign(text));
+    }
+    let Some(path) = text.strip_prefix('/').filter(|path| !path.is_empty()) else {
+        return Err(invalid(text, "it is neither absolute nor begins with a slash"));
+    };
+
+    let Some((scheme, authority)) = root.scheme().zip(root.authority()) else {
+        return Err(invalid(&root.to_string(), "the client's service root is not absolute"));
+    };
+    let version = version(root, base);
+    let path = if starts_with_segment(path, last_segment(root.path()))
+        || starts_with_segment(path, last_segment(&version))
+    {
+        let (prefix, _) = split_version(root.path());
+        format!("{prefix}/{path}")
+    } else {
+        format!("{version}/{path}")
+    };
+    let path =
+        PathAndQuery::try_from(path).map_err(|error| invalid(text, "").with_source(error))?;
+    let uri = Uri::builder()
+        .scheme(scheme.clone())
+        .authority(authority.clone())
+        .path_and_query(path)
+        .build()
+        .map_err(|error| invalid(text, "").with_source(error))?;
+    check(root, &uri)?;
+    Ok(uri)
+}
+
+/// Fails unless `uri` is of the origin of `root`, and an address that can be called.
+pub(crate) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
+    if !same_origin(root, uri) {
+        return Err(foreign(&uri.to_string()));
+    }
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    if authority.contains('@') {
+        return Err(invalid(authority, "it holds credentials"));
+    }
+    if uri.path().split('/').any(is_dot_segment) {
+        return Err(invalid(&uri.to_string(), "it has dot segments"));
+    }
+    Ok(())
+}
+
+/// Whether both are absolute and have the same scheme, host and port.
+pub(crate) fn same_origin(one: &Uri, other: &Uri) -> bool {
+    let same_host = match (one.host(), other.host()) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        _ => false,
+    };
+    same_host && one.scheme() == other.scheme() && port(one) == port(other)
+}
+
+fn port(uri: &Uri) -> Option<u16> {
+    uri.port_u16().or_else(|| match uri.scheme()? {
+        scheme if *scheme == Scheme::HTTPS => Some(443),
+        scheme if *scheme == Scheme::HTTP => Some(80),
+        _ => None,
+    })
+}
+
+/// The text of a header's value, without what surrounds the address in it.
+fn printable(reference: &[u8]) -> Result<&str, Error> {
+    let text = std::str::from_utf8(reference).unwrap_or_default();
+    let text = text.trim_matches([' ', '\t']);
+    // A trailing comma has been published more than once.
+    let text = text.strip_suffix(',').unwrap_or(text).trim_end_matches([' ', '\t']);
+    if text.is_empty() {
+        return Err(invalid(&String::from_utf8_lossy(reference), "it is empty"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('\\') {
+        return Err(invalid(text, "it has characters that no address has"));
+    }
+    Ok(text)
+}
+
+/// The scheme that the address begins with, by RFC 3986; `chats('19:x')` has none.
+fn scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once(':')?;
+    let mut bytes = scheme.bytes();
+    (bytes.next()?.is_ascii_alphabetic()
+        && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')))
+    .then_some(scheme)
+}
+
+/// The root's path, with the version of `base` in place of its own.
+///
+/// The version is the root's last path segment, so that of a URL is the segment in that place.
+fn version<'a>(root: &'a Uri, base: Option<&'a Uri>) -> Cow<'a, str> {
+    let path = root.path().trim_end_matches('/');
+    let (prefix, own) = split_version(path);
+    base.filter(|base| !own.is_empty() && same_origin(root, base))
+        .and_then(|base| base.path().strip_prefix(prefix)?.strip_prefix('/')?.split_once('/'))
+        .map(|(version, _)| version)
+        .filter(|version| !version.is_empty() && *version != own && !is_dot_segment(version))
+        .map_or(Cow::Borrowed(path), |version| Cow::Owned(format!("{prefix}/{version}")))
+}
+
+/// `/prefix` and `v1.0` of `/prefix/v1.0`.
+fn split_version(path: &str) -> (&str, &str) {
+    path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", ""))
+}
+
+fn last_segment(path: &str) -> &str {
+    split_version(path).1
+}
+
+fn starts_with_segment(path: &str, segment: &str) -> bool {
+    !segment.is_empty() && path.strip_prefix(segment).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn is_dot_segment(segment: &str) -> bool {
+    let mut rest = segment;
+    let mut dots = 0;
+    while !rest.is_empty() {
+        let Some(next) = rest
+            .strip_prefix('.')
+            .or_else(|| rest.strip_prefix("%2e"))
+            .or_else(|| rest.strip_prefix("%2E"))
+        else {
+            return false;
+        };
+        rest = next;
+        dots += 1;
+    }
+    (1..=2).contains(&dots)
+}
+
+fn foreign(text: &str) -> Error {
+    Error::new(
+        ErrorKind::ForeignLocation,
+        format!("the location {text:?} leads away from the service root, and is not followed"),
+    )
+}
+
+fn invalid(text: &str, why: &str) -> Error {
+    let separator = if why.is_empty() { "" } else { ": " };
+    Error::new(
+        ErrorKind::InvalidLocation,
+        format!("the location {text:?} is no usable address{separator}{why}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: &str = "https://graph.microsoft.com/v1.0";
+
+    fn resolved(root: &str, base: &str, reference: &str) -> Result<String, ErrorKind> {
+        let base = (!base.is_empty()).then(|| base.parse().unwrap());
+        resolve(&root.parse().unwrap(), base.as_ref(), reference.as_bytes())
+            .map(|uri| uri.to_string())
+            .map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn every_form_seen_is_appended_to_the_version() {
+        for path in [
+            "/teams('a')/operations('b')",
+            "/teams/a/operations/b",
+            "/teams(a)/operations(b)",
+            "/chats('19:x_y@unq.gbl.spaces')/operations('1-2-3')",
+            "/sites/getOperationStatus(operationId='e00f')",
+            "/sites/root/lists/Documents/operations/contentTypeCopy,0x0101",
+            "/me/workbook/operations/0195?sessionId=Y2x1==",
+            "/teams{id}/operations({opId})",
+        ] {
+            let expected = Ok(format!("{ROOT}{path}"));
+            assert_eq!(resolved(ROOT, "", path), expected);
+            assert_eq!(resolved(&format!("{ROOT}/"), "", path), expected);
+            assert_eq!(resolved(ROOT, &format!("{ROOT}/teams"), path), expected);
+            assert_eq!(resolved(ROOT, "", &format!(" {path}, ")), expected);
+            // Absolute ones are kept, of whichever version.
+            assert_eq!(resolved(ROOT, "", &format!("{ROOT}{path}")), expected);
+            // A version that is there already is not put there twice.
+            assert_eq!(resolved(ROOT, "", &format!("/v1.0{path}")), expected);
+        }
+    }
+
+    #[test]
+    fn the_version_is_the_one_that_was_called() {
+        let beta = "https://graph.microsoft.com/beta/teams('a')/operations('b')";
+        let called = "https://GRAPH.microsoft.com:443/beta/teams/a/archive?x=/y";
+        let reference = "/teams('a')/operations('b')";
+        assert_eq!(resolved(ROOT, called, reference).unwrap(), beta);
+        assert_eq!(resolved(ROOT, called, "/beta/teams('a')/operations('b')").unwrap(), beta);
+
+        let own = format!("{ROOT}{reference}");
+        for elsewhere in [
+            "https://graph.microsoft.us/beta/teams",
+            "http://graph.microsoft.com/beta/teams",
+            "https://graph.microsoft.com/beta",
+            "https://graph.microsoft.com/",
+            "https://graph.microsoft.com/../teams",
+        ] {
+            assert_eq!(resolved(ROOT, elsewhere, reference).unwrap(), own, "{elsewhere}");
+        }
+        assert_eq!(
+            resolved("http://[::1]:8080/proxy/v1.0", "http://[::1]:8080/proxy/beta/x", "/y")
+                .unwrap(),
+            "http://[::1]:8080/proxy/beta/y",
+        );
+        assert_eq!(
+            resolved("http://localhost:1", "http://localhost:1/teams/1", "/y").unwrap(),
+            "http://localhost:1/y"
+        );
+    }
+
+    #[test]
+    fn the_origin_is_compared_as_such() {
+        for same in [
+            "https://graph.microsoft.com:443/v1.0/teams",
+            "HTTPS://GRAPH.MICROSOFT.COM/v1.0/teams",
+            "https://graph.microsoft.com/beta/teams",
+        ] {
+            assert!(resolved(ROOT, "", same).is_ok(), "{same}");
+        }
+        for foreign in [
+            "https://graph.microsoft.us/v1.0/teams",
+            "https://graph.microsoft.com.evil.example/v1.0/teams",
+            "https://graph.microsoft.com@evil.example/v1.0/teams",
+            "https://evil.example/graph.microsoft.com/teams",
+            "https://graph.microsoft.com:8443/v1.0/teams",
+            "https://graph.microsoft.com./v1.0/teams",
+            "http://graph.microsoft.com/v1.0/teams",
+            "https://contoso.sharepoint.com/_api/v2.0/monitor/4A3407B5",
+            "//evil.example/teams",
+            "///evil.example/teams",
+        ] {
+            assert_eq!(resolved(ROOT, "", foreign), Err(ErrorKind::ForeignLocation), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            " ",
+            ",",
+            "/",
+            "teams('a')/operations('b')",
+            "?a=b",
+            "#a",
+            "/users/{id | userPrincipalName}/operations/{id}",
+            "/teams\\evil.example",
+            "\\\\evil.example\\teams",
+            "/te\tams",
+            "/te\u{7f}ms",
+            "/te\u{e4}ms",
+            "/../../teams",
+            "/teams/%2e%2E/x",
+            "/teams/./x",
+            "https://graph.microsoft.com/v1.0/../teams",
+            "https://user:password@graph.microsoft.com/v1.0/teams",
+            "https://",
+            "https:///teams",
+            "https:teams",
+            "https:/graph.microsoft.com/teams",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "data:text/plain,x",
+            "/teams<script>",
+            "/a, /b",
+        ] {
+            assert_eq!(resolved(ROOT, "", text), Err(ErrorKind::InvalidLocation), "{text:?}");
+        }
+        let long = format!("/{}", "x".repeat(70_000));
+        assert_eq!(resolved(ROOT, "", &long), Err(ErrorKind::InvalidLocation));
+        let root = "/v1.0".parse().unwrap();
+        assert_eq!(resolve(&root, None, b"/teams").unwrap_err().kind(), ErrorKind::InvalidLocation);
+        assert_eq!(
+            resolve(&ROOT.parse().unwrap(), None, b"/te\xffms").unwrap_err().kind(),
+            ErrorKind::InvalidLocation
+        );
+    }
+}

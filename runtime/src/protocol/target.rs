@@ -1,0 +1,145 @@
+//! Reading the target: an operation's success can be known before its result can be read.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Uri};
+
+use super::get;
+use super::polling::{Jitter, Polling, backoff, lengthen};
+use crate::error::{BoxError, is_passing};
+use crate::{Error, ErrorKind, ResumeToken};
+
+/// The first pause after a target that is not found; it doubles.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// The longest of these pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Follows the reading of one target.
+#[derive(Debug)]
+pub(crate) struct TargetReader {
+    location: Uri,
+    polling: Polling,
+    jitter: Jitter,
+    begun: Instant,
+    now: Instant,
+    tries: u32,
+    faults: u32,
+    due: Instant,
+    token: ResumeToken,
+}
+
+/// What came of an answer.
+pub(crate) enum TargetStep {
+    /// The target.
+    Found(Bytes),
+    /// Ask again when it is due.
+    Again,
+}
+
+impl TargetReader {
+    pub(crate) fn new(
+        location: Uri,
+        polling: Polling,
+        token: ResumeToken,
+        now: Instant,
+        seed: u64,
+    ) -> Self {
+        let jitter = Jitter::new(seed);
+        TargetReader {
+            location,
+            polling,
+            jitter,
+            begun: now,
+            now,
+            tries: 0,
+            faults: 0,
+            due: now,
+            token,
+        }
+    }
+
+    /// How long to wait before asking, at `now`.
+    pub(crate) fn wait(&self, now: Instant) -> Duration {
+        self.due.saturating_duration_since(now.max(self.now))
+    }
+
+    /// The request, and the instant that it is due at: a wait that has ended counts as waited.
+    pub(crate) fn request(&mut self) -> Request<Bytes> {
+        self.now = self.now.max(self.due);
+        self.tries += 1;
+        let left = self.polling.patience().saturating_sub(self.now.duration_since(self.begun));
+        get(&self.location, Some(left.max(Duration::from_secs(10))))
+    }
+
+    pub(crate) fn received(
+        &mut self,
+        answer: Response<Bytes>,
+        now: Instant,
+    ) -> Result<TargetStep, Error> {
+        self.now = self.now.max(now);
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(TargetStep::Found(answer.into_body()));
+        }
+        let error = Error::rejected("reading the target", &answer);
+        if status == StatusCode::NOT_FOUND {
+            let pause = backoff(PAUSE, self.tries).min(LONGEST_PAUSE);
+            return self.again(pause, &error).map_err(|()| {
+                let waited = self.now.duration_since(self.begun);
+                let error = Error::new(
+                    ErrorKind::TargetNotReady,
+                    format!("the operation succeeded, but after {waited:?} its target is still not found"),
+                )
+                .with_answer(&answer)
+                .with_source(error);
+                self.alive(error)
+            });
+        }
+        if is_passing(status) { self.fault(error) } else { Err(self.alive(error)) }
+    }
+
+    pub(crate) fn failed(
+        &mut self,
+        error: BoxError,
+        transient: bool,
+        now: Instant,
+    ) -> Result<TargetStep, Error> {
+        self.now = self.now.max(now);
+        let error = match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(error) => Error::transport(error),
+        };
+        if transient && error.is_retryable() { self.fault(error) } else { Err(self.alive(error)) }
+    }
+
+    fn fault(&mut self, error: Error) -> Result<TargetStep, Error> {
+        self.faults += 1;
+        let pause = backoff(PAUSE, self.faults);
+        match self.polling.allows(self.faults).then(|| self.again(pause, &error)) {
+            Some(Ok(step)) => Ok(step),
+            _ => Err(self.alive(error)),
+        }
+    }
+
+    /// Asks again after `pause`, or a longer one that `error` asks for, if patience allows.
+    fn again(&mut self, pause: Duration, error: &Error) -> Result<TargetStep, ()> {
+        let waited = self.now.duration_since(self.begun);
+        let left = self.polling.patience().saturating_sub(waited);
+        if left.is_zero() {
+            return Err(());
+        }
+        let pause =
+            lengthen(pause.max(error.retry_after().unwrap_or_default()), self.jitter.draw());
+        // The last try is made when patience ends.
+        self.due = self.now.checked_add(pause.min(left)).ok_or(())?;
+        Ok(TargetStep::Again)
+    }
+
+    fn alive(&self, error: Error) -> Error {
+        error
+            .with_resume_token(Some(self.token.clone()))
+            .with_effort(self.now.duration_since(self.begun), self.tries)
+    }
+}

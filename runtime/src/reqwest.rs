@@ -1,0 +1,124 @@
+//! The adapter for [reqwest](https://docs.rs/reqwest) 0.13.
+//!
+//! ```
+//! # use bytes::Bytes;
+//! # use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
+//! #[derive(Clone)]
+//! struct Graph {
+//!     http: reqwest::Client,
+//!     service_root: Uri,
+//! }
+//!
+//! impl Graph {
+//!     fn new() -> graph_operation::Result<Self> {
+//!         Ok(Graph {
+//!             http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?,
+//!             service_root: Uri::from_static("https://graph.microsoft.com/v1.0"),
+//!         })
+//!     }
+//! #   async fn bearer(&self) -> graph_operation::Result<HeaderValue> { unimplemented!() }
+//! }
+//!
+//! impl graph_operation::Client for Graph {
+//!     type Error = graph_operation::Error;
+//!
+//!     fn service_root(&self) -> &Uri {
+//!         &self.service_root
+//!     }
+//!
+//!     async fn send(&self, mut request: Request<Bytes>) -> graph_operation::Result<Response<Bytes>> {
+//!         request.headers_mut().insert(AUTHORIZATION, self.bearer().await?);
+//!         graph_operation::reqwest::send(&self.http, request).await
+//!     }
+//! #   #[cfg(not(feature = "tokio"))]
+//! #   async fn sleep(&self, time: std::time::Duration) { unimplemented!() }
+//! }
+//! ```
+
+/// Copies a head: neither of reqwest's responses gives its own away.
+macro_rules! head_of {
+    ($response:expr) => {{
+        let mut head = http::Response::new(());
+        *head.status_mut() = $response.status();
+        *head.version_mut() = $response.version();
+        *head.headers_mut() = $response.headers().clone();
+        head
+    }};
+}
+
+#[cfg(feature = "reqwest-blocking")]
+pub mod blocking;
+
+use std::future::Future;
+use std::time::Duration;
+
+use ::reqwest as http_client;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+
+use crate::body::{Bounded, check_origin};
+use crate::protocol::Answer;
+use crate::{Error, Result, TimeLeft};
+
+/// How long the body of a 202 is waited for: everything that matters stands in its headers.
+const PATIENCE_WITH_ACCEPTED: Duration = Duration::from_secs(5);
+
+/// Sends a request and reads its answer: at most 4 MiB, in the time that the request has left, and
+/// from no other origin.
+///
+/// # Errors
+///
+/// [`Transport`](crate::ErrorKind::Transport) without an answer in time,
+/// [`Decode`](crate::ErrorKind::Decode) for one that is too large, and
+/// [`ForeignLocation`](crate::ErrorKind::ForeignLocation) if the client followed a redirect to
+/// another origin, which it should not be allowed to.
+pub async fn send(
+    client: &http_client::Client,
+    request: Request<Bytes>,
+) -> Result<Response<Bytes>> {
+    let asked = request.uri().clone();
+    let time_left = TimeLeft::of(&request);
+    let exchange = async {
+        let response = client.execute(request.try_into()?).await?;
+        check_origin(&asked, response.url().as_str().parse().ok().as_ref())?;
+        collect(response).await
+    };
+    in_time(time_left, exchange).await
+}
+
+async fn in_time<T>(time: Duration, exchange: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(time, exchange).await {
+        Ok(result) => result,
+        Err(elapsed) => Err(Error::transport(elapsed)),
+    }
+}
+
+async fn collect(mut response: http_client::Response) -> Result<Response<Bytes>> {
+    let mut body = Bounded::default();
+    while let Some(chunk) = response.chunk().await? {
+        body.push(&chunk)?;
+    }
+    Ok(head_of!(response).map(|()| body.finish()))
+}
+
+impl crate::Response for http_client::Response {
+    async fn into_answer(self) -> Result<Answer> {
+        let url = self.url().as_str().parse().ok();
+        let response = if self.status() == StatusCode::ACCEPTED {
+            // The operation runs: no trouble with a body that says nothing may lose it.
+            let head = head_of!(self);
+            let body = in_time(PATIENCE_WITH_ACCEPTED, collect(self)).await;
+            head.map(|()| body.map(Response::into_body).unwrap_or_default())
+        } else {
+            in_time(TimeLeft::DEFAULT.0, collect(self)).await?
+        };
+        Ok(Answer::from(response).with_url(url))
+    }
+}
+
+impl From<http_client::Error> for Error {
+    fn from(error: http_client::Error) -> Self {
+        let retryable = !error.is_builder();
+        Error::transport(error).with_retryable(retryable)
+    }
+}

@@ -1,0 +1,43 @@
+//! The adapter for reqwest's blocking client.
+
+use ::reqwest::blocking as http_client;
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::body::{check_origin, read};
+use crate::protocol::Answer;
+use crate::{Result, TimeLeft};
+
+/// Sends a request and reads its answer, as [`reqwest::send`](super::send) does.
+///
+/// # Errors
+///
+/// Those of [`reqwest::send`](super::send).
+pub fn send(client: &http_client::Client, request: Request<Bytes>) -> Result<Response<Bytes>> {
+    let asked = request.uri().clone();
+    let time_left = TimeLeft::of(&request);
+    let mut request: http_client::Request = request.try_into()?;
+    *request.timeout_mut() = Some(time_left);
+    let response = client.execute(request)?;
+    check_origin(&asked, response.url().as_str().parse().ok().as_ref())?;
+    collect(response)
+}
+
+fn collect(response: http_client::Response) -> Result<Response<Bytes>> {
+    let head = head_of!(response);
+    let body = read(response)?;
+    Ok(head.map(|()| body))
+}
+
+impl crate::blocking::Response for http_client::Response {
+    fn into_answer(self) -> Result<Answer> {
+        let url = self.url().as_str().parse().ok();
+        let response = if self.status() == http::StatusCode::ACCEPTED {
+            // The operation runs: no trouble with a body that says nothing may lose it.
+            head_of!(self).map(|()| read(self).unwrap_or_default())
+        } else {
+            collect(self)?
+        };
+        Ok(Answer::from(response).with_url(url))
+    }
+}

@@ -1,0 +1,416 @@
+//! A scripted client with a virtual clock: tests of annotated functions without a network, without
+//! a runtime and without waiting.
+//!
+//! ```
+//! # #[cfg(not(feature = "macros"))]
+//! # fn main() {}
+//! # #[cfg(feature = "macros")]
+//! # fn main() -> graph_operation::Result<()> {
+//! use std::time::Duration;
+//!
+//! use bytes::Bytes;
+//! use graph_operation::testing::{self, ScriptedClient};
+//! use graph_operation::{Client, Error, ErrorKind, Result, async_operation};
+//! use http::{Request, Response};
+//!
+//! // The code under test: a library's client, over whatever sends its requests.
+//! struct Teams<C> {
+//!     client: C,
+//! }
+//!
+//! impl<C: Client<Error = Error>> Teams<C> {
+//!     #[async_operation(client = self.client)]
+//!     async fn archive(&self, team_id: &str) -> Result<Response<Bytes>> {
+//!         let url = self.client.url(format_args!("teams/{team_id}/archive"));
+//!         self.client.send(Request::post(url).body(Bytes::new()).unwrap()).await
+//!     }
+//! }
+//!
+//! // A test: what the service answers, in order.
+//! let client = ScriptedClient::new();
+//! client
+//!     .answer(testing::accepted("/teams('1')/operations('2')"))
+//!     .answer(testing::in_progress())
+//!     .fail("connection reset")
+//!     .answer(testing::succeeded("/teams('1')"));
+//! let teams = Teams { client: client.clone() };
+//!
+//! let completed = testing::block_on(async { teams.archive("1").await?.await })?;
+//!
+//! assert_eq!(completed.target_location(), Some("/teams('1')"));
+//! let requests = client.requests();
+//! assert_eq!(requests.len(), 4); // the request, and three checks
+//! assert_eq!(requests[0].uri(), "https://graph.microsoft.com/v1.0/teams/1/archive");
+//! assert!(client.waits()[1..].iter().all(|&wait| wait > Duration::from_secs(30)));
+//!
+//! // Another: the operation fails.
+//! client
+//!     .answer(testing::accepted("/teams('1')/operations('3')"))
+//!     .answer(testing::failed("TeamUnavailable", "The team was not found."));
+//! let error = testing::block_on(async { teams.archive("1").await?.await }).unwrap_err();
+//! assert_eq!((error.kind(), error.code()), (ErrorKind::Failed, Some("TeamUnavailable")));
+//! # Ok(())
+//! # }
+//! ```
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use serde_json::{Value, json};
+
+use crate::{Client, Error, Result};
+
+/// A client that answers from a script and whose sleeps take no time.
+///
+/// Clones share the script, the clock and the records. A request that the script has no answer for
+/// fails, and is not tried again.
+#[derive(Clone)]
+pub struct ScriptedClient {
+    service_root: Uri,
+    shared: Arc<Mutex<Shared>>,
+}
+
+struct Shared {
+    begun: Instant,
+    elapsed: Duration,
+    script: VecDeque<Scripted>,
+    requests: Vec<Request<Bytes>>,
+    sent_at: Vec<Duration>,
+    waits: Vec<Duration>,
+    seeds: u64,
+    yielding: bool,
+}
+
+enum Scripted {
+    Answer(Response<Bytes>),
+    Failure(String),
+}
+
+impl ScriptedClient {
+    /// A client of `https://graph.microsoft.com/v1.0` with an empty script.
+    pub fn new() -> Self {
+        Self::with_service_root(Uri::from_static("https://graph.microsoft.com/v1.0"))
+    }
+
+    /// A client of another service root.
+    pub fn with_service_root(service_root: Uri) -> Self {
+        ScriptedClient {
+            service_root,
+            shared: Arc::new(Mutex::new(Shared {
+                begun: Instant::now(),
+                elapsed: Duration::ZERO,
+                script: VecDeque::new(),
+                requests: Vec::new(),
+                sent_at: Vec::new(),
+                waits: Vec::new(),
+                seeds: 0,
+                yielding: false,
+            })),
+        }
+    }
+
+    /// Makes every sleep and every sending of the asynchronous client wait once, half way through:
+    /// with [`interrupt`], a future can then be dropped wherever it may be.
+    #[must_use]
+    pub fn yielding(self) -> Self {
+        self.lock().yielding = true;
+        self
+    }
+
+    /// Answers the next request that has no answer yet.
+    pub fn answer(&self, answer: Response<Bytes>) -> &Self {
+        self.lock().script.push_back(Scripted::Answer(answer));
+        self
+    }
+
+    /// Fails the next request that has no answer yet, as a broken connection would.
+    pub fn fail(&self, reason: impl Into<String>) -> &Self {
+        self.lock().script.push_back(Scripted::Failure(reason.into()));
+        self
+    }
+
+    /// The requests so far.
+    pub fn requests(&self) -> Vec<Request<Bytes>> {
+        self.lock().requests.clone()
+    }
+
+    /// When the requests were sent, by the virtual clock, counted from the client's creation.
+    pub fn sent_at(&self) -> Vec<Duration> {
+        self.lock().sent_at.clone()
+    }
+
+    /// The sleeps so far.
+    pub fn waits(&self) -> Vec<Duration> {
+        self.lock().waits.clone()
+    }
+
+    /// How far the virtual clock has come.
+    pub fn elapsed(&self) -> Duration {
+        self.lock().elapsed
+    }
+
+    /// Puts the virtual clock forward.
+    pub fn advance(&self, time: Duration) {
+        let mut shared = self.lock();
+        shared.elapsed = shared.elapsed.saturating_add(time);
+    }
+
+    /// How many answers the script still has.
+    pub fn remaining(&self) -> usize {
+        self.lock().script.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn record(&self, request: Request<Bytes>) {
+        let mut shared = self.lock();
+        let elapsed = shared.elapsed;
+        shared.sent_at.push(elapsed);
+        shared.requests.push(request);
+    }
+
+    fn reply(&self) -> Result<Response<Bytes>> {
+        let mut shared = self.lock();
+        match shared.script.pop_front() {
+            Some(Scripted::Answer(answer)) => Ok(answer),
+            Some(Scripted::Failure(reason)) => Err(Error::transport(reason)),
+            None => {
+                let sent =
+                    shared.requests.last().map(|last| format!("{} {}", last.method(), last.uri()));
+                let reason = format!("the script has no answer to {}", sent.unwrap_or_default());
+                Err(Error::transport(reason).with_retryable(false))
+            }
+        }
+    }
+
+    fn slept(&self, time: Duration) {
+        self.lock().waits.push(time);
+        self.advance(time);
+    }
+
+    fn time(&self) -> Instant {
+        let shared = self.lock();
+        shared.begun.checked_add(shared.elapsed).unwrap_or(shared.begun)
+    }
+
+    fn seed(&self) -> u64 {
+        let mut shared = self.lock();
+        shared.seeds += 1;
+        shared.seeds
+    }
+}
+
+impl Default for ScriptedClient {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Client for ScriptedClient {
+    type Error = Error;
+
+    fn service_root(&self) -> &Uri {
+        &self.service_root
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        self.record(request);
+        if self.lock().yielding {
+            yield_once().await;
+        }
+        self.reply()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        if self.lock().yielding {
+            let rest = duration / 2;
+            self.advance(duration.saturating_sub(rest));
+            yield_once().await;
+            self.lock().waits.push(duration);
+            self.advance(rest);
+        } else {
+            self.slept(duration);
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.time()
+    }
+
+    fn is_transient(&self, error: &Error) -> bool {
+        error.is_retryable()
+    }
+
+    fn random(&self) -> u64 {
+        self.seed()
+    }
+}
+
+#[cfg(feature = "blocking")]
+impl crate::blocking::Client for ScriptedClient {
+    type Error = Error;
+
+    fn service_root(&self) -> &Uri {
+        &self.service_root
+    }
+
+    fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        self.record(request);
+        self.reply()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.slept(duration);
+    }
+
+    fn now(&self) -> Instant {
+        self.time()
+    }
+
+    fn is_transient(&self, error: &Error) -> bool {
+        error.is_retryable()
+    }
+
+    fn random(&self) -> u64 {
+        self.seed()
+    }
+}
+
+impl fmt::Debug for ScriptedClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = self.lock();
+        f.debug_struct("ScriptedClient")
+            .field("service_root", &self.service_root)
+            .field("elapsed", &shared.elapsed)
+            .field("requests", &shared.requests.len())
+            .field("remaining", &shared.script.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A 202 with this `Location`.
+pub fn accepted(location: &str) -> Response<Bytes> {
+    with_header(status(202), "location", location)
+}
+
+/// A check that finds a `teamsAsyncOperation` in progress.
+pub fn in_progress() -> Response<Bytes> {
+    operation(&json!({ "status": "inProgress" }))
+}
+
+/// A check that finds a `teamsAsyncOperation` that has succeeded, with its target at this address.
+pub fn succeeded(target_location: &str) -> Response<Bytes> {
+    operation(&json!({ "status": "succeeded", "targetResourceLocation": target_location }))
+}
+
+/// A check that finds a `teamsAsyncOperation` that has failed.
+pub fn failed(code: &str, message: &str) -> Response<Bytes> {
+    operation(&json!({ "status": "failed", "error": { "code": code, "message": message } }))
+}
+
+/// A check that finds a `teamsAsyncOperation` with these properties besides the usual ones.
+pub fn operation(properties: &Value) -> Response<Bytes> {
+    let mut operation = json!({
+        "id": "00000000-0000-0000-0000-000000000002",
+        "operationType": "archiveTeam",
+        "createdDateTime": "2026-01-01T00:00:00.0000001Z",
+        "status": "notStarted",
+        "lastActionDateTime": "2026-01-01T00:00:00.0000001Z",
+        "attemptsCount": 1,
+        "targetResourceId": "00000000-0000-0000-0000-000000000001",
+        "targetResourceLocation": "/teams('00000000-0000-0000-0000-000000000001')",
+        "error": null,
+    });
+    if let (Some(all), Some(properties)) = (operation.as_object_mut(), properties.as_object()) {
+        all.extend(properties.clone());
+    }
+    json_answer(200, &operation)
+}
+
+/// An answer with this status and JSON body.
+///
+/// # Panics
+///
+/// If the status is none.
+pub fn json_answer(code: u16, body: &Value) -> Response<Bytes> {
+    let answer = status(code).map(|_| Bytes::from(body.to_string()));
+    with_header(answer, "content-type", "application/json")
+}
+
+/// An error answer of Graph's.
+///
+/// # Panics
+///
+/// If the status is none.
+pub fn graph_error(code: u16, error: &str, message: &str) -> Response<Bytes> {
+    json_answer(code, &json!({ "error": { "code": error, "message": message } }))
+}
+
+/// An answer with this status and nothing else.
+///
+/// # Panics
+///
+/// If the status is none.
+pub fn status(code: u16) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::new());
+    *answer.status_mut() = http::StatusCode::from_u16(code).expect("a test names a valid status");
+    answer
+}
+
+/// The answer with a further header.
+///
+/// # Panics
+///
+/// If the name or the value is none of a header.
+#[must_use]
+pub fn with_header(mut answer: Response<Bytes>, name: &str, value: &str) -> Response<Bytes> {
+    let name: http::HeaderName = name.parse().expect("a test names a valid header");
+    let value = value.parse().expect("a test gives a header a valid value");
+    answer.headers_mut().append(name, value);
+    answer
+}
+
+/// Runs a future to its end, on a [`ScriptedClient`] alone: nothing may have to be waited for.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return output;
+        }
+    }
+}
+
+/// Polls a future so many times and then drops it, wherever it is; `Some` if it ended before.
+///
+/// With a [`yielding`](ScriptedClient::yielding) client, going through the numbers from 0 until the
+/// answer is `Some` drops the future at every await.
+pub fn interrupt<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    (0..polls).find_map(|_| match future.as_mut().poll(&mut cx) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    })
+}
+
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
