@@ -1,0 +1,188 @@
+//! A simulator of Microsoft Graph's long-running operations, over real HTTP on loopback.
+//!
+//! It speaks the service's dialect: a 202 whose relative `Location` lacks the version, documents
+//! that stay the same byte for byte while nothing changes, members of enumerations that are hidden
+//! from those who did not ask, targets that cannot be read yet although their operation has
+//! succeeded. And it has the service's bad days, planned by a [`FaultPlan`]: throttling, outages,
+//! cut connections, pages of HTML, redirects to another origin.
+//!
+//! Everything it says follows from its [`Options`] and the requests it gets. Each request is
+//! recorded.
+//!
+//! ```
+//! use graph_operation_tests::simulator::{Fault, FaultPlan, Life, Occasion, Options, Simulator};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let faults = FaultPlan::new().sequence(Occasion::Check, [Fault::ServiceUnavailable]);
+//! let simulator = Simulator::spawn(Options::new().life(Life::checks(1, 2)).faults(faults))?;
+//! let service_root = simulator.service_root(); // http://127.0.0.1:…/v1.0
+//! # assert!(service_root.ends_with("/v1.0"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod context;
+mod documents;
+mod fault;
+mod ids;
+mod life;
+mod location;
+mod operation;
+mod options;
+mod path;
+mod plan;
+mod record;
+mod replay;
+mod routes;
+mod server;
+mod service;
+mod start;
+mod wire;
+
+use std::{
+    io,
+    sync::{Arc, mpsc},
+    thread,
+    time::Instant,
+};
+
+use tokio::{sync::watch, task};
+
+use self::server::{Server, Shared};
+pub use self::{
+    fault::{Fault, RetryAfter},
+    life::{End, Failure, Life, Phase, Span},
+    location::LocationForm,
+    options::{Behaviour, Options},
+    plan::{FaultPlan, Occasion},
+    record::{ForeignRequest, OperationReport, Recorded},
+    replay::Exchange,
+};
+
+/// A running simulator; dropped, it lets answers under way finish for a moment, then ends.
+#[derive(Debug)]
+pub struct Simulator {
+    shared: Arc<Shared>,
+    /// Dropped to stop the server.
+    stop: Option<watch::Sender<()>>,
+    host: Host,
+}
+
+/// What the server runs on.
+#[derive(Debug)]
+enum Host {
+    Task(Option<task::JoinHandle<()>>),
+    Thread(Option<thread::JoinHandle<()>>),
+}
+
+impl Simulator {
+    /// Starts a simulator on the current tokio runtime.
+    pub async fn start(options: Options) -> io::Result<Self> {
+        let server = Server::bind(options).await?;
+        let (stop, stopped) = watch::channel(());
+        let shared = Arc::clone(&server.shared);
+        let task = tokio::spawn(server.serve(stopped));
+        Ok(Self { shared, stop: Some(stop), host: Host::Task(Some(task)) })
+    }
+
+    /// Starts a simulator on a thread and a runtime of its own, for code that blocks or that runs
+    /// on another runtime.
+    pub fn spawn(options: Options) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = watch::channel(());
+        let (bound, binding) = mpsc::sync_channel(1);
+        let thread = thread::Builder::new().name("graph-simulator".into()).spawn(move || {
+            match runtime.block_on(Server::bind(options)) {
+                Ok(server) => {
+                    // The receiver waits for exactly this message.
+                    let _ = bound.send(Ok(Arc::clone(&server.shared)));
+                    runtime.block_on(server.serve(stopped));
+                }
+                Err(error) => drop(bound.send(Err(error))),
+            }
+            // Bodies without an end and slow answers are not waited for.
+            runtime.shutdown_background();
+        })?;
+        let shared = binding.recv().map_err(io::Error::other)??;
+        Ok(Self { shared, stop: Some(stop), host: Host::Thread(Some(thread)) })
+    }
+
+    /// `http://127.0.0.1:PORT/v1.0`
+    pub fn service_root(&self) -> String {
+        format!("{}/v1.0", self.origin())
+    }
+
+    /// `http://127.0.0.1:PORT/beta`
+    pub fn beta_root(&self) -> String {
+        format!("{}/beta", self.origin())
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn origin(&self) -> String {
+        self.shared.lock().origin.clone()
+    }
+
+    /// The origin of the second listener, to which redirects and foreign locations lead.
+    pub fn foreign_origin(&self) -> String {
+        self.shared.lock().foreign_origin.clone()
+    }
+
+    /// Changes how operations are treated that have to do with this key (see
+    /// [`Options::behaviour_of`]). Faults hold at once; a life holds for the operations that start
+    /// from now on or, where the key is the id of an operation, for that one, anew from now.
+    pub fn set_behaviour(&self, key: impl Into<String>, behaviour: Behaviour) {
+        let key = key.into();
+        let lives = behaviour.life.is_some();
+        let mut service = self.shared.lock();
+        let entry = service.options.by_key.entry(key.clone()).or_default();
+        *entry = behaviour.or(entry);
+        if lives {
+            service.restart(&key, Instant::now());
+        }
+    }
+
+    /// Changes how operations are treated that no key says more about: faults at once, lives for
+    /// those that start from now on.
+    pub fn set_default_behaviour(&self, behaviour: Behaviour) {
+        let mut service = self.shared.lock();
+        service.options.default = behaviour.or(&service.options.default);
+    }
+
+    /// Every request so far, in the order of arrival.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.shared.lock().requests.clone()
+    }
+
+    /// Every request that reached the other origin.
+    pub fn foreign_requests(&self) -> Vec<ForeignRequest> {
+        self.shared.lock().foreign.clone()
+    }
+
+    /// Every operation, in the order of their start.
+    pub fn operations(&self) -> Vec<OperationReport> {
+        self.shared.lock().reports()
+    }
+
+    /// Stops, and waits until answers under way are finished (for half a second at most).
+    pub async fn stop(mut self) {
+        self.stop.take();
+        if let Host::Task(task) = &mut self.host
+            && let Some(task) = task.take()
+        {
+            // A task that panicked has stopped as well.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Host::Thread(thread) = &mut self.host
+            && let Some(thread) = thread.take()
+        {
+            let _ = thread.join();
+        }
+    }
+}

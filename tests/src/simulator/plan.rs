@@ -1,0 +1,176 @@
+//! Which answer gets which fault.
+
+use std::str::FromStr;
+
+use super::{fault::Fault, ids};
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Occasion {
+    /// It starts an operation.
+    Start,
+    /// It reads an operation.
+    Check,
+    /// It reads what an operation was about.
+    Target,
+}
+
+impl FromStr for Occasion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "start" => Ok(Self::Start),
+            "check" => Ok(Self::Check),
+            "target" => Ok(Self::Target),
+            _ => Err(format!("`{text}` is none of start, check, target")),
+        }
+    }
+}
+
+impl Occasion {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Check => "check",
+            Self::Target => "target",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    Nth(u64, Fault),
+    Every(u64, Vec<Fault>),
+    Random(f64, Vec<Fault>),
+}
+
+/// Which answer gets which fault; the first rule that applies decides.
+///
+/// Answers are counted from one, separately for each operation (its checks), each target (its
+/// reads) and each subject (its starting requests), so a plan does not depend on the order in which
+/// concurrent requests arrive.
+#[derive(Clone, Debug, Default)]
+pub struct FaultPlan {
+    rules: Vec<(Occasion, Rule)>,
+}
+
+impl FaultPlan {
+    /// No faults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives the first answers these faults, in this order.
+    #[must_use]
+    pub fn sequence(mut self, occasion: Occasion, faults: impl IntoIterator<Item = Fault>) -> Self {
+        self.rules.extend((1..).zip(faults).map(|(nth, fault)| (occasion, Rule::Nth(nth, fault))));
+        self
+    }
+
+    /// Gives the nth answer this fault.
+    #[must_use]
+    pub fn nth(mut self, occasion: Occasion, nth: u64, fault: Fault) -> Self {
+        self.rules.push((occasion, Rule::Nth(nth, fault)));
+        self
+    }
+
+    /// Gives each kth answer one of these faults, in turn; with `k` of one, all of them.
+    #[must_use]
+    pub fn every(
+        mut self,
+        occasion: Occasion,
+        k: u64,
+        faults: impl IntoIterator<Item = Fault>,
+    ) -> Self {
+        self.rules.push((occasion, Rule::Every(k.max(1), faults.into_iter().collect())));
+        self
+    }
+
+    /// Gives this share of the answers (0.0 to 1.0) one of these faults, by the simulator's seed.
+    #[must_use]
+    pub fn random(
+        mut self,
+        occasion: Occasion,
+        rate: f64,
+        faults: impl IntoIterator<Item = Fault>,
+    ) -> Self {
+        self.rules.push((occasion, Rule::Random(rate, faults.into_iter().collect())));
+        self
+    }
+
+    /// The fault of the nth answer; `salt` tells one operation's chances from another's.
+    pub(super) fn fault(&self, occasion: Occasion, nth: u64, salt: u64) -> Option<Fault> {
+        let rules = self.rules.iter().filter(|(on, _)| *on == occasion);
+        rules.enumerate().find_map(|(index, (_, rule))| match rule {
+            Rule::Nth(at, fault) => (*at == nth).then(|| fault.clone()),
+            Rule::Every(k, faults) => {
+                nth.is_multiple_of(*k).then(|| pick(faults, nth / k - 1)).flatten()
+            }
+            Rule::Random(rate, faults) => {
+                let chance =
+                    ids::mix(salt ^ ids::mix(nth ^ (index as u64) << 32 ^ (occasion as u64) << 56));
+                (ids::share(chance) < *rate).then(|| pick(faults, ids::mix(chance))).flatten()
+            }
+        })
+    }
+}
+
+fn pick(faults: &[Fault], number: u64) -> Option<Fault> {
+    let index = number.checked_rem(faults.len() as u64)?;
+    faults.get(usize::try_from(index).ok()?).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Occasion; 3] = [Occasion::Start, Occasion::Check, Occasion::Target];
+
+    #[test]
+    fn a_sequence_ends_and_a_rotation_does_not() {
+        let plan = FaultPlan::new().sequence(Occasion::Check, [Fault::Close, Fault::Cut]).every(
+            Occasion::Check,
+            4,
+            [Fault::BadGateway, Fault::EmptyBody],
+        );
+        let faults: Vec<_> = (1..=8).map(|nth| plan.fault(Occasion::Check, nth, 0)).collect();
+        let none = || None;
+        assert_eq!(
+            faults,
+            [
+                Some(Fault::Close),
+                Some(Fault::Cut),
+                none(),
+                Some(Fault::BadGateway),
+                none(),
+                none(),
+                none(),
+                Some(Fault::EmptyBody)
+            ]
+        );
+        assert_eq!(plan.fault(Occasion::Start, 1, 0), None);
+    }
+
+    #[test]
+    fn chance_keeps_its_rate_and_its_seed() {
+        for occasion in ALL {
+            let plan = FaultPlan::new().random(occasion, 0.2, Fault::passing());
+            let draw =
+                |salt| (1..=10_000).map(|nth| plan.fault(occasion, nth, salt)).collect::<Vec<_>>();
+            let faulty = draw(7).iter().flatten().count();
+            assert!((1_800..2_200).contains(&faulty), "{faulty}");
+            assert_eq!(draw(7), draw(7));
+            assert_ne!(draw(7), draw(8));
+            for fault in Fault::passing() {
+                assert!(draw(7).contains(&Some(fault)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_plan_without_faults_gives_none() {
+        let plan = FaultPlan::new().every(Occasion::Check, 0, []).random(Occasion::Check, 1.0, []);
+        assert_eq!(plan.fault(Occasion::Check, 1, 0), None);
+    }
+}
