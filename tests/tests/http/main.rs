@@ -1,0 +1,11 @@
+//! Annotated functions over real HTTP, against the simulator: every fault, the right outcome.
+//!
+//! The requests are real and the waits are virtual: a sleep puts the client's clock forward and
+//! returns, so the default policy's hours pass in no time.
+
+mod blocking;
+mod client;
+mod faults;
+mod outcomes;
+mod replay;
+mod tokens;

@@ -1,0 +1,262 @@
+//! Documents in the shapes that the service sends, read and written back.
+
+use graph_operation::{
+    EngagementAsyncOperation, GraphError, LongRunningOperationStatus, Model, State,
+    TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
+};
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+/// A recorded operation in shape, not in content.
+fn recorded() -> Value {
+    json!({
+        "@odata.context": "https://graph.microsoft.com/v1.0/$metadata#teams('0a1b')/operations/$entity",
+        "id": "7c3f7f7e-4b54-4a33-9d5e-000000000001",
+        "operationType": "unarchiveTeam",
+        "createdDateTime": "2023-03-01T10:20:30.1234567Z",
+        "status": "inProgress",
+        "lastActionDateTime": "2023-03-01T10:20:30.1234567Z",
+        "attemptsCount": 1,
+        "targetResourceId": "0a1b",
+        "targetResourceLocation": "/teams('0a1b')",
+        "Value": "{\"Status\":0,\"WorkFlowId\":\"region.1\"}",
+        "error": null
+    })
+}
+
+fn with(changes: Value) -> Value {
+    let mut document = recorded();
+    let Value::Object(changes) = changes else { unreachable!() };
+    document.as_object_mut().unwrap().extend(changes);
+    document
+}
+
+fn read(document: &Value) -> serde_json::Result<TeamsAsyncOperation> {
+    serde_json::from_str(&document.to_string())
+}
+
+#[test]
+fn every_property_is_read_and_written_back() {
+    let document = recorded();
+    let operation = read(&document).unwrap();
+    assert_eq!(operation.id, "7c3f7f7e-4b54-4a33-9d5e-000000000001");
+    assert_eq!(operation.operation_type, TeamsAsyncOperationType::UnarchiveTeam);
+    assert_eq!(operation.status, TeamsAsyncOperationStatus::InProgress);
+    assert_eq!(operation.created_date_time, operation.last_action_date_time);
+    assert_eq!(operation.created_date_time.unwrap().nanosecond(), 123_456_700);
+    assert_eq!(operation.attempts_count, Some(1));
+    assert_eq!(operation.target_resource_id.as_deref(), Some("0a1b"));
+    assert_eq!(operation.target_resource_location.as_deref(), Some("/teams('0a1b')"));
+    assert_eq!(operation.error, None);
+    assert_eq!(operation.additional_data.len(), 2);
+    assert_eq!(written(&operation), without_nulls(&document));
+    // Through a value, without borrowed text, too.
+    assert_eq!(serde_json::from_value::<TeamsAsyncOperation>(document).unwrap(), operation);
+}
+
+fn written(operation: &TeamsAsyncOperation) -> Value {
+    serde_json::to_value(operation).unwrap()
+}
+
+/// Absent and null are the same here.
+pub(crate) fn without_nulls(document: &Value) -> Value {
+    match document {
+        Value::Object(object) => object
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), without_nulls(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn the_wire_is_read_leniently() {
+    for changes in [
+        json!({ "createdDateTime": "2023-03-01T10:20:30Z", "lastActionDateTime": "0001-01-01T00:00:00Z" }),
+        json!({ "createdDateTime": "2023-03-01T10:20:30.123456789-08:00" }),
+        json!({ "operationType": "brandNewType", "status": "brandNewStatus" }),
+        json!({ "status": "" }),
+        json!({ "error": { "code": "TeamUnavailable", "message": "Not found." } }),
+        json!({ "error": { "@odata.type": "microsoft.graph.operationError", "code": "x" } }),
+        json!({ "error": "An error has occurred" }),
+        json!({ "id": "1-2-3", "targetResourceId": "19:x@thread.v2", "values": "{\"appIds\":[]}" }),
+        json!({ "@odata.type": "#microsoft.graph.teamsAsyncOperation", "attemptsCount": 13 }),
+        json!({ "Value": { "not": ["a", "string"] }, "nested": [1, 2.5, {"x": true}] }),
+    ] {
+        let document = with(changes.clone());
+        let operation = read(&document).unwrap_or_else(|error| panic!("{changes}: {error}"));
+        assert_eq!(written(&operation), without_nulls(&document));
+        assert_eq!(read(&written(&operation)).unwrap(), operation);
+    }
+}
+
+#[test]
+fn absent_and_null_properties_are_no_reason_to_refuse() {
+    let operation = read(&json!({ "status": "succeeded" })).unwrap();
+    assert_eq!(Model::state(&operation), State::Succeeded);
+    assert_eq!((Model::id(&operation), Model::operation_type(&operation)), (None, None));
+    let mut nulls = recorded();
+    for (_, value) in nulls.as_object_mut().unwrap() {
+        *value = Value::Null;
+    }
+    let operation = read(&nulls).unwrap();
+    assert_eq!(operation.status, TeamsAsyncOperationStatus::default());
+    assert_eq!(Model::state(&operation), State::Running);
+}
+
+#[test]
+fn an_empty_or_missing_status_is_none_of_the_known_ones_and_not_the_end() {
+    let mut missing = recorded();
+    missing.as_object_mut().unwrap().remove("status");
+    for document in [with(json!({ "status": "" })), with(json!({ "status": null })), missing] {
+        let operation = read(&document).unwrap();
+        assert_eq!(operation.status, TeamsAsyncOperationStatus::Unknown(String::new()));
+        assert_eq!(Model::state(&operation), State::Running);
+    }
+}
+
+#[test]
+fn what_is_no_operation_is_refused() {
+    for document in [
+        // The documentation's schema: types in place of values.
+        json!({ "attemptsCount": "Int32", "createdDateTime": "String (timestamp)", "status": "String" }),
+        with(json!({ "attemptsCount": "1" })),
+        with(json!({ "createdDateTime": "yesterday" })),
+        with(json!({ "status": 3 })),
+        with(json!({ "id": {} })),
+        with(json!({ "error": 7 })),
+        json!({ "id": "a group", "displayName": "and no operation" }),
+        json!({ "@odata.count": 1, "value": [recorded()] }),
+        json!({}),
+        json!([recorded()]),
+        json!("succeeded"),
+        json!(null),
+    ] {
+        assert!(read(&document).is_err(), "{document}");
+    }
+}
+
+#[test]
+fn members_print_parse_and_serialize_as_on_the_wire() {
+    for (member, text) in [
+        (TeamsAsyncOperationType::Invalid, "invalid"),
+        (TeamsAsyncOperationType::CloneTeam, "cloneTeam"),
+        (TeamsAsyncOperationType::ArchiveTeam, "archiveTeam"),
+        (TeamsAsyncOperationType::UnarchiveTeam, "unarchiveTeam"),
+        (TeamsAsyncOperationType::CreateTeam, "createTeam"),
+        (TeamsAsyncOperationType::UnknownFutureValue, "unknownFutureValue"),
+        (TeamsAsyncOperationType::TeamifyGroup, "teamifyGroup"),
+        (TeamsAsyncOperationType::CreateChannel, "createChannel"),
+        (TeamsAsyncOperationType::CreateChat, "createChat"),
+        (TeamsAsyncOperationType::ArchiveChannel, "archiveChannel"),
+        (TeamsAsyncOperationType::UnarchiveChannel, "unarchiveChannel"),
+        (TeamsAsyncOperationType::Unknown("moveTeam".into()), "moveTeam"),
+    ] {
+        assert_eq!(member.to_string(), text);
+        assert_eq!(text.parse::<TeamsAsyncOperationType>().unwrap(), member);
+        assert_eq!(serde_json::to_value(&member).unwrap(), text);
+        assert_eq!(serde_json::from_value::<TeamsAsyncOperationType>(text.into()).unwrap(), member);
+    }
+    for (text, state) in [
+        ("invalid", State::Failed),
+        ("notStarted", State::Running),
+        ("inProgress", State::Running),
+        ("succeeded", State::Succeeded),
+        ("failed", State::Failed),
+        ("unknownFutureValue", State::Running),
+        ("running", State::Running),
+        ("Succeeded", State::Running),
+    ] {
+        let operation = read(&json!({ "status": text })).unwrap();
+        assert_eq!((operation.status.as_str(), Model::state(&operation)), (text, state));
+    }
+}
+
+#[test]
+fn an_engagement_operation_is_read_and_written_back() {
+    let document = json!({
+        "@odata.context": "https://graph.microsoft.com/v1.0/$metadata#x",
+        "id": "eyJfdHlwZSI6",
+        "operationType": "createCommunity",
+        "createdDateTime": "2024-01-02T03:04:05.678Z",
+        "lastActionDateTime": "2024-01-02T03:04:05Z",
+        "status": "succeeded",
+        "statusDetail": null,
+        "resourceId": "eyJf"
+    });
+    let operation: EngagementAsyncOperation = serde_json::from_value(document.clone()).unwrap();
+    assert_eq!(operation.status, LongRunningOperationStatus::Succeeded);
+    assert_eq!(Model::target_location(&operation).unwrap(), "/employeeExperience/communities/eyJf");
+    assert_eq!(serde_json::to_value(&operation).unwrap(), without_nulls(&document));
+    assert!(serde_json::from_value::<EngagementAsyncOperation>(json!({ "id": "1" })).is_err());
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-zA-Z]{0,12}", any::<String>()]
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        text().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(text(), inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn instant() -> impl Strategy<Value = String> {
+    let offset = prop_oneof![
+        Just("Z".to_owned()),
+        (-12..=12i32, 0..60u32).prop_map(|(h, m)| {
+            let sign = if h < 0 { '-' } else { '+' };
+            format!("{sign}{:02}:{m:02}", h.abs())
+        }),
+    ];
+    (1..=9999u32, 1..=12u32, 1..=28u32, 0..24u32, 0..60u32, "(\\.[0-9]{1,9})?", offset).prop_map(
+        |(year, month, day, hour, second, fraction, offset)| {
+            format!("{year:04}-{month:02}-{day:02}T{hour:02}:30:{second:02}{fraction}{offset}")
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_document_that_is_read_is_written_with_the_same_values(
+        id in text(), status in text(), kind in text(), attempts in any::<i32>(),
+        created in instant(), code in prop::option::of(text()), message in prop::option::of(text()),
+        additional in prop::collection::btree_map("[A-Z@][a-zA-Z.]{0,8}", any_value(), 0..4),
+    ) {
+        let mut document = json!({
+            "id": id, "status": status, "operationType": kind, "attemptsCount": attempts,
+            "createdDateTime": created, "error": { "code": code, "message": message },
+        });
+        document.as_object_mut().unwrap().extend(additional);
+        let operation = read(&document).unwrap();
+        let again = read(&written(&operation)).unwrap();
+        prop_assert_eq!(&again, &operation);
+        let mut document = without_nulls(&document);
+        let mut written = written(&operation);
+        // The same instant in other digits.
+        document.as_object_mut().unwrap().remove("createdDateTime");
+        written.as_object_mut().unwrap().remove("createdDateTime");
+        prop_assert_eq!(written, document);
+    }
+
+    #[test]
+    fn no_text_makes_a_reader_panic(body in any::<String>(), value in any_value()) {
+        let _ = serde_json::from_str::<TeamsAsyncOperation>(&body);
+        let _ = serde_json::from_str::<GraphError>(&body);
+        let _ = serde_json::from_value::<TeamsAsyncOperation>(value.clone());
+        if let Ok(error) = serde_json::from_value::<GraphError>(value) {
+            let _ = error.to_string();
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The runtime against scripted answers, in virtual time.
+
+mod answers;
+mod blocking;
+mod corpus;
+mod defects;
+mod documents;
+mod dropping;
+mod locations;
+mod policy;
+mod resuming;
+mod target;
+mod updates;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use graph_operation::testing::{self, ScriptedClient, accepted, block_on};
+use graph_operation::{Client, Operation, Result};
+use http::Response;
+
+const LOCATION: &str = "/teams('1')/operations('2')";
+const OPERATION: &str = "https://graph.microsoft.com/v1.0/teams('1')/operations('2')";
+
+/// An operation that was just accepted, and the client that its checks are scripted on.
+fn started() -> (ScriptedClient, Operation) {
+    let client = ScriptedClient::new();
+    let operation = begin(&client, accepted(LOCATION)).expect("a 202 with a Location");
+    (client, operation)
+}
+
+fn begin(client: &ScriptedClient, answer: Response<Bytes>) -> Result<Operation> {
+    block_on(Operation::from_response(client.clone(), answer))
+}
+
+/// The times between the requests of a client.
+fn gaps(client: &ScriptedClient) -> Vec<Duration> {
+    client.sent_at().windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+/// Uses up what is left of a script.
+fn drain(client: &ScriptedClient) {
+    while client.remaining() > 0 {
+        let _ = block_on(Client::send(client, http::Request::new(Bytes::new())));
+    }
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A check that finds the operation in another state than the one before did.
+fn attempt(count: u32) -> Response<Bytes> {
+    testing::operation(&serde_json::json!({ "status": "inProgress", "attemptsCount": count }))
+}

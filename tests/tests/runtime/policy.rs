@@ -1,0 +1,284 @@
+//! When checks are made, and when they end.
+
+use graph_operation::testing::{
+    ScriptedClient, accepted, block_on, graph_error, in_progress, status, succeeded, with_header,
+};
+use graph_operation::{ErrorKind, Polling, TimeLeft};
+
+use crate::{LOCATION, begin, drain, gaps, seconds, started};
+
+#[test]
+fn the_default_keeps_more_than_thirty_seconds_between_any_two_checks() {
+    let (client, operation) = started();
+    let mut operation = operation.with_polling(Polling::default().no_timeout());
+    for _ in 0..1_000 {
+        client.answer(in_progress());
+    }
+    client.answer(succeeded("/teams('1')"));
+    block_on(operation.wait()).unwrap();
+
+    let first = client.sent_at()[0];
+    assert!(first > seconds(5) && first <= seconds(5) * 11 / 10, "{first:?}");
+    let gaps = gaps(&client);
+    assert_eq!(gaps.len(), 1_000);
+    assert!(gaps.iter().all(|&gap| gap > seconds(30) && gap <= seconds(33)));
+}
+
+#[test]
+fn twelve_handles_started_together_do_not_check_in_step() {
+    let client = ScriptedClient::new();
+    let firsts: std::collections::HashSet<_> = (0..12)
+        .map(|_| {
+            let operation = begin(&client, accepted(LOCATION)).unwrap();
+            operation.update().next_check().unwrap()
+        })
+        .collect();
+    assert!(firsts.len() >= 11, "{firsts:?}");
+}
+
+#[test]
+fn the_clone_page_is_followed_on_demand() {
+    let (client, operation) = started();
+    let mut operation = operation.with_polling(Polling::frequent());
+    client.answer(in_progress()).answer(in_progress()).answer(succeeded("/teams('1')"));
+    block_on(operation.wait()).unwrap();
+    assert!(gaps(&client).iter().all(|&gap| gap > seconds(5) && gap <= seconds(6)));
+}
+
+#[test]
+fn the_retry_after_of_the_202_decides_the_first_check() {
+    for (value, least) in [("17", 17), ("2", 2), ("0", 1), ("-1", 5), ("garbage", 5)] {
+        let client = ScriptedClient::new();
+        let accepted = with_header(accepted(LOCATION), "retry-after", value);
+        client.answer(succeeded("/teams('1')"));
+        block_on(begin(&client, accepted).unwrap().wait()).unwrap();
+        let first = client.sent_at()[0];
+        assert!(first >= seconds(least) && first <= seconds(least) * 11 / 10, "{value}: {first:?}");
+    }
+}
+
+#[test]
+fn a_longer_retry_after_puts_the_next_check_off_and_a_shorter_one_does_not() {
+    for (value, least, most) in
+        [("120", 120, 132), ("0,120", 120, 132), ("1", 30, 33), ("99999999999", 3_600, 3_960)]
+    {
+        for code in [200, 429, 503] {
+            let (client, operation) = started();
+            let mut operation = operation.with_polling(Polling::default().no_timeout());
+            let answer = if code == 200 { in_progress() } else { status(code) };
+            client.answer(with_header(answer, "retry-after", value));
+            client.answer(succeeded("/teams('1')"));
+            block_on(operation.wait()).unwrap();
+            let gap = gaps(&client)[0];
+            assert!(gap >= seconds(least) && gap <= seconds(most), "{code}, {value}: {gap:?}");
+        }
+    }
+}
+
+#[test]
+fn faults_double_the_wait_and_ten_in_a_row_are_tried_again() {
+    let (client, operation) = started();
+    let mut operation = operation.with_polling(Polling::default().no_timeout());
+    for _ in 0..11 {
+        client.answer(graph_error(503, "serviceUnavailable", "Down."));
+    }
+    let error = block_on(operation.wait()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert!(error.is_retryable());
+    assert_eq!(error.checks(), Some(11));
+    assert_eq!(error.resume_token(), operation.resume_token());
+    let least = [30, 60, 120, 180, 180, 180, 180, 180, 180, 180].map(seconds);
+    let gaps = gaps(&client);
+    assert_eq!(gaps.len(), least.len());
+    assert!(gaps.iter().zip(least).all(|(&gap, least)| gap > least && gap <= least * 11 / 10));
+
+    // The handle is as good as before, and faults are counted anew.
+    client.fail("connection reset").answer(succeeded("/teams('1')"));
+    block_on(operation.wait()).unwrap();
+}
+
+#[test]
+fn a_good_answer_ends_the_row_of_faults() {
+    let (client, operation) = started();
+    let mut operation = operation.with_polling(Polling::default().retries(1));
+    for _ in 0..5 {
+        client.fail("connection reset").answer(in_progress());
+    }
+    client.answer(succeeded("/teams('1')"));
+    block_on(operation.wait()).unwrap();
+}
+
+#[test]
+fn an_error_that_no_try_mends_ends_the_wait_at_once() {
+    for code in [400, 401, 403, 409, 410, 501] {
+        let (client, mut operation) = started();
+        client.answer(graph_error(code, "BadRequest", "Invalid version."));
+        let error = block_on(operation.wait()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rejected);
+        assert!(!error.is_retryable());
+        assert_eq!(error.code(), Some("BadRequest"));
+        assert_eq!(client.requests().len(), 1);
+    }
+}
+
+#[test]
+fn an_operation_that_is_not_found_yet_gets_a_short_grace() {
+    let (client, mut operation) = started();
+    client.answer(status(404)).answer(succeeded("/teams('1')"));
+    block_on(operation.wait()).unwrap();
+
+    let (client, mut operation) = started();
+    for _ in 0..3 {
+        client.answer(status(404));
+    }
+    let error = block_on(operation.wait()).unwrap_err();
+    assert_eq!((error.kind(), error.checks()), (ErrorKind::Rejected, Some(3)));
+
+    // One that was seen, or was started by another process, and is gone, is gone.
+    let (client, mut operation) = started();
+    client.answer(in_progress()).answer(status(404));
+    assert_eq!(block_on(operation.wait()).unwrap_err().checks(), Some(2));
+}
+
+#[test]
+fn the_deadline_ends_the_wait_with_a_last_check() {
+    let (client, mut operation) = started();
+    operation.set_polling(Polling::default().timeout(seconds(100)));
+    for _ in 0..10 {
+        client.answer(in_progress());
+    }
+    let error = block_on(operation.wait()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert_eq!(client.sent_at().last(), Some(&seconds(100)));
+    assert_eq!(error.waited(), Some(seconds(100)));
+    assert_eq!(error.checks(), Some(u32::try_from(client.requests().len()).unwrap()));
+    assert_eq!(error.resume_token(), operation.resume_token());
+    assert!(error.operation::<graph_operation::TeamsAsyncOperation>().is_some());
+    assert!(error.to_string().contains("inProgress"), "{error}");
+
+    // Waiting again sends nothing; a later deadline does, and so does a poll.
+    let sent = client.requests().len();
+    assert_eq!(block_on(operation.wait()).unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(client.requests().len(), sent);
+    block_on(operation.poll()).unwrap();
+    operation.set_polling(Polling::default().timeout(seconds(200)));
+    drain(&client);
+    client.answer(succeeded("/teams('1')"));
+    block_on(operation.wait()).unwrap();
+}
+
+#[test]
+fn the_last_check_can_still_find_the_end() {
+    let (client, mut operation) = started();
+    operation.set_polling(Polling::default().timeout(seconds(20)));
+    client.answer(in_progress()).answer(succeeded("/teams('1')"));
+    block_on(operation.wait()).unwrap();
+    assert_eq!(client.sent_at()[1], seconds(20));
+}
+
+#[test]
+fn a_deadline_that_passes_during_faults_says_what_they_were() {
+    let (client, mut operation) = started();
+    operation.set_polling(Polling::default().timeout(seconds(60)));
+    for _ in 0..5 {
+        client.fail("connection reset");
+    }
+    let error = block_on(operation.wait()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(format!("{error:#}").ends_with("connection reset"), "{error:#}");
+}
+
+#[test]
+fn a_request_carries_the_time_that_is_left_when_that_is_little() {
+    let (client, mut operation) = started();
+    operation.set_polling(Polling::default().timeout(seconds(130)));
+    for _ in 0..6 {
+        client.answer(in_progress());
+    }
+    block_on(operation.wait()).unwrap_err();
+    let left: Vec<_> = client.requests().iter().map(TimeLeft::of).collect();
+    let sent = client.sent_at();
+    assert_eq!(left[0], TimeLeft::DEFAULT.0);
+    for (left, sent) in left.iter().zip(&sent).skip(1).take(3) {
+        assert_eq!(*left, seconds(130) - *sent);
+    }
+    assert_eq!(*left.last().unwrap(), seconds(10), "the last check needs time too");
+}
+
+#[test]
+fn checks_ask_for_every_member_and_for_json_and_for_nothing_else() {
+    let (client, mut operation) = started();
+    client.answer(succeeded("/teams('1')"));
+    block_on(operation.wait()).unwrap();
+    let request = &client.requests()[0];
+    assert_eq!(request.uri(), crate::OPERATION);
+    assert_eq!(request.method(), http::Method::GET);
+    assert_eq!(request.headers()["prefer"], "include-unknown-enum-members");
+    assert_eq!(request.headers()["accept"], "application/json");
+    assert_eq!(request.headers().len(), 2);
+    assert!(request.body().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_provided_clock_is_tokios() {
+    use bytes::Bytes;
+    use graph_operation::{Client, Operation, Result};
+    use http::{Request, Response, Uri};
+
+    #[derive(Clone)]
+    struct Provided(ScriptedClient);
+
+    impl Client for Provided {
+        type Error = graph_operation::Error;
+
+        fn service_root(&self) -> &Uri {
+            Client::service_root(&self.0)
+        }
+
+        async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+            Client::send(&self.0, request).await
+        }
+    }
+
+    let client = ScriptedClient::new();
+    client.answer(in_progress()).answer(succeeded("/teams('1')"));
+    let begun = tokio::time::Instant::now();
+    let operation = Operation::from_response(Provided(client.clone()), accepted(LOCATION)).await;
+    tokio::spawn(operation.unwrap().into_future()).await.unwrap().unwrap();
+    assert!(begun.elapsed() > seconds(35) && begun.elapsed() < seconds(40));
+    assert_eq!(client.elapsed(), seconds(0));
+}
+
+#[test]
+fn a_sleep_that_returns_at_once_polls_through_at_full_speed() {
+    use bytes::Bytes;
+    use graph_operation::{Client, Operation, Result};
+    use http::{Request, Response, Uri};
+
+    #[derive(Clone)]
+    struct Sleepless(ScriptedClient);
+
+    impl Client for Sleepless {
+        type Error = graph_operation::Error;
+
+        fn service_root(&self) -> &Uri {
+            Client::service_root(&self.0)
+        }
+
+        async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+            Client::send(&self.0, request).await
+        }
+
+        async fn sleep(&self, _: std::time::Duration) {}
+    }
+
+    let client = ScriptedClient::new();
+    for _ in 0..200 {
+        client.answer(in_progress());
+    }
+    let operation = Operation::from_response(Sleepless(client.clone()), accepted(LOCATION));
+    let error = block_on(async { operation.await?.await }).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    let checks = client.requests().len();
+    assert!((109..=120).contains(&checks), "an hour of checks: {checks}");
+}

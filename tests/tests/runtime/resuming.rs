@@ -1,0 +1,121 @@
+//! Operations that another process goes on with.
+
+use graph_operation::testing::{ScriptedClient, block_on, in_progress, status, succeeded};
+use graph_operation::{EngagementAsyncOperation, ErrorKind, Operation, ResumeToken};
+use http::Uri;
+use serde_json::{Value, json};
+
+use crate::{OPERATION, seconds, started};
+
+#[test]
+fn a_token_goes_through_text_and_json() {
+    let (client, operation) = started();
+    let token = operation.resume_token().unwrap();
+    let text = token.to_string();
+    assert_eq!(
+        serde_json::from_str::<Value>(&text).unwrap(),
+        json!({"version": 1, "model": "teamsAsyncOperation", "location": OPERATION})
+    );
+    assert_eq!(text.parse::<ResumeToken>().unwrap(), token);
+    assert_eq!(
+        serde_json::from_value::<ResumeToken>(serde_json::to_value(&token).unwrap()).unwrap(),
+        token
+    );
+
+    client.answer(in_progress()).answer(succeeded("/teams('1')"));
+    let resumed = Operation::resume(client.clone(), token).unwrap();
+    assert_eq!(resumed.location().unwrap(), OPERATION);
+    block_on(resumed.into_future()).unwrap();
+    assert_eq!(client.requests()[0].uri(), OPERATION);
+    assert!(client.sent_at()[0] > seconds(5));
+}
+
+#[test]
+fn what_is_no_token_is_refused() {
+    for text in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        r#"{"version":2,"model":"teamsAsyncOperation","location":"https://graph.microsoft.com/v1.0/x"}"#,
+        r#"{"version":1,"model":"teamsAsyncOperation","location":"/v1.0/x"}"#,
+        r#"{"version":1,"model":"teamsAsyncOperation","location":"not an address"}"#,
+        r#"{"version":1,"model":7,"location":"https://graph.microsoft.com/v1.0/x"}"#,
+    ] {
+        assert_eq!(
+            text.parse::<ResumeToken>().unwrap_err().kind(),
+            ErrorKind::InvalidToken,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_token_of_elsewhere_is_refused_before_any_request() {
+    for location in [
+        "https://graph.microsoft.us/v1.0/teams('1')/operations('2')",
+        "http://graph.microsoft.com/v1.0/teams('1')/operations('2')",
+        "https://graph.microsoft.com:444/v1.0/teams('1')/operations('2')",
+        "https://graph.microsoft.com@evil.example/v1.0/teams('1')/operations('2')",
+        "https://token@graph.microsoft.com/v1.0/teams('1')/operations('2')",
+        "https://graph.microsoft.com/v1.0/../x",
+    ] {
+        let text = json!({"version": 1, "model": "teamsAsyncOperation", "location": location});
+        let token: ResumeToken = text.to_string().parse().unwrap();
+        let error = Operation::resume(ScriptedClient::new(), token).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidToken, "{location}");
+    }
+    let (_, operation) = started();
+    let token = operation.resume_token().unwrap();
+    let error =
+        Operation::resume_as::<EngagementAsyncOperation>(ScriptedClient::new(), token).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidToken);
+    assert!(error.to_string().contains("of a teamsAsyncOperation"), "{error}");
+}
+
+#[test]
+fn a_token_is_compared_by_origin_alone() {
+    let (_, operation) = started();
+    let token = operation.resume_token().unwrap();
+    let beta =
+        ScriptedClient::with_service_root(Uri::from_static("https://graph.microsoft.com:443/beta"));
+    assert_eq!(Operation::resume(beta, token).unwrap().location().unwrap(), OPERATION);
+}
+
+#[test]
+fn a_resumed_operation_that_is_gone_is_gone() {
+    let client = ScriptedClient::new();
+    let (_, operation) = started();
+    client.answer(status(404));
+    let mut resumed = Operation::resume(client, operation.resume_token().unwrap()).unwrap();
+    let error = block_on(resumed.wait()).unwrap_err();
+    assert_eq!((error.kind(), error.checks()), (ErrorKind::Rejected, Some(1)));
+}
+
+#[test]
+fn an_address_alone_is_enough() {
+    let client = ScriptedClient::new();
+    let operation =
+        Operation::from_location(client.clone(), "/teams('1')/operations('2')").unwrap();
+    assert_eq!(operation.location().unwrap(), OPERATION);
+    let operation = Operation::from_location(client.clone(), OPERATION.to_owned()).unwrap();
+    assert_eq!(operation.location().unwrap(), OPERATION);
+    for (location, kind) in [
+        ("https://evil.example/v1.0/teams", ErrorKind::ForeignLocation),
+        ("not an address", ErrorKind::InvalidLocation),
+    ] {
+        assert_eq!(Operation::from_location(client.clone(), location).unwrap_err().kind(), kind);
+    }
+}
+
+#[test]
+fn every_error_that_leaves_the_operation_alive_names_it() {
+    let (client, mut operation) = started();
+    let token = operation.resume_token();
+    client.answer(status(401)).answer(status(307));
+    for _ in 0..2 {
+        assert_eq!(block_on(operation.wait()).unwrap_err().resume_token(), token);
+    }
+    // The script has ended: a fault that the client calls final.
+    assert_eq!(block_on(operation.wait()).unwrap_err().resume_token(), token);
+}
