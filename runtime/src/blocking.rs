@@ -255,15 +255,14 @@ impl<T, M: Model> Operation<T, M> {
     /// Polls by the policy until the operation has succeeded; see
     /// [`Operation::wait`](crate::Operation::wait).
     pub fn wait(&mut self) -> Result<Completed<T, M>> {
-        let result = loop {
+        loop {
             match turn(&mut self.handle, &*self.connection, Pace::Policy) {
                 Turn::Updated => {}
-                Turn::Failed(error) => break Err(error),
-                Turn::Nothing => break self.handle.end(),
+                Turn::Failed(error) => return Err(error),
+                Turn::Nothing => break,
             }
-        };
-        self.connection.span().ended(&self.handle, result.as_ref().err());
-        result?;
+        }
+        end(&mut self.handle, &*self.connection)?;
         Ok(Completed {
             outcome: Outcome::of(&self.handle),
             connection: Arc::clone(&self.connection),
@@ -308,9 +307,21 @@ fn turn(handle: &mut Handle, connection: &dyn Connection, pace: Pace) -> Turn {
                 connection.span().retrying(&fault.error);
                 handle.remember(fault.error);
             }
-            Err(fault) => return Turn::Failed(fault.error),
+            Err(fault) => {
+                connection.span().stopped(&fault.error);
+                return Turn::Failed(fault.error);
+            }
         }
     }
+}
+
+/// What waiting comes to, now that there is nothing more to do.
+fn end(handle: &mut Handle, connection: &dyn Connection) -> Result<()> {
+    let result = handle.end();
+    if let (Err(error), State::Running) = (&result, handle.state()) {
+        connection.span().stopped(error);
+    }
+    result
 }
 
 /// The checks of an [`Operation`] as they arrive; see [`Operation::updates`].
@@ -334,7 +345,9 @@ impl<T, M: Model> Iterator for Updates<'_, T, M> {
         match turn {
             Turn::Updated => Some(Ok(Update::of(handle))),
             Turn::Failed(error) => Some(Err(error)),
-            Turn::Nothing if handle.state() == State::Running => handle.end().err().map(Err),
+            Turn::Nothing if handle.state() == State::Running => {
+                end(handle, &**connection).err().map(Err)
+            }
             Turn::Nothing => None,
         }
     }

@@ -232,7 +232,10 @@ fn poll_turn(
                 connection.span().retrying(&fault.error);
                 handle.remember(fault.error);
             }
-            Err(fault) => return Poll::Ready(Turn::Failed(fault.error)),
+            Err(fault) => {
+                connection.span().stopped(&fault.error);
+                return Poll::Ready(Turn::Failed(fault.error));
+            }
         }
     }
 }
@@ -244,15 +247,22 @@ fn poll_end(
     in_flight: &mut Option<InFlight>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<()>> {
-    let result = loop {
+    loop {
         match ready!(poll_turn(handle, connection, in_flight, Pace::Policy, cx)) {
             Turn::Updated => {}
-            Turn::Failed(error) => break Err(error),
-            Turn::Nothing => break handle.end(),
+            Turn::Failed(error) => return Poll::Ready(Err(error)),
+            Turn::Nothing => return Poll::Ready(end(handle, connection)),
         }
-    };
-    connection.span().ended(handle, result.as_ref().err());
-    Poll::Ready(result)
+    }
+}
+
+/// What waiting comes to, now that there is nothing more to do.
+fn end(handle: &mut Handle, connection: &Arc<dyn Connection>) -> Result<()> {
+    let result = handle.end();
+    if let (Err(error), State::Running) = (&result, handle.state()) {
+        connection.span().stopped(error);
+    }
+    result
 }
 
 /// Polls by the policy until the operation has succeeded, as [`Operation::wait`] does.
@@ -307,7 +317,9 @@ impl<T, M: Model> Updates<'_, T, M> {
         Poll::Ready(match turn {
             Turn::Updated => Some(Ok(Update::of(handle))),
             Turn::Failed(error) => Some(Err(error)),
-            Turn::Nothing if handle.state() == State::Running => handle.end().err().map(Err),
+            Turn::Nothing if handle.state() == State::Running => {
+                end(handle, connection).err().map(Err)
+            }
             Turn::Nothing => None,
         })
     }

@@ -48,20 +48,25 @@ mod on {
             self.enter(|| event!(Level::DEBUG, check = handle.checks(), "check sent"));
         }
 
+        /// Shows what a check found, and closes the span if that was the end.
         pub(crate) fn updated(&self, handle: &Handle) {
             let Some(snapshot) = handle.snapshot() else { return };
-            self.enter(|| {
-                let span = tracing::Span::current();
-                span.record("type", snapshot.operation_type());
-                span.record("status", snapshot.status());
-                span.record("checks", handle.checks());
-                event!(
-                    Level::DEBUG,
-                    check = handle.checks(),
-                    status = snapshot.status(),
-                    "checked"
-                );
-            });
+            let (check, status) = (handle.checks(), snapshot.status());
+            let mut span = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            span.record("type", snapshot.operation_type());
+            span.record("status", status);
+            span.record("checks", check);
+            span.in_scope(|| event!(Level::DEBUG, check, status, "checked"));
+            match handle.state() {
+                State::Running => return,
+                State::Succeeded => span.record("outcome", "succeeded"),
+                State::Failed => {
+                    let error = snapshot.failure().unwrap_or_default().to_string();
+                    span.in_scope(|| event!(Level::ERROR, error, "operation failed"));
+                    span.record("outcome", "failed").record("error", error)
+                }
+            };
+            *span = tracing::Span::none();
         }
 
         pub(crate) fn retrying(&self, reason: &Error) {
@@ -74,28 +79,15 @@ mod on {
             });
         }
 
-        /// Marks what became of the operation, and closes the span if it has ended.
-        pub(crate) fn ended(&self, handle: &Handle, error: Option<&Error>) {
-            let mut span = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            span.record("checks", handle.checks());
-            match error {
-                None => span.record("outcome", "succeeded"),
-                Some(error) => span
-                    .record("outcome", display(error.kind()))
-                    .record("error", format!("{error:#}")),
-            };
-            if let Some(error) = error {
-                span.in_scope(|| {
-                    event!(
-                        Level::ERROR,
-                        error = format_args!("{error:#}"),
-                        "operation not finished"
-                    );
-                });
-            }
-            if handle.state() != State::Running {
-                *span = tracing::Span::none();
-            }
+        /// Marks why the waiting stopped before the end.
+        pub(crate) fn stopped(&self, reason: &Error) {
+            self.enter(|| {
+                let error = format!("{reason:#}");
+                event!(Level::ERROR, error, "stopped waiting");
+                tracing::Span::current()
+                    .record("outcome", display(reason.kind()))
+                    .record("error", error);
+            });
         }
     }
 }
@@ -124,6 +116,6 @@ mod off {
 
         pub(crate) fn retrying(&self, _: &Error) {}
 
-        pub(crate) fn ended(&self, _: &Handle, _: Option<&Error>) {}
+        pub(crate) fn stopped(&self, _: &Error) {}
     }
 }

@@ -1,4 +1,5 @@
 //! What the suites of this workspace share: a simulator of Microsoft Graph's long-running
-//! operations.
+//! operations, and the protocol's machine driven by arbitrary bytes.
 
+pub mod machine;
 pub mod simulator;

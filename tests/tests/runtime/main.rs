@@ -2,14 +2,17 @@
 
 mod answers;
 mod blocking;
+mod bodies;
 mod corpus;
 mod defects;
 mod documents;
 mod dropping;
 mod locations;
+mod machine;
 mod policy;
 mod resuming;
 mod target;
+mod tracing;
 mod updates;
 
 use std::time::Duration;

@@ -155,7 +155,7 @@ fn updates_are_a_stream() {
 #[test]
 fn what_was_finished_at_once_needs_no_check() {
     for code in [200, 201, 204] {
-        let client = graph_operation::testing::ScriptedClient::new();
+        let client = testing::ScriptedClient::new();
         let mut operation = begin(&client, status(code)).unwrap();
         assert_eq!((operation.location(), operation.resume_token()), (None, None));
         assert_eq!((operation.operation_id(), operation.target_hint()), (None, None));

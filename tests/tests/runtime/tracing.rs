@@ -1,0 +1,119 @@
+//! What the feature `tracing` shows, and what it does not.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use graph_operation::testing::{
+    ScriptedClient, block_on, failed, graph_error, in_progress, json_answer, succeeded,
+};
+use graph_operation::{Operation, Polling};
+use serde_json::json;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::{LOCATION, begin, seconds};
+
+/// A log that can be read.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs an operation through a script, and gives the log's lines and the handle.
+fn logged(script: impl FnOnce(&ScriptedClient), polling: Polling) -> (Vec<String>, Operation) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_ansi(false)
+        .finish();
+    let operation = tracing::subscriber::with_default(subscriber, || {
+        let client = ScriptedClient::new();
+        let accepted = graph_operation::testing::accepted(LOCATION);
+        let mut operation = begin(&client, accepted).unwrap().with_polling(polling);
+        script(&client);
+        let _ = block_on(operation.wait());
+        operation
+    });
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    (text.lines().map(str::to_owned).collect(), operation)
+}
+
+fn count(lines: &[String], text: &str) -> usize {
+    lines.iter().filter(|line| line.contains(text)).count()
+}
+
+#[test]
+fn each_operation_has_a_span_and_each_check_an_event() {
+    let script = |client: &ScriptedClient| {
+        client
+            .answer(in_progress())
+            .answer(graph_error(503, "serviceUnavailable", "Down."))
+            .fail("connection reset")
+            .answer(succeeded("/teams('1')"));
+    };
+    let (lines, _operation) = logged(script, Polling::default());
+    assert_eq!(count(&lines, "check sent"), 4);
+    assert_eq!(count(&lines, ": checked"), 2);
+    assert_eq!(count(&lines, "check failed, trying again"), 2);
+    assert_eq!(count(&lines, "serviceUnavailable: Down."), 1);
+    assert_eq!(count(&lines, "connection reset"), 1);
+    // The span is closed although the handle is alive, and tells everything.
+    let closed = lines.iter().find(|line| line.contains("close")).unwrap();
+    for field in [
+        "operation{",
+        "id=\"2\"",
+        "type=\"archiveTeam\"",
+        "status=\"succeeded\"",
+        "checks=4",
+        "outcome=\"succeeded\"",
+    ] {
+        assert!(closed.contains(field), "{field}: {closed}");
+    }
+}
+
+#[test]
+fn a_failure_marks_the_span() {
+    let script = |client: &ScriptedClient| {
+        client.answer(failed("TeamUnavailable", "The team was not found."));
+    };
+    let (lines, _operation) = logged(script, Polling::default());
+    let closed = lines.iter().find(|line| line.contains("close")).unwrap();
+    assert!(
+        closed.contains("outcome=\"failed\"") && closed.contains("TeamUnavailable"),
+        "{closed}"
+    );
+    assert_eq!(count(&lines, "ERROR"), 1);
+}
+
+#[test]
+fn a_deadline_marks_the_span_and_leaves_it_open() {
+    let script = |client: &ScriptedClient| {
+        client.answer(in_progress()).answer(in_progress());
+    };
+    let (lines, operation) = logged(script, Polling::default().timeout(seconds(6)));
+    assert_eq!(count(&lines, "did not end within 6s"), 1, "{lines:#?}");
+    assert_eq!(count(&lines, "close"), 0);
+    drop(operation);
+}
+
+#[test]
+fn what_came_at_once_has_no_span() {
+    let subscriber =
+        tracing_subscriber::fmt().with_writer(|| -> Log { panic!("nothing is logged") });
+    tracing::subscriber::with_default(subscriber.finish(), || {
+        let client = ScriptedClient::new();
+        let mut operation = begin(&client, json_answer(201, &json!({ "id": "1" }))).unwrap();
+        block_on(operation.target()).unwrap();
+    });
+}
