@@ -188,7 +188,9 @@ impl Operation {
         client: impl Client,
         response: impl Response,
     ) -> Result<Operation<Value, M>> {
-        Operation::begin(client, Polling::default(), response)
+        let answer = response.into_answer()?;
+        let operation = Operation::accept(client, Reader::of::<M>(), Polling::default(), answer)?;
+        Ok(operation.typed())
     }
 
     /// Follows the operation at an address that is known, absolute or relative to the service root.
@@ -203,7 +205,7 @@ impl Operation {
     ) -> Result<Operation<Value, M>> {
         let (root, now, seed) = (client.service_root(), client.now(), client.random());
         let handle = Handle::at(Reader::of::<M>(), root, location.as_ref(), now, seed)?;
-        Ok(Operation::new(client, handle))
+        Ok(Operation::new(client, handle).typed())
     }
 
     /// Goes on with an operation that another handle, perhaps in another process, has named.
@@ -219,28 +221,38 @@ impl Operation {
     ) -> Result<Operation<Value, M>> {
         let (root, now, seed) = (client.service_root(), client.now(), client.random());
         let handle = Handle::resume(Reader::of::<M>(), root, &token, now, seed)?;
-        Ok(Operation::new(client, handle))
+        Ok(Operation::new(client, handle).typed())
     }
-}
 
-impl<T, M: Model> Operation<T, M> {
-    /// What the attribute calls.
-    #[doc(hidden)]
-    pub fn begin(client: impl Client, polling: Polling, response: impl Response) -> Result<Self> {
-        let answer = response.into_answer()?;
+    pub(crate) fn accept<C: Client>(
+        client: C,
+        reader: Reader,
+        polling: Polling,
+        answer: Answer,
+    ) -> Result<Self> {
         let (root, now, seed) = (client.service_root(), client.now(), client.random());
-        let handle = Handle::accept(Reader::of::<M>(), root, answer, polling, now, seed)?;
-        Ok(Self::new(client, handle))
+        let handle = Handle::accept(reader, root, answer, polling, now, seed)?;
+        Ok(Operation::new(client, handle))
     }
 
     fn new(client: impl Client, handle: Handle) -> Self {
         let span = Span::of(&handle);
-        Operation { handle, connection: Arc::new(Connected { client, span }), types: PhantomData }
+        let connection = Arc::new(Connected { client, span });
+        Operation { handle, connection, types: PhantomData }
     }
+}
 
+impl<T, M> Operation<T, M> {
+    /// The same with other types; the handle has been made for this model.
+    pub(crate) fn typed<U, N>(self) -> Operation<U, N> {
+        Operation { handle: self.handle, connection: self.connection, types: PhantomData }
+    }
+}
+
+impl<T, M: Model> Operation<T, M> {
     /// Changes what the target deserializes to.
     pub fn with_target<U>(self) -> Operation<U, M> {
-        Operation { handle: self.handle, connection: self.connection, types: PhantomData }
+        self.typed()
     }
 
     /// Sends one check now, whatever the policy says; see

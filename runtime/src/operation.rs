@@ -49,7 +49,9 @@ impl Operation {
         client: impl Client,
         response: impl Response,
     ) -> Result<Operation<Value, M>> {
-        Operation::begin(client, Polling::default(), response).await
+        let answer = response.into_answer().await?;
+        let operation = Operation::accept(client, Reader::of::<M>(), Polling::default(), answer)?;
+        Ok(operation.typed())
     }
 
     /// Follows the operation at an address that is known, absolute or relative to the service root.
@@ -64,7 +66,7 @@ impl Operation {
     ) -> Result<Operation<Value, M>> {
         let (root, now, seed) = (client.service_root(), client.now(), client.random());
         let handle = Handle::at(Reader::of::<M>(), root, location.as_ref(), now, seed)?;
-        Ok(Operation::new(client, handle))
+        Ok(Operation::new(client, handle).typed())
     }
 
     /// Goes on with an operation that another handle, perhaps in another process, has named.
@@ -87,36 +89,37 @@ impl Operation {
     ) -> Result<Operation<Value, M>> {
         let (root, now, seed) = (client.service_root(), client.now(), client.random());
         let handle = Handle::resume(Reader::of::<M>(), root, &token, now, seed)?;
-        Ok(Operation::new(client, handle))
+        Ok(Operation::new(client, handle).typed())
     }
-}
 
-impl<T, M: Model> Operation<T, M> {
-    /// What the attribute calls.
-    #[doc(hidden)]
-    pub async fn begin(
-        client: impl Client,
+    pub(crate) fn accept<C: Client>(
+        client: C,
+        reader: Reader,
         polling: Polling,
-        response: impl Response,
+        answer: Answer,
     ) -> Result<Self> {
-        let answer = response.into_answer().await?;
-        Self::accept(client, polling, answer)
-    }
-
-    fn accept(client: impl Client, polling: Polling, answer: Answer) -> Result<Self> {
         let (root, now, seed) = (client.service_root(), client.now(), client.random());
-        let handle = Handle::accept(Reader::of::<M>(), root, answer, polling, now, seed)?;
-        Ok(Self::new(client, handle))
+        let handle = Handle::accept(reader, root, answer, polling, now, seed)?;
+        Ok(Operation::new(client, handle))
     }
 
     fn new(client: impl Client, handle: Handle) -> Self {
         let span = Span::of(&handle);
         Operation { handle, connection: connect(client, span), types: PhantomData }
     }
+}
 
+impl<T, M> Operation<T, M> {
+    /// The same with other types; the handle has been made for this model.
+    pub(crate) fn typed<U, N>(self) -> Operation<U, N> {
+        Operation { handle: self.handle, connection: self.connection, types: PhantomData }
+    }
+}
+
+impl<T, M: Model> Operation<T, M> {
     /// Changes what the target deserializes to.
     pub fn with_target<U>(self) -> Operation<U, M> {
-        Operation { handle: self.handle, connection: self.connection, types: PhantomData }
+        self.typed()
     }
 
     /// Sends one check now, whatever the policy says.

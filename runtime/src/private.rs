@@ -1,38 +1,47 @@
 //! What expansions of `#[async_operation]` call, and no one else: it changes with any release, which
 //! is why the attribute's version is pinned.
+//!
+//! The compiler checks a bound again wherever it meets an opaque type that has it. Nothing opaque is
+//! returned here, so that a bound which an author's type does not meet is reported once, at that type.
 
+use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Client, Error, Model, Operation, Polling, Response};
+use crate::model::Reader;
+use crate::protocol::Answer;
+use crate::{Client, Error, Model, Operation, Polling, Response, Result};
 
 pub use serde_json::Value;
 pub use std::boxed::Box;
 
-/// A client and a policy, with everything ready but the answer to the request.
-#[derive(Debug)]
+/// A client and a policy: everything but the answer to the request.
 #[must_use]
-pub struct Start<C> {
+pub struct Start<C, A> {
     client: C,
+    /// [`Operation::accept`] for this client, or the blocking one.
+    accept: fn(C, Reader, Polling, Answer) -> Result<A>,
     polling: Polling,
 }
 
-/// From a receiver, cloned before the request's function uses it.
-///
-/// The client that comes back is opaque so that one which lacks the trait is reported here alone.
-pub fn client<C: Client>(client: &C) -> Start<impl Client + use<C>> {
+/// From a receiver, cloned before the request runs.
+pub fn client<C: Client>(client: &C) -> Start<C, Operation> {
     client_from(client.clone())
 }
 
 /// From the `client` key.
-pub fn client_from<C: Client>(client: C) -> Start<impl Client + use<C>> {
-    Start { client, polling: Polling::default() }
+pub fn client_from<C: Client>(client: C) -> Start<C, Operation> {
+    Start { client, accept: Operation::accept, polling: Polling::default() }
 }
 
 /// The policy. The durations are in milliseconds.
-impl<C> Start<C> {
+impl<C, A> Start<C, A> {
     pub fn polling(self, polling: Polling) -> Self {
         Start { polling, ..self }
     }
@@ -54,82 +63,97 @@ impl<C> Start<C> {
 }
 
 /// The generic parameters are in this order because the expansion gives each of them the place in
-/// the author's code where its bounds are to be reported.
-impl<C: Client> Start<C> {
-    /// In an `async fn`.
-    pub async fn begin<O, R, E, T, M>(
-        self,
-        request: impl AsyncFnOnce() -> O,
-    ) -> Result<Operation<T, M>, E>
+/// the author's code at which its bounds are to be reported.
+impl<C> Start<C, Operation> {
+    /// With what the request returned.
+    pub fn begin<'a, O, R, E, T, M>(self, result: O) -> Begin<'a, C, E, T, M>
     where
         O: ResultType<Ok = R, Error = E>,
-        R: Response,
+        R: Response + 'a,
         E: FromError,
         T: DeserializeOwned,
         M: Model,
     {
-        self.accept(E::from_error, request().await).await
+        self.begin_or(E::from_error, result)
     }
 
     /// The same with `map_err`.
-    pub async fn begin_or<O, R, E, T, M>(
+    pub fn begin_or<'a, O, R, E, T, M>(
         self,
-        map_err: impl FnOnce(Error) -> E,
-        request: impl AsyncFnOnce() -> O,
-    ) -> Result<Operation<T, M>, E>
-    where
-        O: ResultType<Ok = R, Error = E>,
-        R: Response,
-        T: DeserializeOwned,
-        M: Model,
-    {
-        self.accept(map_err, request().await).await
-    }
-
-    async fn accept<O, R, E, T, M>(
-        self,
-        map_err: impl FnOnce(Error) -> E,
+        map_err: fn(Error) -> E,
         result: O,
-    ) -> Result<Operation<T, M>, E>
+    ) -> Begin<'a, C, E, T, M>
     where
         O: ResultType<Ok = R, Error = E>,
-        R: Response,
-        M: Model,
-    {
-        let response = result.into_result()?;
-        Operation::begin(self.client, self.polling, response).await.map_err(map_err)
-    }
-
-    /// In a function that returns a future, with the one that its request returned.
-    pub fn later<F, O, R, E, T, M>(
-        self,
-        request: F,
-    ) -> impl Future<Output = Result<Operation<T, M>, E>>
-    where
-        F: Future<Output = O>,
-        O: ResultType<Ok = R, Error = E>,
-        R: Response,
-        E: FromError,
+        R: Response + 'a,
         T: DeserializeOwned,
         M: Model,
     {
-        self.later_or(E::from_error, request)
+        let state = match result.into_result() {
+            Ok(response) => State::Reading {
+                answer: Box::pin(response.into_answer()),
+                reader: Reader::of::<M>(),
+                start: self,
+                map_err,
+            },
+            Err(error) => State::Failed(error),
+        };
+        Begin { state, types: PhantomData }
     }
+}
 
-    /// The same with `map_err`.
-    pub fn later_or<F, O, R, E, T, M>(
-        self,
-        map_err: impl FnOnce(Error) -> E,
-        request: F,
-    ) -> impl Future<Output = Result<Operation<T, M>, E>>
-    where
-        F: Future<Output = O>,
-        O: ResultType<Ok = R, Error = E>,
-        R: Response,
-        T: DeserializeOwned,
-        M: Model,
-    {
-        async move { self.accept(map_err, request.await).await }
+/// Reads the answer and begins the operation.
+#[must_use]
+pub struct Begin<'a, C, E, T, M> {
+    state: State<'a, C, E>,
+    types: PhantomData<fn() -> (T, M)>,
+}
+
+enum State<'a, C, E> {
+    Failed(E),
+    Reading {
+        answer: Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>,
+        reader: Reader,
+        start: Start<C, Operation>,
+        map_err: fn(Error) -> E,
+    },
+    Done,
+}
+
+impl<C, E, T, M> Unpin for Begin<'_, C, E, T, M> {}
+
+impl<C, E, T, M> Future for Begin<'_, C, E, T, M> {
+    type Output = Result<Operation<T, M>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let State::Reading { answer, .. } = &mut self.state {
+            let Poll::Ready(answer) = answer.as_mut().poll(cx) else {
+                return Poll::Pending;
+            };
+            if let State::Reading { reader, start, map_err, .. } =
+                mem::replace(&mut self.state, State::Done)
+            {
+                let Start { client, accept, polling } = start;
+                let operation = answer.and_then(|answer| accept(client, reader, polling, answer));
+                return Poll::Ready(operation.map(Operation::typed).map_err(map_err));
+            }
+        }
+        match mem::replace(&mut self.state, State::Done) {
+            State::Failed(error) => Poll::Ready(Err(error)),
+            State::Reading { .. } | State::Done => Poll::Pending,
+        }
+    }
+}
+
+impl<C, A> fmt::Debug for Start<C, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start").field("polling", &self.polling).finish_non_exhaustive()
+    }
+}
+
+impl<C, E, T, M> fmt::Debug for Begin<'_, C, E, T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Begin").finish_non_exhaustive()
     }
 }
 
@@ -168,9 +192,9 @@ impl<R, E> ResultType for Result<R, E> {
 
 /// `From<graph_operation::Error>`, in words for the author of an annotated function.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot hold a `graph_operation::Error`",
+    message = "`{Self}` cannot be made from a `graph_operation::Error`",
     label = "does not implement `From<graph_operation::Error>`",
-    note = "an annotated function fails with a `graph_operation::Error` when no operation came of its request: implement `From<graph_operation::Error>` for `{Self}`",
+    note = "an annotated function fails with a `graph_operation::Error` where its request began no operation: implement `From<graph_operation::Error>` for `{Self}`",
     note = "or name a function that converts it: `#[async_operation(map_err = my_error)]`"
 )]
 pub trait FromError {
@@ -190,21 +214,21 @@ pub mod blocking {
 
     use serde::de::DeserializeOwned;
 
-    use super::{FromError, ResultType, Start};
+    use super::{FromError, Reader, ResultType, Start};
     use crate::blocking::{Client, Operation, Response};
     use crate::{Error, Model, Polling};
 
     /// From a receiver.
-    pub fn client<C: Client>(client: &C) -> Start<impl Client + use<C>> {
+    pub fn client<C: Client>(client: &C) -> Start<C, Operation> {
         client_from(client.clone())
     }
 
     /// From the `client` key.
-    pub fn client_from<C: Client>(client: C) -> Start<impl Client + use<C>> {
-        Start { client, polling: Polling::default() }
+    pub fn client_from<C: Client>(client: C) -> Start<C, Operation> {
+        Start { client, accept: Operation::accept, polling: Polling::default() }
     }
 
-    impl<C: Client> Start<C> {
+    impl<C> Start<C, Operation> {
         /// Calls the request's function.
         pub fn call<O, R, E, T, M>(self, request: impl FnOnce() -> O) -> Result<Operation<T, M>, E>
         where
@@ -220,7 +244,7 @@ pub mod blocking {
         /// The same with `map_err`.
         pub fn call_or<O, R, E, T, M>(
             self,
-            map_err: impl FnOnce(Error) -> E,
+            map_err: fn(Error) -> E,
             request: impl FnOnce() -> O,
         ) -> Result<Operation<T, M>, E>
         where
@@ -229,8 +253,12 @@ pub mod blocking {
             T: DeserializeOwned,
             M: Model,
         {
+            let Start { client, accept, polling } = self;
             let response = request().into_result()?;
-            Operation::begin(self.client, self.polling, response).map_err(map_err)
+            let answer = response.into_answer();
+            let operation =
+                answer.and_then(|answer| accept(client, Reader::of::<M>(), polling, answer));
+            operation.map(Operation::typed).map_err(map_err)
         }
     }
 }
