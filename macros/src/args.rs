@@ -71,9 +71,9 @@ impl Args {
             "model" => {
                 parse_value(&mut self.model, &key, input, "a type: `model = TeamsAsyncOperation`")
             }
-            "first_check" => parse_wait(&mut self.first_check, key, input, "5s"),
-            "interval" => parse_wait(&mut self.interval, key, input, "45s"),
-            "timeout" => parse_wait(&mut self.timeout, key, input, "20m"),
+            "first_check" => parse_wait(&mut self.first_check, &key, input, "5s"),
+            "interval" => parse_wait(&mut self.interval, &key, input, "45s"),
+            "timeout" => parse_wait(&mut self.timeout, &key, input, "20m"),
             "polling" => parse_value(
                 &mut self.polling,
                 &key,
@@ -131,13 +131,13 @@ fn parse_value<T: Parse>(
 
 fn parse_wait(
     slot: &mut Option<Wait>,
-    key: Ident,
+    key: &Ident,
     input: ParseStream<'_>,
     example: &str,
 ) -> Result<()> {
     let takes = format!("a duration with its unit, in quotes: `{key} = \"{example}\"`");
     let mut literal = None::<LitStr>;
-    parse_value(&mut literal, &key, input, &takes)?;
+    parse_value(&mut literal, key, input, &takes)?;
     let Some(literal) = literal else {
         return Ok(());
     };
@@ -145,7 +145,7 @@ fn parse_wait(
         Ok(millis) => Wait { key: key.clone(), literal, millis },
         Err(wrong) => return Err(Error::new(literal.span(), format_args!("`{key}` {wrong}"))),
     };
-    once(slot, Some(wait), &key)
+    once(slot, Some(wait), key)
 }
 
 fn once<T>(slot: &mut Option<T>, value: Option<T>, key: &Ident) -> Result<()> {

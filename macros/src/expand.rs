@@ -7,6 +7,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use std::mem;
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned as _;
 use syn::{
     Attribute, FnArg, Pat, PatIdent, Path, PredicateType, ReceiverKind, Signature, Token, Type,
     WherePredicate,
@@ -19,13 +20,17 @@ use syn::{
 //
 // Output:
 //     async fn f(&self, id: &str) -> Result<Operation, E> {
-//         client(self).begin::<_, _, _, _, _>(request).await
+//         client(self).begin::<_, _, _, _, _>(request.await).await
 //     }
 //
 // and for a `fn` that returns an `impl Future`, a boxed one and no future at all:
 //
-//     client(self).later::<_, Result<R, E>, _, _, _, _>(call(request))
-//     Box::pin(client(self).later::<_, Result<R, E>, _, _, _, _>(call(request)))
+//     let start = client(self);
+//     let request = call(request);
+//     future(async move { start.begin::<Result<R, E>, _, _, _, _>(request.await).await })
+//
+//     Box::pin(async move { … })
+//
 //     blocking::client(self).call::<_, _, _, _, _>(request)
 //
 // Each `_` has the place of what it stands for, so that a bound which is not met is reported there.
@@ -35,36 +40,41 @@ pub(crate) fn expand(model: Model) -> TokenStream {
         let krate = &model.krate;
         let outcome = &model.outcome;
         let place = |span| Token![_](generated_at(span));
+        let any = Token![_](span);
         let response = place(outcome.response);
         let error = place(outcome.error);
         let target = place(model.target.as_ref().map_or(span, outcome::name_span));
-        let kind = place(model.model.as_ref().map_or(span, outcome::name_span));
+        let kind = place(model.kind.as_ref().map_or(span, outcome::name_span));
+        let types = quote_spanned!(span=> #response, #error, #target, #kind);
         let map_err = model.map_err.as_ref().map(|path| quote_spanned!(span=> #path,));
         let or = map_err.as_ref().map_or("", |_| "_or");
-        let method = |name| Ident::new(&format!("{name}{or}"), span);
+        let begin = format_ident!("begin{or}", span = span);
+        let call = format_ident!("call{or}", span = span);
         match outcome.shape {
-            Shape::Async => {
-                let begin = method("begin");
-                quote_spanned! {span=>
-                    #start.#begin::<_, #response, #error, #target, #kind>(#map_err #request).await
-                }
-            }
-            Shape::Blocking => {
-                let call = method("call");
-                quote_spanned! {span=>
-                    #start.#call::<_, #response, #error, #target, #kind>(#map_err #request)
-                }
-            }
+            Shape::Async => quote_spanned! {span=>
+                #start.#begin::<#any, #types>(#map_err #request.await).await
+            },
+            Shape::Blocking => quote_spanned! {span=>
+                #start.#call::<#any, #types>(#map_err #request)
+            },
             Shape::Future | Shape::BoxedFuture => {
-                let later = method("later");
-                let result = nameable(&outcome.result).unwrap_or_else(|| quote_spanned!(span=> _));
-                let later = quote_spanned! {span=>
-                    #start.#later::<_, #result, #response, #error, #target, #kind>(#map_err #krate::__private::call(#request))
+                let local = |name| Ident::new(name, span.resolved_at(Span::mixed_site()));
+                let [started, requested] = ["start", "request"].map(local);
+                let result = nameable(&outcome.result).unwrap_or_else(|| any.to_token_stream());
+                let future = quote_spanned! {span=>
+                    async move {
+                        #started.#begin::<#result, #types>(#map_err #requested.await).await
+                    }
                 };
-                if let Shape::BoxedFuture = outcome.shape {
-                    quote_spanned!(span=> #krate::__private::Box::pin(#later))
+                let future = if outcome.shape == Shape::BoxedFuture {
+                    quote_spanned!(span=> #krate::__private::Box::pin(#future))
                 } else {
-                    later
+                    quote_spanned!(span=> #krate::__private::future(#future))
+                };
+                quote_spanned! {span=>
+                    let #started = #start;
+                    let #requested = #krate::__private::call(#request);
+                    #future
                 }
             }
         }
@@ -108,7 +118,7 @@ pub(crate) fn emit(
 //
 // so that the import of a type which the author named does not count as unused.
 fn mention(outcome: &Outcome, sig: &mut Signature) {
-    let Some(response) = outcome.success.as_ref().filter(|ty| is_global(ty.to_token_stream()))
+    let Some(response) = outcome.success.as_ref().filter(|ty| is_global(&ty.to_token_stream()))
     else {
         return;
     };
@@ -127,23 +137,46 @@ fn mention(outcome: &Outcome, sig: &mut Signature) {
 //     { stmts }
 //
 // Output:
-//     async move || -> Result<R, E> {
+//     async move {
+//         if false {
+//             return never::<Result<R, E>>();
+//         }
 //         let a = a;
 //         { stmts }
 //     }
 //
-// so that `return` and `?` mean what they meant; not async where the function is not.
+// where the dead branch gives `return`, `?` and the last expression the type that they had. Where the
+// function is not async, a closure says its type itself:
+//
+//     move || -> Result<R, E> {
+//         let a = a;
+//         { stmts }
+//     }
+//
+// The outer braces are of this crate's edition, 2024: in any edition of the author's, what their last
+// expression borrows is let go before `a` drops.
 fn request(model: &Model, span: Span, bindings: &TokenStream, block: &Block) -> TokenStream {
-    let Outcome { shape, declared, .. } = &model.outcome;
-    let asyncness = (*shape == Shape::Async).then(|| Token![async](span));
-    let returns = nameable(declared).map(|ty| quote_spanned!(span=> -> #ty));
+    let Outcome { shape, declared, result, .. } = &model.outcome;
     let stmts = braces(block, block.stmts.clone());
-    let body = if bindings.is_empty() && returns.is_some() {
-        stmts
+    if let Shape::Async = shape {
+        let krate = &model.krate;
+        // The compiler says here which type it expects.
+        let place = generated_at(outcome::name_span(result));
+        let pin = nameable(result).map(|result| {
+            quote_spanned! {place=>
+                if false {
+                    return #krate::__private::never::<#result>();
+                }
+            }
+        });
+        return quote_spanned!(span=> async move { #pin #bindings #stmts });
+    }
+    let returns = nameable(declared).map(|ty| quote_spanned!(span=> -> #ty));
+    if bindings.is_empty() && returns.is_some() {
+        quote_spanned!(span=> move || #returns #stmts)
     } else {
-        quote_spanned!(span=> { #bindings #stmts })
-    };
-    quote_spanned!(span=> #asyncness move || #returns #body)
+        quote_spanned!(span=> move || #returns { #bindings #stmts })
+    }
 }
 
 // Input:
@@ -182,7 +215,7 @@ fn rebind(sig: &mut Signature) -> TokenStream {
             FnArg::Typed(arg) if is_reference(&arg.ty) => continue,
             FnArg::Typed(arg) => arg,
         };
-        let span = generated_at(outcome::pattern_span(&arg.pat));
+        let span = generated_at(arg.pat.span());
         let attrs = take_inner_attrs(&mut arg.attrs);
         bindings.extend(match &mut *arg.pat {
             Pat::Ident(PatIdent { by_ref: None, mutability, ident, subpat: None, .. }) => {
@@ -238,12 +271,16 @@ fn start(model: &Model, span: Span) -> TokenStream {
     let blocking = blocking(model);
     let client = match &model.client {
         Client::Borrowed(this) => quote_spanned!(span=> #krate::__private::#blocking client(#this)),
-        Client::Cloned(expr) => quote_spanned! {span=>
-            #krate::__private::#blocking client_from({
-                use ::core::clone::Clone as _;
-                (#expr).clone()
-            })
-        },
+        Client::Cloned(expr) => {
+            let first = expr.clone().into_iter().next();
+            let clone = quote_spanned! {generated_at(first.map_or(span, |token| token.span()))=>
+                {
+                    use ::core::clone::Clone as _;
+                    (#expr).clone()
+                }
+            };
+            quote_spanned!(span=> #krate::__private::#blocking client_from(#clone))
+        }
         Client::None => return TokenStream::new(),
     };
     match &model.policy {
@@ -274,23 +311,23 @@ fn operation(model: &Model) -> TokenStream {
     let blocking =
         (model.outcome.shape == Shape::Blocking).then(|| quote_spanned!(span=> blocking::));
     let operation = quote_spanned!(span=> #krate::#blocking Operation);
-    match (&model.target, &model.model) {
+    match (&model.target, &model.kind) {
         (None, None) => operation,
         (Some(target), None) => quote_spanned!(span=> #operation<#target>),
-        (Some(target), Some(model)) => quote_spanned!(span=> #operation<#target, #model>),
-        (None, Some(model)) => quote_spanned!(span=> #operation<#krate::__private::Value, #model>),
+        (Some(target), Some(kind)) => quote_spanned!(span=> #operation<#target, #kind>),
+        (None, Some(kind)) => quote_spanned!(span=> #operation<#krate::__private::Value, #kind>),
     }
 }
 
 /// The path of the runtime. Its tokens count as generated, `$crate` excepted, which would lose its
 /// meaning.
-pub(crate) fn runtime(path: Option<Path>) -> TokenStream {
+pub(crate) fn runtime(path: Option<Path>, span: Span) -> TokenStream {
     let Some(path) = path else {
-        return quote!(::graph_operation);
+        return quote_spanned!(generated_at(span)=> ::graph_operation);
     };
     let respan = |mut token: TokenTree| {
         if token.to_string() != "$crate" {
-            token.set_span(generated_at(token.span()));
+            token.set_span(generated_at(span));
         }
         token
     };
@@ -326,7 +363,7 @@ fn has_impl(tokens: TokenStream) -> bool {
 }
 
 /// Neither a lifetime that is left out nor an `impl Trait` can stand in a `where` clause.
-fn is_global(tokens: TokenStream) -> bool {
+fn is_global(tokens: &TokenStream) -> bool {
     !has_impl(tokens.clone()) && !tokens.to_string().contains(['&', '\''])
 }
 

@@ -3,11 +3,12 @@
 use crate::expand;
 use crate::model::{Model, Shape};
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote_spanned;
 
 /// The function as its callers should see it. Its body is still checked, its operation never begins.
 pub(crate) fn rewritten(error: TokenStream, model: Model) -> TokenStream {
-    let function = expand::emit(model, |model, span, request| {
+    let mut tokens = error;
+    tokens.extend(expand::emit(model, |model, span, request| {
         let krate = &model.krate;
         let result = expand::nameable(&model.outcome.result);
         let result = result.map(|result| quote_spanned!(span=> : #result));
@@ -23,11 +24,13 @@ pub(crate) fn rewritten(error: TokenStream, model: Model) -> TokenStream {
                 quote_spanned!(span=> #awaited #krate::__private::Box::pin(async { loop {} }))
             }
         }
-    });
-    quote!(#error #function)
+    }));
+    tokens
 }
 
 /// The item as it was written.
 pub(crate) fn untouched(error: Option<TokenStream>, item: TokenStream) -> TokenStream {
-    quote!(#error #item)
+    let mut tokens = error.unwrap_or_default();
+    tokens.extend(item);
+    tokens
 }

@@ -12,7 +12,8 @@ pub(crate) struct Model {
     pub(crate) policy: Policy,
     pub(crate) map_err: Option<ExprPath>,
     pub(crate) target: Option<Type>,
-    pub(crate) model: Option<Type>,
+    /// The `model` key.
+    pub(crate) kind: Option<Type>,
 }
 
 /// The return type that the author wrote.

@@ -6,8 +6,8 @@ use quote::quote_spanned;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{
-    Error, GenericArgument, Pat, PathArguments, PathSegment, Result, ReturnType, Signature, Token,
-    Type, TypeParamBound,
+    Error, GenericArgument, PathArguments, PathSegment, Result, ReturnType, Signature, Token, Type,
+    TypeParamBound,
 };
 
 /// Types whose names say that they are no alias of `Result`. What a name does not say, the runtime's
@@ -180,10 +180,6 @@ pub(crate) fn name_span(ty: &Type) -> Span {
         }
         _ => ty.span(),
     }
-}
-
-pub(crate) fn pattern_span(pat: &Pat) -> Span {
-    pat.span()
 }
 
 fn no_result(span: Span, sig: &Signature) -> Error {

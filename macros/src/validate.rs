@@ -30,14 +30,14 @@ pub(crate) fn validate(args: Args, mut function: Function, errors: &mut Errors) 
         }
     };
     Some(Model {
-        krate: runtime(args.krate),
+        krate: runtime(args.krate, function.sig.ident.span()),
         function,
         outcome,
         client,
         policy,
         map_err: args.map_err,
         target: args.target,
-        model: args.model,
+        kind: args.model,
     })
 }
 

@@ -153,6 +153,7 @@ pub mod ureq;
 pub use client::{Client, Response};
 pub use error::{BoxError, Error, ErrorKind, Result};
 #[cfg(feature = "macros")]
+#[doc = include_str!("async_operation.md")]
 pub use graph_operation_macros::async_operation;
 pub use model::{
     EngagementAsyncOperation, EngagementAsyncOperationType, GraphError, LongRunningOperationStatus,

@@ -12,6 +12,9 @@ use http::uri::{PathAndQuery, Scheme};
 
 use crate::{Error, ErrorKind};
 
+/// No server that this library talks to takes a longer one.
+const LONGEST: usize = 16 * 1024;
+
 /// Resolves an address as the service wrote it: against `base`, a URL below the service root, or
 /// against the root itself.
 ///
@@ -120,6 +123,9 @@ fn printable(reference: &[u8]) -> Result<&str, Error> {
     let text = text.strip_suffix(',').unwrap_or(text).trim_end_matches([' ', '\t']);
     if text.is_empty() {
         return Err(invalid(&String::from_utf8_lossy(reference), "it is empty"));
+    }
+    if text.len() > LONGEST {
+        return Err(invalid(text.get(..80).unwrap_or_default(), "it is too long"));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('\\') {
         return Err(invalid(text, "it has characters that no address has"));

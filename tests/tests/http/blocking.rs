@@ -117,7 +117,7 @@ fn each_fault_of_a_check_ends_as_it_should() {
             _ => None,
         };
         assert_eq!(
-            result.as_ref().err().map(|error| error.kind()),
+            result.as_ref().err().map(graph_operation::Error::kind),
             expected,
             "{fault}: {result:?}"
         );

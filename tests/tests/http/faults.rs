@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use graph_operation::{ErrorKind, Polling};
 use graph_operation_tests::simulator::{
-    End, Fault, FaultPlan, Life, Occasion, Options, RetryAfter, Simulator,
+    End, Failure, Fault, FaultPlan, Life, Occasion, Options, RetryAfter, Simulator,
 };
 
 use crate::client::{Graph, New, TOKEN};
@@ -37,7 +37,7 @@ async fn each_fault_of_a_check_ends_as_it_should() {
         operation.set_polling(Polling::default().no_timeout());
         let result = operation.wait().await;
         assert_eq!(
-            result.as_ref().err().map(|error| error.kind()),
+            result.as_ref().err().map(graph_operation::Error::kind),
             outcome(&fault),
             "{fault}: {result:?}"
         );
@@ -83,7 +83,7 @@ async fn each_fault_of_a_target_ends_as_it_should() {
         let simulator = Simulator::start(Options::new().faults(faults)).await.unwrap();
         let mut operation = Graph::new(&simulator).create_team(&team).await.unwrap();
         let result = operation.target().await;
-        let kind = result.as_ref().err().map(|error| error.kind());
+        let kind = result.as_ref().err().map(graph_operation::Error::kind);
         let expected = match fault {
             Fault::Unauthorized | Fault::Redirect => Some(ErrorKind::Rejected),
             // Answers that are no team; whether to ask again is the caller's decision.
@@ -133,7 +133,7 @@ async fn a_retry_after_is_obeyed_in_each_form() {
         assert!(next >= asked.max(INTERVAL), "{form:?}: {next:?}");
         match form {
             RetryAfter::Absent | RetryAfter::Negative | RetryAfter::Garbage => {
-                assert!(asked.is_zero())
+                assert!(asked.is_zero());
             }
             RetryAfter::Huge => assert_eq!(asked, Duration::from_secs(3_600)),
             _ => assert!(!asked.is_zero(), "{form:?}"),
@@ -190,7 +190,7 @@ async fn no_error_shows_the_token() {
     for fault in Fault::all() {
         let faults = FaultPlan::new().every(Occasion::Check, 1, [fault.clone()]);
         let options =
-            Options::new().life(Life::new(End::Failed(Default::default()))).faults(faults);
+            Options::new().life(Life::new(End::Failed(Failure::default()))).faults(faults);
         let simulator = Simulator::start(options).await.unwrap();
         let mut operation = Graph::new(&simulator).archive_team("a").await.unwrap();
         if let Err(error) = operation.poll().await {

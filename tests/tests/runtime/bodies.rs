@@ -37,11 +37,14 @@ fn answer(
         .unwrap()
 }
 
-fn data(text: &'static str) -> Result<Frame<Bytes>, std::io::Error> {
+type Chunk = Result<Frame<Bytes>, std::io::Error>;
+
+#[expect(clippy::unnecessary_wraps, reason = "as it comes from a connection")]
+fn data(text: &'static str) -> Chunk {
     Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 
-fn broken() -> Result<Frame<Bytes>, std::io::Error> {
+fn broken() -> Chunk {
     Err(std::io::ErrorKind::ConnectionReset.into())
 }
 

@@ -98,7 +98,7 @@ fn an_address_alone_is_enough() {
     let operation =
         Operation::from_location(client.clone(), "/teams('1')/operations('2')").unwrap();
     assert_eq!(operation.location().unwrap(), OPERATION);
-    let operation = Operation::from_location(client.clone(), OPERATION.to_owned()).unwrap();
+    let operation = Operation::from_location(client.clone(), OPERATION).unwrap();
     assert_eq!(operation.location().unwrap(), OPERATION);
     for (location, kind) in [
         ("https://evil.example/v1.0/teams", ErrorKind::ForeignLocation),

@@ -1,0 +1,2 @@
+#[path = "../../../tests/editions.rs"]
+mod editions;

@@ -1,0 +1,67 @@
+//! What the last expression of a function borrows from an argument is let go before the argument
+//! drops.
+
+use super::support::{Answer, Graph, accepted, block_on};
+use graph_operation::async_operation;
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::Mutex;
+
+type Result<T> = graph_operation::Result<T>;
+
+impl Graph {
+    #[async_operation]
+    async fn borrows(&self, answer: Mutex<Answer>) -> Result<Answer> {
+        Ok(answer.lock().expect("no panic").clone())
+    }
+
+    #[async_operation]
+    fn borrows_blocking(&self, answer: Mutex<Answer>) -> Result<Answer> {
+        Ok(answer.lock().expect("no panic").clone())
+    }
+
+    #[async_operation]
+    fn borrows_future(&self, answer: Mutex<Answer>) -> impl Future<Output = Result<Answer>> {
+        std::future::ready(Ok(answer.lock().expect("no panic").clone()))
+    }
+
+    #[async_operation]
+    async fn borrows_self(self) -> Result<Answer> {
+        match Mutex::new(&self).lock() {
+            Ok(graph) => graph.post().await,
+            Err(_) => Ok(accepted()),
+        }
+    }
+}
+
+#[test]
+fn all() {
+    let graph = Graph::new();
+    let answer = || Mutex::new(accepted());
+    assert!(block_on(graph.borrows(answer())).is_ok());
+    assert!(graph.borrows_blocking(answer()).is_ok());
+    assert!(block_on(graph.borrows_future(answer())).is_ok());
+    assert!(block_on(graph.borrows_self()).is_ok());
+}
+
+/// The types of a function's results are known in it from the start, as they were.
+impl Graph {
+    #[async_operation]
+    async fn coerces(
+        &self,
+        early: bool,
+    ) -> std::result::Result<Answer, Box<dyn std::error::Error>> {
+        if early {
+            return Err(Box::new(std::fmt::Error));
+        }
+        let shown: Box<dyn Debug> = Box::new(1);
+        let _ = shown;
+        Err("no".parse::<u8>().map_err(Box::new)?.to_string().into())
+    }
+}
+
+#[test]
+fn coerced() {
+    assert!(block_on(Graph::new().coerces(true)).is_err());
+    assert!(block_on(Graph::new().coerces(false)).is_err());
+}

@@ -1,0 +1,19 @@
+#[path = "support/mod.rs"]
+mod support;
+
+use graph_operation::async_operation;
+use support::{Answer, Graph};
+
+#[derive(Clone)]
+struct Teams {
+    graph: Graph,
+}
+
+impl Teams {
+    #[async_operation]
+    async fn archive(&self) -> graph_operation::Result<Answer> {
+        self.graph.post().await
+    }
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+#[path = "support/mod.rs"]
+mod support;
+
+use graph_operation::async_operation;
+use support::{Answer, Graph};
+
+impl Graph {
+    #[async_operation]
+    pub async fn archive(&self) -> graph_operation::Result<Answer> {
+        self.
+    }
+}
+
+pub async fn caller(graph: &Graph) -> graph_operation::Result<graph_operation::Operation> {
+    graph.archive().await
+}
+
+fn main() {}

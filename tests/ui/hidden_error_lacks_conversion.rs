@@ -1,0 +1,19 @@
+#[path = "support/mod.rs"]
+mod support;
+
+use graph_operation::async_operation;
+use support::{Answer, Graph};
+
+#[derive(Debug)]
+struct MyError;
+
+type HttpResult = Result<Answer, MyError>;
+
+impl Graph {
+    #[async_operation]
+    async fn archive(&self) -> HttpResult {
+        self.post().await.map_err(|_| MyError)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+#![deny(dead_code)]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use graph_operation::async_operation;
+use support::{Answer, Graph};
+
+impl Graph {
+    #[async_operation]
+    async fn never_called(&self) -> graph_operation::Result<Answer> {
+        self.post().await
+    }
+}
+
+fn main() {}

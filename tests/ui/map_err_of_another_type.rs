@@ -1,0 +1,21 @@
+#[path = "support/mod.rs"]
+mod support;
+
+use graph_operation::async_operation;
+use support::{Answer, Graph};
+
+#[derive(Debug)]
+struct MyError;
+
+fn my_error(_: std::io::Error) -> MyError {
+    MyError
+}
+
+impl Graph {
+    #[async_operation(map_err = my_error)]
+    async fn archive(&self) -> Result<Answer, MyError> {
+        self.post().await.map_err(|_| MyError)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use graph_operation::async_operation;
+
+#[async_operation]
+pub struct Archive;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use graph_operation::async_operation;
+
+#[async_operation]
+trait Teams {}
+
+fn main() {}
