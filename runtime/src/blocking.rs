@@ -208,7 +208,8 @@ impl Operation {
         Ok(Operation::new(client, handle).typed())
     }
 
-    /// Goes on with an operation that another handle, perhaps in another process, has named.
+    /// Goes on with an operation that another handle, perhaps in another process, has named; see
+    /// [`Operation::resume`](crate::Operation::resume).
     pub fn resume(client: impl Client, token: ResumeToken) -> Result<Self> {
         Self::resume_as(client, token)
     }

@@ -115,6 +115,9 @@ pub trait Client: Clone + Send + Sync + 'static {
 
     /// The URL of a path below the service root, joined with one slash.
     ///
+    /// In an `async fn`, in a statement without an await: what `format_args!` gives cannot be sent
+    /// between threads.
+    ///
     /// ```
     /// # fn example(graph: impl graph_operation::Client, team_id: &str) {
     /// let url = graph.url(format_args!("teams/{team_id}/archive"));
@@ -216,6 +219,13 @@ pub trait Response {
 /// Implements a response trait for the bodies that are there at once.
 macro_rules! ready_responses {
     ($trait:ident, $($async:ident)?) => {
+        /// As it is.
+        impl $trait for crate::protocol::Answer {
+            $($async)? fn into_answer(self) -> crate::Result<crate::protocol::Answer> {
+                Ok(self)
+            }
+        }
+
         ready_responses!(@ $trait, [$($async)?], bytes::Bytes, |body| body);
         ready_responses!(@ $trait, [$($async)?], Vec<u8>, bytes::Bytes::from);
         ready_responses!(@ $trait, [$($async)?], String, bytes::Bytes::from);

@@ -110,6 +110,14 @@ impl Error {
         Error::new(ErrorKind::Transport, "no answer came from the service").with_source(source)
     }
 
+    /// A request that cannot be sent for want of a credential: of the same kind, but no other try
+    /// helps, and none is made.
+    pub fn credential(source: impl Into<BoxError>) -> Self {
+        Error::new(ErrorKind::Transport, "there is no credential to send the request with")
+            .with_source(source)
+            .with_retryable(false)
+    }
+
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let retryable = matches!(
             kind,
@@ -360,6 +368,20 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// A request that could not be built, and so not be sent: [`ErrorKind::Transport`], not retryable.
+impl From<http::Error> for Error {
+    fn from(error: http::Error) -> Self {
+        Error::transport(error).with_retryable(false)
+    }
+}
+
+/// The same for a header's value.
+impl From<http::header::InvalidHeaderValue> for Error {
+    fn from(error: http::header::InvalidHeaderValue) -> Self {
+        Error::from(http::Error::from(error))
     }
 }
 

@@ -15,6 +15,11 @@ use crate::{BoxError, Error, Result};
 /// Collects the body of an answer, at most 4 MiB of it, into what
 /// [`Response`](trait@crate::Response) takes.
 ///
+/// What else the other adapters do is left to the author's client: to follow no redirect (or to
+/// refuse what came from elsewhere, see [`same_origin`](crate::protocol::same_origin)), to take no
+/// longer than [`TimeLeft`](crate::TimeLeft) says, and to tell the URL of a starting answer by
+/// returning an [`Answer`](crate::protocol::Answer), where its version may differ from the root's.
+///
 /// ```
 /// # async fn example<B>(response: http::Response<B>) -> graph_operation::Result<()>
 /// # where B: http_body::Body<Error = std::io::Error> {

@@ -71,7 +71,9 @@ impl Operation {
 
     /// Goes on with an operation that another handle, perhaps in another process, has named.
     ///
-    /// The first check comes after the policy's first wait, and the deadline counts from here.
+    /// The first check comes after the policy's first wait, and the deadline counts from here. The
+    /// policy is the default one until [`with_polling`](Self::with_polling) says otherwise: a token
+    /// does not carry it.
     ///
     /// # Errors
     ///
@@ -155,7 +157,20 @@ impl<T, M: Model> Operation<T, M> {
     /// Polls by the policy and gives each snapshot as it arrives, until the operation has ended.
     ///
     /// That the operation failed is no error here: the last update tells, and so does a
-    /// [`wait`](Self::wait) afterwards. An error ends the updates and leaves the operation as it was.
+    /// [`wait`](Self::wait) afterwards. An error ends the updates and leaves the operation as it was;
+    /// pass it on with `?`, because a wait would begin anew.
+    ///
+    /// ```no_run
+    /// # async fn example(mut operation: graph_operation::Operation) -> graph_operation::Result<()> {
+    /// let mut updates = operation.updates();
+    /// while let Some(update) = updates.next().await {
+    ///     let update = update?;
+    ///     println!("check {}: {:?}", update.checks(), update.state());
+    /// }
+    /// operation.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn updates(&mut self) -> Updates<'_, T, M> {
         Updates { operation: self, check: None, ended: false }
     }

@@ -22,7 +22,7 @@
 //!     #[async_operation(client = self.client)]
 //!     async fn archive(&self, team_id: &str) -> Result<Response<Bytes>> {
 //!         let url = self.client.url(format_args!("teams/{team_id}/archive"));
-//!         self.client.send(Request::post(url).body(Bytes::new()).unwrap()).await
+//!         self.client.send(Request::post(url).body(Bytes::new())?).await
 //!     }
 //! }
 //!

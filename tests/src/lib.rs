@@ -3,3 +3,8 @@
 
 pub mod machine;
 pub mod simulator;
+
+/// The README's programs compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

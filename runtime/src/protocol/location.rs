@@ -99,7 +99,10 @@ pub(crate) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
 }
 
 /// Whether both are absolute and have the same scheme, host and port.
-pub(crate) fn same_origin(one: &Uri, other: &Uri) -> bool {
+///
+/// A client that cannot be kept from following redirects compares the URL that an answer came from
+/// with its service root, as the adapters do, and refuses what came from elsewhere.
+pub fn same_origin(one: &Uri, other: &Uri) -> bool {
     let same_host = match (one.host(), other.host()) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
         _ => false,

@@ -51,7 +51,7 @@ pub(crate) mod retry_after;
 mod target;
 
 pub use accept::{Accepted, Answer, Started, accept};
-pub use location::resolve;
+pub use location::{resolve, same_origin};
 pub use poller::{Fault, Poller, Step};
 pub use polling::Polling;
 pub(crate) use target::{TargetReader, TargetStep};

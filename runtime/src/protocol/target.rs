@@ -10,7 +10,8 @@ use super::polling::{Jitter, Polling, backoff, lengthen};
 use crate::error::{BoxError, is_passing};
 use crate::{Error, ErrorKind, ResumeToken};
 
-/// The first pause after a target that is not found; it doubles.
+/// The first pause after a target that is not found, unless the policy's interval is shorter; it
+/// doubles.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest of these pauses.
@@ -85,7 +86,7 @@ impl TargetReader {
         }
         let error = Error::rejected("reading the target", &answer);
         if status == StatusCode::NOT_FOUND {
-            let pause = backoff(PAUSE, self.tries).min(LONGEST_PAUSE);
+            let pause = backoff(self.pause(), self.tries).min(LONGEST_PAUSE);
             return self.again(pause, &error).map_err(|()| {
                 let waited = self.now.duration_since(self.begun);
                 let error = Error::new(
@@ -116,11 +117,15 @@ impl TargetReader {
 
     fn fault(&mut self, error: Error) -> Result<TargetStep, Error> {
         self.faults += 1;
-        let pause = backoff(PAUSE, self.faults);
+        let pause = backoff(self.pause(), self.faults);
         match self.polling.allows(self.faults).then(|| self.again(pause, &error)) {
             Some(Ok(step)) => Ok(step),
             _ => Err(self.alive(error)),
         }
+    }
+
+    fn pause(&self) -> Duration {
+        PAUSE.min(self.polling.between())
     }
 
     /// Asks again after `pause`, or a longer one that `error` asks for, if patience allows.
