@@ -1,0 +1,23 @@
+//! What the examples share: a client of Microsoft Graph over reqwest, and a display of progress.
+//!
+//! The programs are in `src/bin`, one for each thing that the library is used for; `README.md` lists
+//! them.
+
+use std::time::Duration;
+
+use graph_operation::Polling;
+
+mod graph;
+mod progress;
+mod table;
+
+pub use graph::Graph;
+pub use progress::{Line, Progress};
+pub use table::Table;
+
+/// Checks every tenth of a second, which no one may ask of the real service: its documentation wants
+/// more than 30 seconds between two checks, as [`Polling::default`] has it.
+pub fn for_the_simulator() -> Polling {
+    let often = Duration::from_millis(100);
+    Polling::default().first_check(often).interval(often)
+}
