@@ -197,7 +197,7 @@ fn known_keys() -> String {
 }
 
 /// The number of letters to insert, delete or replace (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let mut row = (0..=b.chars().count()).collect::<Vec<_>>();
     for (i, from) in a.chars().enumerate() {
         let mut diagonal = i;

@@ -37,6 +37,7 @@ fn refused() {
         ("20min", "has an unknown unit `min`; did you mean `20m`?"),
         ("3 Hours", "has an unknown unit `Hours`; did you mean `3h`?"),
         ("5S", "has an unknown unit `S`; did you mean `5s`?"),
+        ("5 millis", "has an unknown unit `millis`; did you mean `5ms`?"),
         ("2d", "has an unknown unit `d`; the units are `h`, `m`, `s` and `ms`"),
         ("10µs", "has an unknown unit `µs`; the units are `h`, `m`, `s` and `ms`"),
         ("1.5h", "takes whole numbers; write `1h 30m` for one and a half hours"),

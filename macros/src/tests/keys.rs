@@ -51,4 +51,26 @@ refuses! {
     with_commas_inside: (oops = HashMap<A, B>, timeout = "0s")
         format!("unknown key `oops`; {KEYS}"),
         "`timeout` has to be longer than zero";
+    unknown_in_second_place: (target = Team, intervall = "20s")
+        format!("unknown key `intervall`; did you mean `interval`? {KEYS}");
+    known_without_value_in_second_place: (target = A B, timeout)
+        "`target` takes a type: `target = Team`",
+        "`timeout` takes a duration with its unit, in quotes: `timeout = \"20m\"`";
+}
+
+#[test]
+fn nearness_counts_letters() {
+    for (a, b, letters) in [
+        ("", "", 0),
+        ("", "abc", 3),
+        ("abc", "", 3),
+        ("abc", "abc", 0),
+        ("abc", "xyz", 3),
+        ("ab", "ba", 2),
+        ("kitten", "sitting", 3),
+        ("aab", "b", 2),
+        ("b", "aab", 2),
+    ] {
+        assert_eq!(crate::args::distance(a, b), letters, "{a}, {b}");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod durations;
 mod expansions;
+mod groups;
 mod keys;
 mod refusals;
 
