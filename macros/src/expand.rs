@@ -138,11 +138,13 @@ fn mention(outcome: &Outcome, sig: &mut Signature) {
 //
 // Output:
 //     async move {
-//         if false {
-//             return never::<Result<R, E>>();
-//         }
 //         let a = a;
-//         { stmts }
+//         {
+//             if false {
+//                 return never::<Result<R, E>>();
+//             }
+//             stmts
+//         }
 //     }
 //
 // where the dead branch gives `return`, `?` and the last expression the type that they had. Where the
@@ -150,14 +152,13 @@ fn mention(outcome: &Outcome, sig: &mut Signature) {
 //
 //     move || -> Result<R, E> {
 //         let a = a;
-//         { stmts }
+//         { const _: () = (); stmts }
 //     }
 //
 // The outer braces are of this crate's edition, 2024: in any edition of the author's, what their last
 // expression borrows is let go before `a` drops.
 fn request(model: &Model, span: Span, bindings: &TokenStream, block: &Block) -> TokenStream {
     let Outcome { shape, declared, result, .. } = &model.outcome;
-    let stmts = braces(block, block.stmts.clone());
     if let Shape::Async = shape {
         let krate = &model.krate;
         // The compiler says here which type it expects.
@@ -169,14 +170,26 @@ fn request(model: &Model, span: Span, bindings: &TokenStream, block: &Block) -> 
                 }
             }
         });
-        return quote_spanned!(span=> async move { #pin #bindings #stmts });
+        let stmts = inner_braces(block, pin);
+        return quote_spanned!(span=> async move { #bindings #stmts });
     }
     let returns = nameable(declared).map(|ty| quote_spanned!(span=> -> #ty));
     if bindings.is_empty() && returns.is_some() {
+        let stmts = braces(block, block.stmts.clone());
         quote_spanned!(span=> move || #returns #stmts)
     } else {
+        let stmts = inner_braces(block, None);
         quote_spanned!(span=> move || #returns { #bindings #stmts })
     }
+}
+
+/// The author's braces inside of others. Around a single expression they would be called
+/// unnecessary, so something stands before it.
+fn inner_braces(block: &Block, first: Option<TokenStream>) -> TokenStream {
+    let stmts = &block.stmts;
+    let span = generated_at(block.brace.span.open());
+    let first = first.unwrap_or_else(|| quote_spanned!(span=> const _: () = ();));
+    braces(block, quote!(#first #stmts))
 }
 
 // Input:
@@ -367,6 +380,7 @@ fn is_global(tokens: &TokenStream) -> bool {
     !has_impl(tokens.clone()) && !tokens.to_string().contains(['&', '\''])
 }
 
+/// The author's own braces.
 fn braces(block: &Block, stmts: TokenStream) -> TokenStream {
     let mut tokens = TokenStream::new();
     block.brace.surround(&mut tokens, |inner| inner.extend(stmts));

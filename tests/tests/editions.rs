@@ -5,7 +5,6 @@
     clippy::all,
     clippy::pedantic,
     unreachable_pub,
-    unused_braces,
     reason = "functions as authors write them, not as this project does"
 )]
 

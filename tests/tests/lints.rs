@@ -116,6 +116,24 @@ pub mod teams {
             Client::send(self, Request::new(url.into())).await
         }
 
+        /// Unarchives a team.
+        ///
+        /// # Errors
+        ///
+        /// As always.
+        #[rustfmt::skip]
+        #[async_operation]
+        pub async fn unarchive_team(&self) -> HttpResult { self.post(String::new()).await }
+
+        /// Archives a channel.
+        ///
+        /// # Errors
+        ///
+        /// As always.
+        #[rustfmt::skip]
+        #[async_operation(client = self)]
+        pub async fn archive_channel(self, _: String) -> HttpResult { self.post(String::new()).await }
+
         /// Creates a team.
         ///
         /// # Errors
