@@ -275,7 +275,7 @@ impl<T, M: Model> Operation<T, M> {
                 Turn::Nothing => break,
             }
         }
-        end(&mut self.handle, &*self.connection)?;
+        self.handle.end(self.connection.span())?;
         Ok(Completed {
             outcome: Outcome::of(&self.handle),
             connection: Arc::clone(&self.connection),
@@ -308,33 +308,13 @@ fn turn(handle: &mut Handle, connection: &dyn Connection, pace: Pace) -> Turn {
         };
         connection.sleep(sleep);
         // A sleep that has finished counts as slept.
-        handle.sent(connection.now().max(due));
-        connection.span().sent(handle);
+        handle.sent(connection.now().max(due), connection.span());
         let sent = connection.span().enter(|| connection.send(request));
-        match handle.settle(sent, connection.now().max(due)) {
-            Ok(()) => {
-                connection.span().updated(handle);
-                return Turn::Updated;
-            }
-            Err(fault) if fault.retry && pace == Pace::Policy => {
-                connection.span().retrying(&fault.error);
-                handle.remember(fault.error);
-            }
-            Err(fault) => {
-                connection.span().stopped(&fault.error);
-                return Turn::Failed(fault.error);
-            }
+        let now = connection.now().max(due);
+        if let Some(turn) = handle.settle(sent, now, pace, connection.span()) {
+            return turn;
         }
     }
-}
-
-/// What waiting comes to, now that there is nothing more to do.
-fn end(handle: &mut Handle, connection: &dyn Connection) -> Result<()> {
-    let result = handle.end();
-    if let (Err(error), State::Running) = (&result, handle.state()) {
-        connection.span().stopped(error);
-    }
-    result
 }
 
 /// The checks of an [`Operation`] as they arrive; see [`Operation::updates`].
@@ -359,7 +339,7 @@ impl<T, M: Model> Iterator for Updates<'_, T, M> {
             Turn::Updated => Some(Ok(Update::of(handle))),
             Turn::Failed(error) => Some(Err(error)),
             Turn::Nothing if handle.state() == State::Running => {
-                end(handle, &**connection).err().map(Err)
+                handle.end(connection.span()).err().map(Err)
             }
             Turn::Nothing => None,
         }
@@ -381,25 +361,23 @@ impl<T, M: Model> Completed<T, M> {
     where
         T: DeserializeOwned,
     {
-        let body = read_target(&self.outcome, &*self.connection)?;
-        self.outcome.decode(&body)
+        let answer = read_target(&self.outcome, &*self.connection)?;
+        self.outcome.decode(&answer)
     }
 }
 
-fn read_target(outcome: &Outcome, connection: &dyn Connection) -> Result<Bytes> {
+fn read_target(outcome: &Outcome, connection: &dyn Connection) -> Result<http::Response<Bytes>> {
     let mut target =
         match outcome.target(connection.service_root(), connection.now(), connection.random())? {
-            Target::Here(body) => return Ok(body),
+            Target::Here(answer) => return Ok(answer),
             Target::Remote(target) => target,
         };
     loop {
         connection.sleep(target.wait(connection.now()));
-        let step = match connection.send(target.request()) {
-            Ok(answer) => target.received(answer, connection.now()),
-            Err((error, transient)) => target.failed(error, transient, connection.now()),
-        };
-        if let TargetStep::Found(body) = step? {
-            return Ok(body);
+        let sent = connection.send(target.request());
+        let step = target.settle(sent, connection.now());
+        if let TargetStep::Found(answer) = step.map_err(|error| outcome.complete(error))? {
+            return Ok(answer);
         }
     }
 }

@@ -69,7 +69,8 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// Sends one request and reads its answer, error answers included.
     ///
     /// Limit the body that is read, and the time that it takes, which
-    /// [`TimeLeft::of`](crate::TimeLeft::of) tells. The adapters for reqwest do both.
+    /// [`TimeLeft::of`](crate::TimeLeft::of) tells: **the deadline of an operation binds an answer
+    /// that never comes only if `send` does.** The adapters do both.
     fn send(
         &self,
         request: Request<Bytes>,
@@ -134,12 +135,12 @@ pub(crate) fn random() -> u64 {
 }
 
 pub(crate) fn join(root: &Uri, path: impl Display) -> String {
-    let mut url = root.to_string();
-    url.truncate(url.trim_end_matches('/').len());
+    let origin = match (root.scheme(), root.authority()) {
+        (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
+        _ => String::new(),
+    };
     let path = path.to_string();
-    url.push('/');
-    url.push_str(path.trim_start_matches('/'));
-    url
+    format!("{origin}{}/{}", root.path().trim_end_matches('/'), path.trim_start_matches('/'))
 }
 
 /// Forwards every method of a client to the one inside.

@@ -155,7 +155,7 @@ impl Error {
     }
 
     /// A status outside of 2xx that came as an error of the HTTP client, without the answer.
-    #[cfg(feature = "ureq")]
+    #[cfg(any(feature = "reqwest", feature = "ureq"))]
     pub(crate) fn rejected_status(status: StatusCode) -> Self {
         Error::rejected("the request", &crate::protocol::answer(status))
     }

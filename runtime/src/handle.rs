@@ -10,8 +10,9 @@ use http::{Request, Response, Uri};
 use crate::connection::Sent;
 use crate::model::{Reader, Snapshot, State};
 use crate::protocol::{
-    Accepted, Answer, Fault, Poller, Polling, Started, Step, accept, location, resolve,
+    Accepted, Answer, Poller, Polling, Started, Step, accept, location, resolve,
 };
+use crate::trace::Span;
 use crate::{Error, ErrorKind, ResumeToken};
 
 /// One operation, without its client.
@@ -100,8 +101,11 @@ impl Handle {
             ));
         }
         location::check(root, token.location()).map_err(|error| {
-            Error::new(ErrorKind::InvalidToken, "the resume token is of another service root")
-                .with_source(error)
+            let message = match error.kind() {
+                ErrorKind::ForeignLocation => "the resume token is of another service root",
+                _ => "the resume token holds no usable address",
+            };
+            Error::new(ErrorKind::InvalidToken, message).with_source(error)
         })?;
         let started = Started::at(token.location().clone());
         Ok(Self::follow(reader, started, Polling::default(), now, seed))
@@ -155,31 +159,52 @@ impl Handle {
     }
 
     /// Notes that the planned check was sent.
-    pub(crate) fn sent(&mut self, now: Instant) {
+    pub(crate) fn sent(&mut self, now: Instant, span: &Span) {
         if let Some(poller) = self.poller_mut() {
             poller.sent(now);
         }
+        span.sent(self);
     }
 
-    /// Takes what the check came to.
-    pub(crate) fn settle(&mut self, sent: Sent, now: Instant) -> Result<(), Fault> {
-        let Some(poller) = self.poller_mut() else { return Ok(()) };
-        match sent {
+    /// Takes what the check came to; `None` if it is to be tried again.
+    pub(crate) fn settle(
+        &mut self,
+        sent: Sent,
+        now: Instant,
+        pace: Pace,
+        span: &Span,
+    ) -> Option<Turn> {
+        let Some(poller) = self.poller_mut() else { return Some(Turn::Nothing) };
+        let result = match sent {
             Ok(answer) => poller.received(answer, now),
             Err((error, transient)) => Err(poller.failed(error, transient, now)),
-        }
-    }
-
-    /// Keeps a fault that is tried again as the reason, should time run out.
-    pub(crate) fn remember(&mut self, fault: Error) {
-        if let Some(poller) = self.poller_mut() {
-            poller.remember(fault);
+        };
+        match result {
+            Ok(()) => {
+                span.updated(self);
+                Some(Turn::Updated)
+            }
+            Err(fault) if fault.retry && pace == Pace::Policy => {
+                span.retrying(&fault.error);
+                // It is the reason, should time run out.
+                poller.remember(fault.error);
+                None
+            }
+            Err(fault) => {
+                poller.forgive();
+                span.stopped(&fault.error);
+                Some(Turn::Failed(fault.error))
+            }
         }
     }
 
     /// What waiting for the operation comes to, now that there is nothing more to do.
-    pub(crate) fn end(&mut self) -> Result<(), Error> {
-        self.poller_mut().map_or(Ok(()), Poller::end)
+    pub(crate) fn end(&mut self, span: &Span) -> Result<(), Error> {
+        let result = self.poller_mut().map_or(Ok(()), Poller::end);
+        if let (Err(error), State::Running) = (&result, self.state()) {
+            span.stopped(error);
+        }
+        result
     }
 
     pub(crate) fn state(&self) -> State {

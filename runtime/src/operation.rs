@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use bytes::Bytes;
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -236,24 +237,12 @@ fn poll_turn(
         // A sleep that has finished counts as slept.
         let now = connection.now().max(*due);
         if connection.take_sent() {
-            handle.sent(now);
-            connection.span().sent(handle);
+            handle.sent(now, connection.span());
         }
         let sent = ready!(polled);
         *in_flight = None;
-        match handle.settle(sent, now) {
-            Ok(()) => {
-                connection.span().updated(handle);
-                return Poll::Ready(Turn::Updated);
-            }
-            Err(fault) if fault.retry && pace == Pace::Policy => {
-                connection.span().retrying(&fault.error);
-                handle.remember(fault.error);
-            }
-            Err(fault) => {
-                connection.span().stopped(&fault.error);
-                return Poll::Ready(Turn::Failed(fault.error));
-            }
+        if let Some(turn) = handle.settle(sent, now, pace, connection.span()) {
+            return Poll::Ready(turn);
         }
     }
 }
@@ -269,18 +258,9 @@ fn poll_end(
         match ready!(poll_turn(handle, connection, in_flight, Pace::Policy, cx)) {
             Turn::Updated => {}
             Turn::Failed(error) => return Poll::Ready(Err(error)),
-            Turn::Nothing => return Poll::Ready(end(handle, connection)),
+            Turn::Nothing => return Poll::Ready(handle.end(connection.span())),
         }
     }
-}
-
-/// What waiting comes to, now that there is nothing more to do.
-fn end(handle: &mut Handle, connection: &Arc<dyn Connection>) -> Result<()> {
-    let result = handle.end();
-    if let (Err(error), State::Running) = (&result, handle.state()) {
-        connection.span().stopped(error);
-    }
-    result
 }
 
 /// Polls by the policy until the operation has succeeded, as [`Operation::wait`] does.
@@ -336,7 +316,7 @@ impl<T, M: Model> Updates<'_, T, M> {
             Turn::Updated => Some(Ok(Update::of(handle))),
             Turn::Failed(error) => Some(Err(error)),
             Turn::Nothing if handle.state() == State::Running => {
-                end(handle, connection).err().map(Err)
+                handle.end(connection.span()).err().map(Err)
             }
             Turn::Nothing => None,
         })
@@ -379,26 +359,26 @@ impl<T, M: Model> Completed<T, M> {
     where
         T: DeserializeOwned,
     {
-        let body = read_target(&self.outcome, &self.connection).await?;
-        self.outcome.decode(&body)
+        let answer = read_target(&self.outcome, &self.connection).await?;
+        self.outcome.decode(&answer)
     }
 }
 
-async fn read_target(outcome: &Outcome, connection: &Arc<dyn Connection>) -> Result<bytes::Bytes> {
+async fn read_target(
+    outcome: &Outcome,
+    connection: &Arc<dyn Connection>,
+) -> Result<http::Response<Bytes>> {
     let mut target =
         match outcome.target(connection.service_root(), connection.now(), connection.random())? {
-            Target::Here(body) => return Ok(body),
+            Target::Here(answer) => return Ok(answer),
             Target::Remote(target) => target,
         };
     loop {
         let sleep = target.wait(connection.now());
         let sent = Arc::clone(connection).check(sleep, target.request()).await;
-        let step = match sent {
-            Ok(answer) => target.received(answer, connection.now()),
-            Err((error, transient)) => target.failed(error, transient, connection.now()),
-        };
-        if let TargetStep::Found(body) = step? {
-            return Ok(body);
+        let step = target.settle(sent, connection.now());
+        if let TargetStep::Found(answer) = step.map_err(|error| outcome.complete(error))? {
+            return Ok(answer);
         }
     }
 }

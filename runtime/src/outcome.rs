@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::Uri;
+use http::{Response, Uri};
 use serde::de::DeserializeOwned;
 
 use crate::handle::Handle;
@@ -28,7 +28,7 @@ pub(crate) struct Outcome {
 /// How the target is had.
 pub(crate) enum Target {
     /// It is here already.
-    Here(Bytes),
+    Here(Response<Bytes>),
     /// It has to be read.
     Remote(Box<TargetReader>),
 }
@@ -36,8 +36,10 @@ pub(crate) enum Target {
 impl Outcome {
     pub(crate) fn of(handle: &Handle) -> Self {
         let snapshot = handle.snapshot().cloned();
-        let target_location =
-            snapshot.as_ref().and_then(|snapshot| Some(snapshot.target_location()?.into()));
+        let target_location = snapshot.as_ref().and_then(|snapshot| {
+            let location = snapshot.target_location().filter(|location| !location.is_empty())?;
+            Some(location.into())
+        });
         Outcome {
             snapshot,
             target_location,
@@ -49,28 +51,31 @@ impl Outcome {
 
     /// Where the target is read, decided at `now`.
     pub(crate) fn target(&self, root: &Uri, now: Instant, seed: u64) -> Result<Target, Error> {
-        let Some((location, token)) = &self.operation else {
-            return Ok(Target::Here(self.body.clone()));
+        let Some((location, _)) = &self.operation else {
+            return Ok(Target::Here(Response::new(self.body.clone())));
         };
         let Some(target) = &self.target_location else {
-            return Err(Error::new(
-                ErrorKind::MissingLocation,
-                "the operation succeeded, but names no target to read",
-            ));
+            let message = "the operation succeeded, but names no target to read";
+            return Err(self.complete(Error::new(ErrorKind::MissingLocation, message)));
         };
         let target = resolve(root, Some(location), target.as_bytes())
-            .map_err(|error| error.with_operation(self.snapshot.as_ref()))?;
-        let reader = TargetReader::new(target, self.polling, token.clone(), now, seed);
-        Ok(Target::Remote(Box::new(reader)))
+            .map_err(|error| self.complete(error))?;
+        Ok(Target::Remote(Box::new(TargetReader::new(target, self.polling, now, seed))))
+    }
+
+    /// Adds to an error what is known of the operation, which has succeeded.
+    pub(crate) fn complete(&self, error: Error) -> Error {
+        let token = self.operation.as_ref().map(|(_, token)| token.clone());
+        error.with_operation(self.snapshot.as_ref()).with_resume_token(token)
     }
 
     /// Reads the target's body. An empty one is a null, which is what `()` and `Value` read from.
-    pub(crate) fn decode<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
-        let body = if body.is_empty() { b"null" } else { body };
+    pub(crate) fn decode<T: DeserializeOwned>(&self, answer: &Response<Bytes>) -> Result<T, Error> {
+        let body = if answer.body().is_empty() { b"null" } else { &answer.body()[..] };
         serde_json::from_slice(body).map_err(|error| {
-            Error::new(ErrorKind::Decode, "the target is not what it is read as")
-                .with_source(error)
-                .with_resume_token(self.operation.as_ref().map(|(_, token)| token.clone()))
+            let message = "the target is not what it is read as";
+            let error = Error::new(ErrorKind::Decode, message).with_source(error);
+            self.complete(error.with_answer(answer))
         })
     }
 }

@@ -58,7 +58,7 @@ use http::{Request, Response, StatusCode};
 
 use crate::body::{Bounded, check_origin};
 use crate::protocol::Answer;
-use crate::{Error, Result, TimeLeft};
+use crate::{Error, ErrorKind, Result, TimeLeft};
 
 /// How long the body of a 202 is waited for: everything that matters stands in its headers.
 const PATIENCE_WITH_ACCEPTED: Duration = Duration::from_secs(5);
@@ -72,6 +72,12 @@ const PATIENCE_WITH_ACCEPTED: Duration = Duration::from_secs(5);
 /// [`Decode`](crate::ErrorKind::Decode) for one that is too large, and
 /// [`ForeignLocation`](crate::ErrorKind::ForeignLocation) if the client followed a redirect to
 /// another origin, which it should not be allowed to.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime, and inside of one whose timer is not enabled. A paused clock of tokio's
+/// jumps past the time limit while an answer is on its way; override
+/// [`Client::sleep`](crate::Client::sleep) to let a real service answer in virtual time.
 pub async fn send(
     client: &http_client::Client,
     request: Request<Bytes>,
@@ -80,7 +86,7 @@ pub async fn send(
     let time_left = TimeLeft::of(&request);
     let exchange = async {
         let response = client.execute(request.try_into()?).await?;
-        check_origin(&asked, response.url().as_str().parse().ok().as_ref())?;
+        check_origin(&asked, response.url().as_str())?;
         collect(response).await
     };
     in_time(time_left, exchange).await
@@ -116,8 +122,19 @@ impl crate::Response for http_client::Response {
     }
 }
 
+/// An error answer that `error_for_status` made an error of becomes
+/// [`Rejected`](crate::ErrorKind::Rejected), a body that is not what it should be
+/// [`Decode`](crate::ErrorKind::Decode), and anything else [`Transport`](crate::ErrorKind::Transport).
+/// The URL, whose query may hold a session's id, is left out.
 impl From<http_client::Error> for Error {
     fn from(error: http_client::Error) -> Self {
+        let error = error.without_url();
+        if let Some(status) = error.status() {
+            return Error::rejected_status(status).with_source(error);
+        }
+        if error.is_decode() {
+            return Error::new(ErrorKind::Decode, "the answer cannot be read").with_source(error);
+        }
         let retryable = !error.is_builder();
         Error::transport(error).with_retryable(retryable)
     }

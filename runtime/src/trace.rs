@@ -81,13 +81,10 @@ mod on {
 
         /// Marks why the waiting stopped before the end.
         pub(crate) fn stopped(&self, reason: &Error) {
-            self.enter(|| {
-                let error = format!("{reason:#}");
-                event!(Level::ERROR, error, "stopped waiting");
-                tracing::Span::current()
-                    .record("outcome", display(reason.kind()))
-                    .record("error", error);
-            });
+            let error = format!("{reason:#}");
+            let span = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            span.in_scope(|| event!(Level::ERROR, error, "stopped waiting"));
+            span.record("outcome", display(reason.kind())).record("error", error);
         }
     }
 }

@@ -59,12 +59,13 @@ impl<M: Model> Update<M> {
         self.checks
     }
 
-    /// How long the operation has been waited for, since it was started or resumed.
+    /// How long the operation has been waited for, since it was started or resumed, as of the last
+    /// check.
     pub fn waited(&self) -> Duration {
         self.waited
     }
 
-    /// How long until the next check, by the policy; `None` if there is none to come.
+    /// How long from then until the next check, by the policy; `None` if there is none to come.
     pub fn next_check(&self) -> Option<Duration> {
         self.next_check
     }

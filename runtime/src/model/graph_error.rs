@@ -83,10 +83,9 @@ impl GraphError {
                     error.inner_error = Some(Box::new(Self::from_value(value)));
                     continue;
                 }
-                "details" => {
-                    if let Value::Array(details) = value {
-                        error.details = details.into_iter().map(Self::from_value).collect();
-                    }
+                "details" if value.is_array() => {
+                    let Value::Array(details) = value else { continue };
+                    error.details = details.into_iter().map(Self::from_value).collect();
                     continue;
                 }
                 _ => {

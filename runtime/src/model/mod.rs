@@ -3,6 +3,7 @@
 mod engagement_async_operation;
 mod evolvable;
 mod graph_error;
+mod lenient;
 mod operation_error;
 mod progress;
 mod teams_async_operation;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
@@ -65,29 +65,19 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-impl<'de> Deserialize<'de> for OperationError {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ErrorVisitor;
-
-        impl<'de> Visitor<'de> for ErrorVisitor {
-            type Value = OperationError;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an operationError, or a text in its place")
+impl OperationError {
+    /// Reads an error, a text in its place, or a null; gives back anything else.
+    pub(super) fn from_value(value: Value) -> Result<Option<Self>, Value> {
+        let mut error = OperationError::default();
+        match value {
+            Value::Null => return Ok(None),
+            Value::String(text) => {
+                error.message = Some(text);
+                error.bare = true;
             }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<OperationError, E> {
-                self.visit_string(text.to_owned())
-            }
-
-            fn visit_string<E: de::Error>(self, text: String) -> Result<OperationError, E> {
-                Ok(OperationError { message: Some(text), bare: true, ..OperationError::default() })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OperationError, A::Error> {
-                let mut error = OperationError::default();
-                while let Some(name) = map.next_key::<String>()? {
-                    match (name.as_str(), map.next_value::<Value>()?) {
+            Value::Object(object) => {
+                for (name, value) in object {
+                    match (name.as_str(), value) {
                         (_, Value::Null) => {}
                         ("code", Value::String(code)) => error.code = Some(code),
                         ("message", Value::String(message)) => error.message = Some(message),
@@ -96,11 +86,20 @@ impl<'de> Deserialize<'de> for OperationError {
                         }
                     }
                 }
-                Ok(error)
             }
+            other => return Err(other),
         }
+        Ok(Some(error))
+    }
+}
 
-        deserializer.deserialize_any(ErrorVisitor)
+impl<'de> Deserialize<'de> for OperationError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let error = Self::from_value(Value::deserialize(deserializer)?);
+        error
+            .ok()
+            .flatten()
+            .ok_or_else(|| de::Error::custom("neither an operationError nor a text"))
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::evolvable::evolvable;
+use super::lenient::{Lenient, Scalar};
 use super::timestamp::Timestamp;
 use super::{Model, OperationError, Progress, State};
 
@@ -70,8 +71,10 @@ evolvable! {
 /// The type is open: what Graph sends beyond the declared properties is kept in
 /// [`additional_data`](Self::additional_data) and written back. Reading is lenient where the wire
 /// is: declared properties may be absent or null, instants have 0 to 9 fraction digits and any
-/// offset, `error` may be a string. A document with neither `status` nor `operationType`, or with a
-/// property of another type, is no operation and is refused.
+/// offset, `error` may be a string. Where the status is one that is known, any other property may
+/// even be of another type, and is kept with the undeclared ones: the status alone decides. A document
+/// with neither `status` nor `operationType`, or with properties of other types and no known status,
+/// is no operation and is refused.
 ///
 /// ```
 /// use graph_operation::{TeamsAsyncOperation, TeamsAsyncOperationStatus};
@@ -224,37 +227,67 @@ impl<'de> Deserialize<'de> for TeamsAsyncOperation {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut operation = TeamsAsyncOperation::default();
                 let mut recognized = false;
+                let mut odd = None;
                 while let Some(property) = map.next_key()? {
-                    match property {
-                        Property::Id => operation.id = or_default(&mut map)?,
-                        Property::OperationType => {
-                            operation.operation_type = or_default(&mut map)?;
-                            recognized = true;
-                        }
-                        Property::CreatedDateTime => {
-                            operation.created_date_time = instant(&mut map)?;
-                        }
+                    let (name, value) = match property {
                         Property::Status => {
-                            operation.status = or_default(&mut map)?;
                             recognized = true;
+                            let status = map.next_value::<Option<_>>()?;
+                            operation.status = status.unwrap_or_default();
+                            continue;
                         }
-                        Property::LastActionDateTime => {
-                            operation.last_action_date_time = instant(&mut map)?;
-                        }
-                        Property::AttemptsCount => operation.attempts_count = map.next_value()?,
-                        Property::TargetResourceId => {
-                            operation.target_resource_id = map.next_value()?;
-                        }
-                        Property::TargetResourceLocation => {
-                            operation.target_resource_location = map.next_value()?;
-                        }
-                        Property::Error => operation.error = map.next_value()?,
                         Property::Additional(name) => {
                             operation.additional_data.insert(name, map.next_value()?);
+                            continue;
                         }
+                        Property::OperationType => {
+                            recognized = true;
+                            let mut name = None;
+                            let value = read(&mut map, &mut name)?;
+                            operation.operation_type = name.unwrap_or_default();
+                            ("operationType", value)
+                        }
+                        Property::Id => {
+                            let mut id = None;
+                            let value = read(&mut map, &mut id)?;
+                            operation.id = id.unwrap_or_default();
+                            ("id", value)
+                        }
+                        Property::CreatedDateTime => {
+                            ("createdDateTime", read(&mut map, &mut operation.created_date_time)?)
+                        }
+                        Property::LastActionDateTime => {
+                            let instant = &mut operation.last_action_date_time;
+                            ("lastActionDateTime", read(&mut map, instant)?)
+                        }
+                        Property::AttemptsCount => {
+                            ("attemptsCount", read(&mut map, &mut operation.attempts_count)?)
+                        }
+                        Property::TargetResourceId => {
+                            ("targetResourceId", read(&mut map, &mut operation.target_resource_id)?)
+                        }
+                        Property::TargetResourceLocation => {
+                            let location = &mut operation.target_resource_location;
+                            ("targetResourceLocation", read(&mut map, location)?)
+                        }
+                        Property::Error => {
+                            let value = map.next_value::<Value>()?;
+                            let error = OperationError::from_value(value);
+                            ("error", error.map(|error| operation.error = error).err())
+                        }
+                    };
+                    if let Some(value) = value {
+                        operation.additional_data.insert(name.to_owned(), value);
+                        odd = odd.or(Some(name));
                     }
                 }
-                if recognized { Ok(operation) } else { Err(de::Error::missing_field("status")) }
+                match (recognized, odd) {
+                    (false, _) => Err(de::Error::missing_field("status")),
+                    (true, Some(name)) if !operation.status.is_known() => {
+                        Err(de::Error::custom(format_args!("`{name}` is of another type")))
+                    }
+                    (true, _) => Ok(operation),
+                }
             }
         }
 
@@ -262,16 +295,25 @@ impl<'de> Deserialize<'de> for TeamsAsyncOperation {
     }
 }
 
-fn or_default<'de, T, A>(map: &mut A) -> Result<T, A::Error>
+/// Reads a property, or gives back the value of another type that stands in its place.
+fn read<'de, T, A>(map: &mut A, property: &mut Option<T>) -> Result<Option<Value>, A::Error>
 where
-    T: Deserialize<'de> + Default,
+    T: Scalar,
     A: MapAccess<'de>,
 {
-    Ok(map.next_value::<Option<T>>()?.unwrap_or_default())
+    Ok(match map.next_value()? {
+        Lenient::Read(value) => {
+            *property = value;
+            None
+        }
+        Lenient::Odd(value) => Some(value),
+    })
 }
 
-fn instant<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<OffsetDateTime>, A::Error> {
-    Ok(map.next_value::<Option<Timestamp>>()?.map(|instant| instant.0))
+impl Scalar for TeamsAsyncOperationType {
+    fn from_text(text: &str) -> Option<Self> {
+        Some(text.into())
+    }
 }
 
 /// Absent optional properties are left out, undeclared ones written as they came.

@@ -55,22 +55,26 @@ pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, 
     if text.starts_with("//") {
         return Err(foreign(text));
     }
-    let Some(path) = text.strip_prefix('/').filter(|path| !path.is_empty()) else {
+    let Some(path) = text.strip_prefix('/') else {
         return Err(invalid(text, "it is neither absolute nor begins with a slash"));
     };
+    if path.is_empty() {
+        return Err(invalid(text, "it names nothing"));
+    }
 
     let Some((scheme, authority)) = root.scheme().zip(root.authority()) else {
         return Err(invalid(&root.to_string(), "the client's service root is not absolute"));
     };
-    let version = version(root, base);
-    let path = if starts_with_segment(path, last_segment(root.path()))
-        || starts_with_segment(path, last_segment(&version))
-    {
-        let (prefix, _) = split_version(root.path());
-        format!("{prefix}/{path}")
-    } else {
-        format!("{version}/{path}")
-    };
+    let below = root.path().trim_end_matches('/');
+    let first = path.split_once('/').map_or("", |(first, _)| first);
+    let path =
+        if below.len() > 1 && text.strip_prefix(below).is_some_and(|rest| rest.starts_with('/')) {
+            text.to_owned()
+        } else if is_version(first) {
+            format!("{}/{path}", split_version(below).0)
+        } else {
+            format!("{}/{path}", version(root, base))
+        };
     let path =
         PathAndQuery::try_from(path).map_err(|error| invalid(text, "").with_source(error))?;
     let uri = Uri::builder()
@@ -85,12 +89,15 @@ pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, 
 
 /// Fails unless `uri` is of the origin of `root`, and an address that can be called.
 pub(crate) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
+    if holds_credentials(root) {
+        let host = root.host().unwrap_or_default();
+        return Err(invalid(host, "the client's service root holds credentials"));
+    }
     if !same_origin(root, uri) {
         return Err(foreign(&uri.to_string()));
     }
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    if authority.contains('@') {
-        return Err(invalid(authority, "it holds credentials"));
+    if holds_credentials(uri) {
+        return Err(invalid(uri.host().unwrap_or_default(), "it holds credentials"));
     }
     if uri.path().split('/').any(is_dot_segment) {
         return Err(invalid(&uri.to_string(), "it has dot segments"));
@@ -110,6 +117,10 @@ pub fn same_origin(one: &Uri, other: &Uri) -> bool {
     same_host && one.scheme() == other.scheme() && port(one) == port(other)
 }
 
+fn holds_credentials(uri: &Uri) -> bool {
+    uri.authority().is_some_and(|authority| authority.as_str().contains('@'))
+}
+
 fn port(uri: &Uri) -> Option<u16> {
     uri.port_u16().or_else(|| match uri.scheme()? {
         scheme if *scheme == Scheme::HTTPS => Some(443),
@@ -120,12 +131,15 @@ fn port(uri: &Uri) -> Option<u16> {
 
 /// The text of a header's value, without what surrounds the address in it.
 fn printable(reference: &[u8]) -> Result<&str, Error> {
-    let text = std::str::from_utf8(reference).unwrap_or_default();
+    let Ok(text) = std::str::from_utf8(reference) else {
+        let text = String::from_utf8_lossy(reference);
+        return Err(invalid(&text, "it has characters that no address has"));
+    };
     let text = text.trim_matches([' ', '\t']);
     // A trailing comma has been published more than once.
     let text = text.strip_suffix(',').unwrap_or(text).trim_end_matches([' ', '\t']);
     if text.is_empty() {
-        return Err(invalid(&String::from_utf8_lossy(reference), "it is empty"));
+        return Err(invalid(text, "it is empty"));
     }
     if text.len() > LONGEST {
         return Err(invalid(text.get(..80).unwrap_or_default(), "it is too long"));
@@ -147,15 +161,31 @@ fn scheme(text: &str) -> Option<&str> {
 
 /// The root's path, with the version of `base` in place of its own.
 ///
-/// The version is the root's last path segment, so that of a URL is the segment in that place.
+/// The version is the root's last path segment, so that of a URL is the segment in that place; a
+/// root that has none takes the one that was called.
 fn version<'a>(root: &'a Uri, base: Option<&'a Uri>) -> Cow<'a, str> {
     let path = root.path().trim_end_matches('/');
+    let Some(called) = base.filter(|base| same_origin(root, base)).map(Uri::path) else {
+        return Cow::Borrowed(path);
+    };
     let (prefix, own) = split_version(path);
-    base.filter(|base| !own.is_empty() && same_origin(root, base))
-        .and_then(|base| base.path().strip_prefix(prefix)?.strip_prefix('/')?.split_once('/'))
-        .map(|(version, _)| version)
-        .filter(|version| !version.is_empty() && *version != own && !is_dot_segment(version))
-        .map_or(Cow::Borrowed(path), |version| Cow::Owned(format!("{prefix}/{version}")))
+    if !is_version(own)
+        && let Some(called) = segment_after(called, path).filter(|called| is_version(called))
+    {
+        return Cow::Owned(format!("{path}/{called}"));
+    }
+    match segment_after(called, prefix) {
+        Some(called) if !own.is_empty() && called != own && !is_dot_segment(called) => {
+            Cow::Owned(format!("{prefix}/{called}"))
+        }
+        _ => Cow::Borrowed(path),
+    }
+}
+
+/// The segment of `path` that follows `prefix`, if it is not the last one.
+fn segment_after<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    let (segment, _) = path.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/')?;
+    Some(segment).filter(|segment| !segment.is_empty())
 }
 
 /// `/prefix` and `v1.0` of `/prefix/v1.0`.
@@ -163,12 +193,12 @@ fn split_version(path: &str) -> (&str, &str) {
     path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", ""))
 }
 
-fn last_segment(path: &str) -> &str {
-    split_version(path).1
-}
-
-fn starts_with_segment(path: &str, segment: &str) -> bool {
-    !segment.is_empty() && path.strip_prefix(segment).is_some_and(|rest| rest.starts_with('/'))
+/// `v1.0` and `beta`, which no resource of the service is called.
+fn is_version(segment: &str) -> bool {
+    segment == "beta"
+        || segment
+            .strip_prefix('v')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn is_dot_segment(segment: &str) -> bool {
@@ -258,15 +288,29 @@ mod tests {
         ] {
             assert_eq!(resolved(ROOT, elsewhere, reference).unwrap(), own, "{elsewhere}");
         }
-        assert_eq!(
-            resolved("http://[::1]:8080/proxy/v1.0", "http://[::1]:8080/proxy/beta/x", "/y")
-                .unwrap(),
-            "http://[::1]:8080/proxy/beta/y",
-        );
-        assert_eq!(
-            resolved("http://localhost:1", "http://localhost:1/teams/1", "/y").unwrap(),
-            "http://localhost:1/y"
-        );
+        for (root, called, reference, expected) in [
+            (
+                "http://[::1]:8080/proxy/v1.0",
+                "http://[::1]:8080/proxy/beta/x",
+                "/y",
+                "/proxy/beta/y",
+            ),
+            ("http://[::1]:8080/proxy/v1.0", "", "/proxy/v1.0/y", "/proxy/v1.0/y"),
+            ("http://[::1]:8080/proxy/v1.0", "", "/beta/y", "/proxy/beta/y"),
+            // Without a version of its own, a root takes the one that was called.
+            ("http://[::1]:8080", "http://[::1]:8080/beta/teams/1", "/y", "/beta/y"),
+            (
+                "http://[::1]:8080/proxy",
+                "http://[::1]:8080/proxy/v1.0/teams",
+                "/y",
+                "/proxy/v1.0/y",
+            ),
+            ("http://[::1]:8080", "http://[::1]:8080/teams/1", "/y", "/y"),
+            ("http://[::1]:8080", "", "/v1.0/y", "/v1.0/y"),
+        ] {
+            let expected = format!("http://[::1]:8080{expected}");
+            assert_eq!(resolved(root, called, reference).unwrap(), expected, "{root} {called}");
+        }
     }
 
     #[test]
@@ -329,6 +373,12 @@ mod tests {
         }
         let long = format!("/{}", "x".repeat(70_000));
         assert_eq!(resolved(ROOT, "", &long), Err(ErrorKind::InvalidLocation));
+        let root = "https://user:password@graph.microsoft.com/v1.0".parse().unwrap();
+        let error = resolve(&root, None, b"/teams").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidLocation);
+        assert!(
+            error.to_string().contains("service root") && !error.to_string().contains("password")
+        );
         let root = "/v1.0".parse().unwrap();
         assert_eq!(resolve(&root, None, b"/teams").unwrap_err().kind(), ErrorKind::InvalidLocation);
         assert_eq!(

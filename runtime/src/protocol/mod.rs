@@ -89,6 +89,11 @@ impl TimeLeft {
     }
 }
 
+/// The time that the last request before a limit may take: some it needs too.
+fn last_request(limit: Duration) -> Duration {
+    (limit / 10).clamp(Duration::from_secs(1), Duration::from_secs(10))
+}
+
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// A GET of `uri` that has `time_left`.
@@ -109,7 +114,7 @@ fn get(uri: &Uri, time_left: Option<Duration>) -> Request<Bytes> {
 }
 
 /// An answer with `status` and nothing else.
-#[cfg(feature = "ureq")]
+#[cfg(any(feature = "reqwest", feature = "ureq"))]
 pub(crate) fn answer(status: http::StatusCode) -> http::Response<Bytes> {
     let mut answer = http::Response::new(Bytes::new());
     *answer.status_mut() = status;

@@ -10,7 +10,7 @@ use http::{Request, Response, StatusCode, Uri};
 
 use super::accept::Started;
 use super::polling::{Jitter, Polling, backoff, lengthen};
-use super::{get, location, retry_after};
+use super::{get, last_request, location, retry_after};
 use crate::error::{AnswerFacts, BoxError, is_passing};
 use crate::model::{Model, Reader, Snapshot, State};
 use crate::{Error, ErrorKind, ResumeToken};
@@ -18,6 +18,9 @@ use crate::{Error, ErrorKind, ResumeToken};
 /// How long an operation that was just accepted may be unknown to the service. Nothing documents
 /// that it happens; a replica that lags behind is what one would expect.
 const GRACE: Duration = Duration::from_secs(60);
+
+/// How often an address that answers with JSON of something else is tried again.
+const TRIES_AT_A_STRANGER: u32 = 2;
 
 /// Follows one operation: decides what to do next, and reads what comes.
 ///
@@ -133,9 +136,7 @@ impl Poller {
     pub fn request(&self, now: Instant) -> Request<Bytes> {
         let now = now.max(self.now);
         let time_left = self.deadline().zip(self.polling.limit()).map(|(deadline, limit)| {
-            // The last check, made at the deadline, needs some time too.
-            let least = (limit / 10).clamp(Duration::from_secs(1), Duration::from_secs(10));
-            deadline.saturating_duration_since(now).max(least)
+            deadline.saturating_duration_since(now).max(last_request(limit))
         });
         get(&self.location, time_left)
     }
@@ -166,11 +167,14 @@ impl Poller {
             match self.reader.read(answer.body()) {
                 Ok(snapshot) => self.changed_to(snapshot, now),
                 Err(error) => {
-                    let error =
-                        Error::new(ErrorKind::Decode, "the operation's state cannot be read")
-                            .with_source(error)
-                            .with_answer(&answer);
-                    return Err(self.fault(error, true, now));
+                    // A page of a proxy passes. JSON that is no operation, again and again, means
+                    // that the address names something else.
+                    let stranger = error.is_data() && self.snapshot.is_none();
+                    let retry = !stranger || self.faults < TRIES_AT_A_STRANGER;
+                    let error = Error::new(ErrorKind::Decode, self.unreadable(stranger))
+                        .with_source(error)
+                        .with_answer(&answer);
+                    return Err(self.fault(error, retry, now));
                 }
             }
         }
@@ -201,6 +205,11 @@ impl Poller {
     /// Remembers a fault that is tried again: should time run out, it says why.
     pub fn remember(&mut self, fault: Error) {
         self.last_fault = Some(fault);
+    }
+
+    /// Begins a new row of faults: the last one was given to the caller, who decides what follows.
+    pub fn forgive(&mut self) {
+        self.faults = 0;
     }
 
     /// The error that an end has which is none of success, and that a deadline has.
@@ -274,6 +283,15 @@ impl Poller {
             return error.with_answer(answer);
         }
         Error::rejected("the check", answer)
+    }
+
+    fn unreadable(&self, stranger: bool) -> String {
+        let model = self.reader.model;
+        if stranger {
+            format!("the answer is no {model}: does the Location name an operation?")
+        } else {
+            format!("the answer is no {model}")
+        }
     }
 
     fn may_be_unknown(&self, now: Instant) -> bool {

@@ -65,6 +65,9 @@ impl Polling {
     }
 
     /// How long to wait for the end, counted from the start or the resumption, up to 1,000 days.
+    ///
+    /// A request that is under way then has the time that [`TimeLeft`](crate::TimeLeft) says, and no
+    /// more if the author's [`Client::send`](crate::Client::send) obeys it, as the adapters do.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout.clamp(SHORTEST, LONGEST_TIMEOUT));

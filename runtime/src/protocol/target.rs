@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri};
 
-use super::get;
 use super::polling::{Jitter, Polling, backoff, lengthen};
+use super::{get, last_request};
+use crate::connection::Sent;
 use crate::error::{BoxError, is_passing};
-use crate::{Error, ErrorKind, ResumeToken};
+use crate::{Error, ErrorKind};
 
 /// The first pause after a target that is not found, unless the policy's interval is shorter; it
 /// doubles.
@@ -28,37 +29,20 @@ pub(crate) struct TargetReader {
     tries: u32,
     faults: u32,
     due: Instant,
-    token: ResumeToken,
 }
 
 /// What came of an answer.
 pub(crate) enum TargetStep {
     /// The target.
-    Found(Bytes),
+    Found(Response<Bytes>),
     /// Ask again when it is due.
     Again,
 }
 
 impl TargetReader {
-    pub(crate) fn new(
-        location: Uri,
-        polling: Polling,
-        token: ResumeToken,
-        now: Instant,
-        seed: u64,
-    ) -> Self {
+    pub(crate) fn new(location: Uri, polling: Polling, now: Instant, seed: u64) -> Self {
         let jitter = Jitter::new(seed);
-        TargetReader {
-            location,
-            polling,
-            jitter,
-            begun: now,
-            now,
-            tries: 0,
-            faults: 0,
-            due: now,
-            token,
-        }
+        TargetReader { location, polling, jitter, begun: now, now, tries: 0, faults: 0, due: now }
     }
 
     /// How long to wait before asking, at `now`.
@@ -71,18 +55,22 @@ impl TargetReader {
         self.now = self.now.max(self.due);
         self.tries += 1;
         let left = self.polling.patience().saturating_sub(self.now.duration_since(self.begun));
-        get(&self.location, Some(left.max(Duration::from_secs(10))))
+        get(&self.location, Some(left.max(last_request(self.polling.patience()))))
     }
 
-    pub(crate) fn received(
-        &mut self,
-        answer: Response<Bytes>,
-        now: Instant,
-    ) -> Result<TargetStep, Error> {
+    /// Takes what a request came to.
+    pub(crate) fn settle(&mut self, sent: Sent, now: Instant) -> Result<TargetStep, Error> {
+        match sent {
+            Ok(answer) => self.received(answer, now),
+            Err((error, transient)) => self.failed(error, transient, now),
+        }
+    }
+
+    fn received(&mut self, answer: Response<Bytes>, now: Instant) -> Result<TargetStep, Error> {
         self.now = self.now.max(now);
         let status = answer.status();
         if status.is_success() {
-            return Ok(TargetStep::Found(answer.into_body()));
+            return Ok(TargetStep::Found(answer));
         }
         let error = Error::rejected("reading the target", &answer);
         if status == StatusCode::NOT_FOUND {
@@ -95,13 +83,13 @@ impl TargetReader {
                 )
                 .with_answer(&answer)
                 .with_source(error);
-                self.alive(error)
+                self.tried(error)
             });
         }
-        if is_passing(status) { self.fault(error) } else { Err(self.alive(error)) }
+        if is_passing(status) { self.fault(error) } else { Err(self.tried(error)) }
     }
 
-    pub(crate) fn failed(
+    fn failed(
         &mut self,
         error: BoxError,
         transient: bool,
@@ -112,7 +100,7 @@ impl TargetReader {
             Ok(error) => *error,
             Err(error) => Error::transport(error),
         };
-        if transient && error.is_retryable() { self.fault(error) } else { Err(self.alive(error)) }
+        if transient && error.is_retryable() { self.fault(error) } else { Err(self.tried(error)) }
     }
 
     fn fault(&mut self, error: Error) -> Result<TargetStep, Error> {
@@ -120,7 +108,7 @@ impl TargetReader {
         let pause = backoff(self.pause(), self.faults);
         match self.polling.allows(self.faults).then(|| self.again(pause, &error)) {
             Some(Ok(step)) => Ok(step),
-            _ => Err(self.alive(error)),
+            _ => Err(self.tried(error)),
         }
     }
 
@@ -142,9 +130,7 @@ impl TargetReader {
         Ok(TargetStep::Again)
     }
 
-    fn alive(&self, error: Error) -> Error {
-        error
-            .with_resume_token(Some(self.token.clone()))
-            .with_effort(self.now.duration_since(self.begun), self.tries)
+    fn tried(&self, error: Error) -> Error {
+        error.with_effort(self.now.duration_since(self.begun), self.tries)
     }
 }

@@ -143,6 +143,43 @@ fn a_status_that_ureq_made_an_error_is_a_rejection() {
 }
 
 #[test]
+fn an_answer_that_ureq_did_not_receive_is_one_all_the_same() {
+    let simulator = Simulator::spawn(Options::new()).unwrap();
+    let made = Response::builder()
+        .status(202)
+        .header("location", "/teams('a')/operations('b')")
+        .body(ureq::Body::builder().data(""))
+        .unwrap();
+    let operation =
+        graph_operation::blocking::Operation::from_response(Ureq::new(&simulator), made);
+    assert!(operation.unwrap().location().is_some());
+}
+
+/// A 202 says everything in its headers; a body that is announced and never comes is not waited for.
+#[test]
+fn the_body_of_a_202_is_not_waited_for() {
+    use std::io::{Read, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let root = format!("http://{}/v1.0", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let _ = connection.read(&mut [0; 4096]).unwrap();
+        let answer = "HTTP/1.1 202 Accepted\r\nLocation: /teams('a')/operations('b')\r\n\
+                      Content-Length: 100\r\n\r\n";
+        connection.write_all(answer.as_bytes()).unwrap();
+        // Until the client has gone.
+        let _ = connection.read(&mut [0; 1]);
+    });
+    let http = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let graph = Ureq { http, service_root: root.parse().unwrap(), clock: Clock::new() };
+    let operation = graph.archive_team("a").unwrap();
+    assert_eq!(operation.operation_id(), Some("b"));
+    drop((operation, graph));
+    server.join().unwrap();
+}
+
+#[test]
 fn an_answer_that_never_comes_does_not_keep_the_caller() {
     let slow = Fault::Slow(Duration::from_secs(600));
     let faults = FaultPlan::new().every(Occasion::Check, 1, [slow]);

@@ -153,6 +153,17 @@ async fn an_operation_without_an_end_meets_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_status_that_reqwest_made_an_error_is_a_rejection() {
+    let simulator = Simulator::start(Options::new()).await.unwrap();
+    let url = format!("{}/teams/a/archive", simulator.service_root());
+    let response = reqwest::Client::new().post(url).send().await.unwrap();
+    let error = graph_operation::Error::from(response.error_for_status().unwrap_err());
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Rejected, false));
+    assert_eq!(error.status().map(|status| status.as_u16()), Some(401));
+    assert!(!format!("{error:#} {error:?}").contains("/teams/a/archive"));
+}
+
+#[tokio::test]
 async fn a_rejected_request_starts_nothing() {
     let simulator = Simulator::start(Options::new()).await.unwrap();
     let mut root = simulator.service_root();

@@ -178,12 +178,13 @@ fn an_unreadable_answer_is_tried_again_and_then_an_error() {
         "\u{feff}{\"status\":\"succeeded\"}",
     ];
     let (client, mut handle) = started();
+    client.answer(graph_operation::testing::in_progress());
     for body in bodies {
         client.answer(status(200).map(|_| bytes::Bytes::from(body)));
     }
     client.answer(operation(&json!({ "status": "succeeded" })));
     block_on(handle.wait()).unwrap();
-    assert_eq!(client.requests().len(), bodies.len() + 1);
+    assert_eq!(client.requests().len(), bodies.len() + 2);
 
     let (client, mut handle) = started();
     for _ in 0..11 {
@@ -192,6 +193,34 @@ fn an_unreadable_answer_is_tried_again_and_then_an_error() {
     let error = block_on(handle.wait()).unwrap_err();
     assert_eq!((error.kind(), error.checks()), (ErrorKind::Decode, Some(11)));
     assert!(error.resume_token().is_some() && std::error::Error::source(&error).is_some());
+}
+
+#[test]
+fn an_address_of_something_else_is_found_out_soon() {
+    let (client, mut handle) = started();
+    let team = json!({ "id": "1", "displayName": "a team, and no operation" });
+    client.answer(json_answer(200, &team)).answer(json_answer(200, &team));
+    client.answer(json_answer(200, &team));
+    let error = block_on(handle.wait()).unwrap_err();
+    assert_eq!((error.kind(), error.checks()), (ErrorKind::Decode, Some(3)));
+    assert!(error.to_string().contains("does the Location name an operation?"), "{error}");
+    // One that was answered in passing is none.
+    client.answer(json_answer(200, &team)).answer(operation(&json!({ "status": "succeeded" })));
+    block_on(handle.wait()).unwrap();
+}
+
+#[test]
+fn faults_of_polls_are_none_of_the_next_waits() {
+    let (client, mut handle) = started();
+    for _ in 0..30 {
+        client.answer(status(503));
+        block_on(handle.poll()).unwrap_err();
+    }
+    for _ in 0..10 {
+        client.answer(status(503));
+    }
+    client.answer(operation(&json!({ "status": "succeeded" })));
+    block_on(handle.wait()).unwrap();
 }
 
 #[test]

@@ -122,11 +122,9 @@ fn what_is_no_operation_is_refused() {
     for document in [
         // The documentation's schema: types in place of values.
         json!({ "attemptsCount": "Int32", "createdDateTime": "String (timestamp)", "status": "String" }),
-        with(json!({ "attemptsCount": "1" })),
-        with(json!({ "createdDateTime": "yesterday" })),
         with(json!({ "status": 3 })),
-        with(json!({ "id": {} })),
-        with(json!({ "error": 7 })),
+        with(json!({ "status": "brandNew", "attemptsCount": "1" })),
+        with(json!({ "status": "brandNew", "createdDateTime": "yesterday" })),
         json!({ "id": "a group", "displayName": "and no operation" }),
         json!({ "@odata.count": 1, "value": [recorded()] }),
         json!({}),
@@ -135,6 +133,41 @@ fn what_is_no_operation_is_refused() {
         json!(null),
     ] {
         assert!(read(&document).is_err(), "{document}");
+    }
+}
+
+/// The status alone decides: nothing else that is odd may hide it.
+#[test]
+fn a_known_status_is_read_whatever_else_is_odd() {
+    for changes in [
+        json!({ "createdDateTime": "" }),
+        json!({ "createdDateTime": "2023-03-01T10:20:30" }),
+        json!({ "lastActionDateTime": 7 }),
+        json!({ "attemptsCount": "1" }),
+        json!({ "attemptsCount": 1.5 }),
+        json!({ "attemptsCount": 3_000_000_000_u64 }),
+        json!({ "attemptsCount": u64::MAX }),
+        json!({ "id": 7, "operationType": 3, "targetResourceId": [1], "targetResourceLocation": {} }),
+        json!({ "error": 5 }),
+        json!({ "error": [] }),
+        json!({ "error": false }),
+        json!({ "error": { "code": 5, "message": ["x"] } }),
+    ] {
+        let mut document = with(changes.clone());
+        document["status"] = "succeeded".into();
+        let operation = read(&document).unwrap_or_else(|error| panic!("{changes}: {error}"));
+        assert_eq!(Model::state(&operation), State::Succeeded);
+        let mut expected = without_nulls(&document);
+        if document["id"].is_number() {
+            expected["id"] = 7.into();
+        }
+        let mut rewritten = written(&operation);
+        // What is absent is written as an empty text where the property is one.
+        for (name, value) in expected.as_object().unwrap() {
+            assert!(rewritten[name] == *value || rewritten[name] == "", "{name}: {rewritten}");
+            rewritten[name] = value.clone();
+        }
+        assert_eq!(rewritten, expected);
     }
 }
 

@@ -70,6 +70,7 @@ fn patience_ends() {
     assert_eq!(client.elapsed() - begun, seconds(60), "the last try is made when patience ends");
     assert_eq!(error.status(), Some(http::StatusCode::NOT_FOUND));
     assert_eq!(error.resume_token(), operation.resume_token());
+    assert!(error.operation::<TeamsAsyncOperation>().unwrap().target_resource_id.is_some());
     assert!(format!("{error:#}").contains("No team found"), "{error:#}");
 
     // Nothing is lost by it.
@@ -117,7 +118,7 @@ fn no_target_is_read_anywhere_else() {
         ("http://graph.microsoft.com/v1.0/teams", ErrorKind::ForeignLocation),
         ("Target Resource Location value", ErrorKind::InvalidLocation),
         ("/../teams", ErrorKind::InvalidLocation),
-        ("", ErrorKind::InvalidLocation),
+        ("", ErrorKind::MissingLocation),
     ] {
         let (client, mut operation) = started();
         client.answer(succeeded(location));
@@ -127,6 +128,7 @@ fn no_target_is_read_anywhere_else() {
             error.operation::<TeamsAsyncOperation>().unwrap().target_resource_location.as_deref(),
             Some(location)
         );
+        assert_eq!(error.resume_token(), operation.resume_token());
         assert_eq!(client.requests().len(), 1);
     }
 
@@ -156,11 +158,14 @@ fn a_target_that_came_at_once_is_read_from_the_answer() {
 #[test]
 fn a_target_of_another_shape_is_a_clear_error() {
     let (client, operation) = started();
-    client.answer(succeeded("/teams('1')")).answer(json_answer(200, &json!({"name": 1})));
+    let answer = testing::with_header(json_answer(200, &json!({"name": 1})), "request-id", "r");
+    client.answer(succeeded("/teams('1')")).answer(answer);
     let error = block_on(operation.with_target::<Team>().target()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Decode);
     assert!(format!("{error:#}").contains("missing field `id`"), "{error:#}");
     assert!(error.resume_token().is_some());
+    assert!(error.operation::<TeamsAsyncOperation>().is_some());
+    assert_eq!((error.request_id(), error.status()), (Some("r"), Some(http::StatusCode::OK)));
 }
 
 #[test]

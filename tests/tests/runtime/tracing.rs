@@ -107,6 +107,30 @@ fn a_deadline_marks_the_span_and_leaves_it_open() {
     drop(operation);
 }
 
+/// A span that is filtered out is not taken for the caller's.
+#[test]
+fn the_callers_own_span_is_left_alone() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_max_level(tracing::Level::WARN)
+        .with_ansi(false)
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let client = ScriptedClient::new();
+        let mut operation = begin(&client, graph_operation::testing::accepted(LOCATION)).unwrap();
+        client.answer(graph_operation::testing::status(401));
+        let callers = tracing::error_span!("callers", outcome = tracing::field::Empty);
+        callers.in_scope(|| {
+            let _ = block_on(operation.wait());
+            tracing::error!("afterwards");
+        });
+    });
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("callers: ") && !text.contains("outcome="), "{text}");
+}
+
 #[test]
 fn what_came_at_once_has_no_span() {
     let subscriber =
