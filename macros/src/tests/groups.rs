@@ -11,7 +11,7 @@ fn invisible(tokens: TokenStream) -> Group {
     Group::new(Delimiter::None, tokens)
 }
 
-fn returning(ty: TokenStream) -> String {
+fn returning(ty: &TokenStream) -> String {
     expand(quote!(), quote!(fn f(&self) -> #ty { g() }))
 }
 
@@ -36,7 +36,7 @@ fn a_boxed_future_is_found_in_them() {
     let future = quote!(Box<dyn Future<Output = Result<R, E>> + Send>);
     let group = invisible(future.clone());
     for boxed in [quote!(#future), quote!((#future)), quote!(#group)] {
-        let expansion = returning(quote!(Pin<#boxed>));
+        let expansion = returning(&quote!(Pin<#boxed>));
         assert!(expansion.contains(&format!("Future<Output = {RETURNS}>")), "{expansion}");
         assert!(expansion.contains("__private::Box::pin("), "{expansion}");
     }
@@ -44,7 +44,7 @@ fn a_boxed_future_is_found_in_them() {
 
 #[test]
 fn the_output_is_found_behind_other_associated_types() {
-    let expansion = returning(quote!(impl Future<Other = u8, Output = Result<R, E>>));
+    let expansion = returning(&quote!(impl Future<Other = u8, Output = Result<R, E>>));
     assert!(expansion.contains(&format!("Future<Other = u8, Output = {RETURNS}>")), "{expansion}");
 }
 

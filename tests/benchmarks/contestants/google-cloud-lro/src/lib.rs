@@ -9,8 +9,8 @@ use google_cloud_gax::error::Error;
 use google_cloud_gax::polling_backoff_policy::PollingBackoffPolicy;
 use google_cloud_gax::polling_error_policy::AlwaysContinue;
 use google_cloud_gax::polling_state::PollingState;
-pub use google_cloud_lro::{Poller, PollingResult};
 use google_cloud_lro::internal::{DiscoveryOperation, new_discovery_poller};
+pub use google_cloud_lro::{Poller, PollingResult};
 
 /// The floor's model: what is decoded is the same.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use benchmark_wire::{URL, Wire};
 use bytes::Bytes;
-pub use graph_operation::protocol::{Poller, Step};
 use graph_operation::protocol::{Accepted, Answer, accept};
-pub use graph_operation::{Completed, Operation, OperationFuture, Polling};
+pub use graph_operation::protocol::{Poller, Step};
 use graph_operation::{Client, TeamsAsyncOperation};
+pub use graph_operation::{Completed, Operation, OperationFuture, Polling};
 use http::header::LOCATION;
 use http::{Request, Response, StatusCode, Uri};
 
@@ -17,7 +17,8 @@ use http::{Request, Response, StatusCode, Uri};
 pub struct Graph {
     wire: Wire,
     service_root: Uri,
-    waits: bool,
+    /// The instant that it always is, where sleeps take no time.
+    stands_at: Option<Instant>,
 }
 
 impl Client for Graph {
@@ -32,9 +33,13 @@ impl Client for Graph {
     }
 
     async fn sleep(&self, duration: Duration) {
-        if self.waits {
+        if self.stands_at.is_none() {
             tokio::time::sleep(duration).await;
         }
+    }
+
+    fn now(&self) -> Instant {
+        self.stands_at.unwrap_or_else(Instant::now)
     }
 }
 
@@ -56,9 +61,10 @@ fn accepted() -> Response<Bytes> {
     answer
 }
 
-/// A handle whose client sleeps by tokio's timer, or not at all.
+/// A handle whose client sleeps by tokio's timer, or not at all: then its time is virtual.
 pub async fn operation(wire: Wire, polling: Polling, waits: bool) -> Operation {
-    let graph = Graph { wire, service_root: service_root(), waits };
+    let stands_at = (!waits).then(Instant::now);
+    let graph = Graph { wire, service_root: service_root(), stands_at };
     Operation::from_response(graph, accepted()).await.expect("an operation").with_polling(polling)
 }
 
