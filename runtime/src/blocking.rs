@@ -13,12 +13,12 @@ use http::{Request, Uri};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::accessors::operation_accessors;
 use crate::client::{join, random, ready_responses};
 use crate::connection::Sent;
 use crate::handle::{Handle, Pace, Plan, Turn};
+use crate::mirrored::{completed_accessors, operation_accessors, operation_constructors};
 use crate::model::{Model, Reader, State};
-use crate::outcome::{Outcome, Target, completed_accessors};
+use crate::outcome::{Outcome, Target};
 use crate::protocol::{Answer, Polling, TargetStep};
 use crate::trace::Span;
 use crate::{BoxError, Result, ResumeToken, TeamsAsyncOperation, Update};
@@ -137,6 +137,10 @@ struct Connected<C> {
     span: Span,
 }
 
+fn connect<C: Client>(client: C, span: Span) -> Arc<dyn Connection> {
+    Arc::new(Connected { client, span })
+}
+
 impl<C: Client> Connection for Connected<C> {
     fn service_root(&self) -> &Uri {
         self.client.service_root()
@@ -192,70 +196,11 @@ impl Operation {
         let operation = Operation::accept(client, Reader::of::<M>(), Polling::default(), answer)?;
         Ok(operation.typed())
     }
-
-    /// Follows the operation at an address that is known, absolute or relative to the service root.
-    pub fn from_location(client: impl Client, location: impl AsRef<str>) -> Result<Self> {
-        Self::from_location_as(client, location)
-    }
-
-    /// The same for an operation of another model.
-    pub fn from_location_as<M: Model>(
-        client: impl Client,
-        location: impl AsRef<str>,
-    ) -> Result<Operation<Value, M>> {
-        let (root, now, seed) = (client.service_root(), client.now(), client.random());
-        let handle = Handle::at(Reader::of::<M>(), root, location.as_ref(), now, seed)?;
-        Ok(Operation::new(client, handle).typed())
-    }
-
-    /// Goes on with an operation that another handle, perhaps in another process, has named; see
-    /// [`Operation::resume`](crate::Operation::resume).
-    pub fn resume(client: impl Client, token: ResumeToken) -> Result<Self> {
-        Self::resume_as(client, token)
-    }
-
-    /// The same for an operation of another model.
-    #[expect(clippy::needless_pass_by_value, reason = "the handle takes the token's place")]
-    pub fn resume_as<M: Model>(
-        client: impl Client,
-        token: ResumeToken,
-    ) -> Result<Operation<Value, M>> {
-        let (root, now, seed) = (client.service_root(), client.now(), client.random());
-        let handle = Handle::resume(Reader::of::<M>(), root, &token, now, seed)?;
-        Ok(Operation::new(client, handle).typed())
-    }
-
-    pub(crate) fn accept<C: Client>(
-        client: C,
-        reader: Reader,
-        polling: Polling,
-        answer: Answer,
-    ) -> Result<Self> {
-        let (root, now, seed) = (client.service_root(), client.now(), client.random());
-        let handle = Handle::accept(reader, root, answer, polling, now, seed)?;
-        Ok(Operation::new(client, handle))
-    }
-
-    fn new(client: impl Client, handle: Handle) -> Self {
-        let span = Span::of(&handle);
-        let connection = Arc::new(Connected { client, span });
-        Operation { handle, connection, types: PhantomData }
-    }
 }
 
-impl<T, M> Operation<T, M> {
-    /// The same with other types; the handle has been made for this model.
-    pub(crate) fn typed<U, N>(self) -> Operation<U, N> {
-        Operation { handle: self.handle, connection: self.connection, types: PhantomData }
-    }
-}
+operation_constructors!();
 
 impl<T, M: Model> Operation<T, M> {
-    /// Changes what the target deserializes to.
-    pub fn with_target<U>(self) -> Operation<U, M> {
-        self.typed()
-    }
-
     /// Sends one check now, whatever the policy says; see
     /// [`Operation::poll`](crate::Operation::poll).
     pub fn poll(&mut self) -> Result<Update<M>> {
@@ -379,33 +324,5 @@ fn read_target(outcome: &Outcome, connection: &dyn Connection) -> Result<http::R
         if let TargetStep::Found(answer) = step.map_err(|error| outcome.complete(error))? {
             return Ok(answer);
         }
-    }
-}
-
-impl<T, M> Clone for Completed<T, M> {
-    fn clone(&self) -> Self {
-        Completed {
-            outcome: self.outcome.clone(),
-            connection: Arc::clone(&self.connection),
-            types: PhantomData,
-        }
-    }
-}
-
-impl<T, M> fmt::Debug for Operation<T, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Operation").field(&self.handle).finish()
-    }
-}
-
-impl<T, M> fmt::Debug for Updates<'_, T, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Updates").field(&self.operation.handle).finish()
-    }
-}
-
-impl<T, M> fmt::Debug for Completed<T, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.outcome.fmt(f)
     }
 }

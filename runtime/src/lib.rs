@@ -125,7 +125,6 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
-mod accessors;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 #[cfg(any(feature = "reqwest", feature = "ureq", feature = "http-body"))]
@@ -136,6 +135,7 @@ mod error;
 mod handle;
 #[cfg(feature = "http-body")]
 pub mod http_body;
+mod mirrored;
 mod model;
 mod operation;
 mod outcome;

@@ -85,26 +85,3 @@ impl fmt::Debug for Outcome {
         f.debug_struct("Completed").field("operation", &self.snapshot).finish_non_exhaustive()
     }
 }
-
-/// The methods that both kinds of `Completed` share.
-macro_rules! completed_accessors {
-    () => {
-        /// The operation as it ended; `None` if the service had finished at once, without one.
-        pub fn operation(&self) -> Option<&M> {
-            self.outcome.snapshot.as_ref()?.downcast_ref()
-        }
-
-        /// The id of what the operation worked on.
-        pub fn target_id(&self) -> Option<&str> {
-            self.outcome.snapshot.as_ref()?.target_id()
-        }
-
-        /// Where the result is, as the service wrote it. Opaque: what it leads to is not told by
-        /// its parts.
-        pub fn target_location(&self) -> Option<&str> {
-            self.outcome.target_location.as_deref()
-        }
-    };
-}
-
-pub(crate) use completed_accessors;

@@ -2,8 +2,7 @@
 //!
 //! Every decision stands here once: which answers accept a request, where the operation is found,
 //! when to check it, what an answer means, which fault is worth another try, when to stop. The
-//! handles ([`Operation`](crate::Operation), [`blocking::Operation`](crate::blocking::Operation))
-//! only send and sleep; a driver of another kind, such as a workflow engine, does the same:
+//! handles ([`Operation`](crate::Operation) and its blocking twin) only send and sleep; a driver of another kind, such as a workflow engine, does the same:
 //!
 //! 1. [`accept`] reads the answer to the starting request.
 //! 2. [`Poller::next`] says what to do at a given instant: wait, send, or stop.
