@@ -19,7 +19,7 @@ use crate::handle::{Handle, Pace, Plan, Turn};
 use crate::mirrored::{completed_accessors, operation_accessors, operation_constructors};
 use crate::model::{Model, Reader, State};
 use crate::outcome::{Outcome, Target};
-use crate::protocol::{Answer, Polling, TargetStep};
+use crate::protocol::{Answer, Get, Polling, TargetStep};
 use crate::trace::Span;
 use crate::{BoxError, Result, ResumeToken, TeamsAsyncOperation, Update};
 
@@ -128,7 +128,7 @@ trait Connection: Send + Sync {
     fn now(&self) -> Instant;
     fn random(&self) -> u64;
     fn sleep(&self, duration: Duration);
-    fn send(&self, request: Request<Bytes>) -> Sent;
+    fn send(&self, request: Get) -> Sent;
     fn span(&self) -> &Span;
 }
 
@@ -160,8 +160,8 @@ impl<C: Client> Connection for Connected<C> {
         }
     }
 
-    fn send(&self, request: Request<Bytes>) -> Sent {
-        self.client.send(request).map_err(|error| {
+    fn send(&self, request: Get) -> Sent {
+        self.client.send(request.into_request()).map_err(|error| {
             let transient = self.client.is_transient(&error);
             (error.into(), transient)
         })

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Response, Uri};
 
+use crate::protocol::Get;
 use crate::trace::Span;
 use crate::{BoxError, Client};
 
@@ -25,7 +26,7 @@ pub(crate) trait Connection: Send + Sync {
     fn now(&self) -> Instant;
     fn random(&self) -> u64;
     /// Sleeps, then sends.
-    fn check(self: Arc<Self>, sleep: Duration, request: Request<Bytes>) -> Check;
+    fn check(self: Arc<Self>, sleep: Duration, request: Get) -> Check;
     /// Whether a request was sent since this was last asked.
     fn take_sent(&self) -> bool;
     fn span(&self) -> &Span;
@@ -56,13 +57,13 @@ impl<C: Client> Connection for Connected<C> {
         self.client.random()
     }
 
-    fn check(self: Arc<Self>, sleep: Duration, request: Request<Bytes>) -> Check {
+    fn check(self: Arc<Self>, sleep: Duration, request: Get) -> Check {
         Box::pin(async move {
             if !sleep.is_zero() {
                 self.client.sleep(sleep).await;
             }
             self.sent.store(true, Ordering::Relaxed);
-            self.client.send(request).await.map_err(|error| {
+            self.client.send(request.into_request()).await.map_err(|error| {
                 let transient = self.client.is_transient(&error);
                 (error.into(), transient)
             })

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Response, Uri};
 
 use crate::connection::Sent;
 use crate::model::{Reader, Snapshot, State};
 use crate::protocol::{
-    Accepted, Answer, Poller, Polling, Started, Step, accept, location, resolve,
+    Accepted, Answer, Get, Poller, Polling, Started, Step, accept, location, resolve,
 };
 use crate::trace::Span;
 use crate::{Error, ErrorKind, ResumeToken};
@@ -44,7 +44,7 @@ pub(crate) enum Pace {
 /// What a driver does next: sleep, then send.
 pub(crate) struct Plan {
     pub(crate) sleep: Duration,
-    pub(crate) request: Request<Bytes>,
+    pub(crate) request: Get,
     pub(crate) due: Instant,
 }
 
@@ -155,7 +155,7 @@ impl Handle {
         // Counted on the machine's clock, which sleeps that took no time may have put ahead.
         let now = poller.now().max(now);
         let due = now.checked_add(sleep).unwrap_or(now);
-        Some(Plan { sleep, request: poller.request(due), due })
+        Some(Plan { sleep, request: poller.get(due), due })
     }
 
     /// Notes that the planned check was sent.

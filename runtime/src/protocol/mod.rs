@@ -95,21 +95,29 @@ fn last_request(limit: Duration) -> Duration {
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
-/// A GET of `uri` that has `time_left`.
-fn get(uri: &Uri, time_left: Option<Duration>) -> Request<Bytes> {
-    let mut request = Request::new(Bytes::new());
-    *request.method_mut() = Method::GET;
-    *request.uri_mut() = uri.clone();
-    let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    // Without it, members of an enumeration that came later are all delivered as one.
-    // https://learn.microsoft.com/graph/best-practices-concept#handling-future-members-in-evolvable-enumerations
-    headers.insert(PREFER, HeaderValue::from_static("include-unknown-enum-members"));
-    // An extension costs three allocations, so one that would only repeat the default is left out.
-    if let Some(time_left) = time_left.filter(|&left| left < TimeLeft::DEFAULT.0) {
-        request.extensions_mut().insert(TimeLeft(time_left));
+/// A request that is still to be made: while an operation waits, this is all that is kept of it.
+pub(crate) struct Get {
+    uri: Uri,
+    time_left: Option<Duration>,
+}
+
+impl Get {
+    pub(crate) fn into_request(self) -> Request<Bytes> {
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = self.uri;
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        // Without it, members of an enumeration that came later are all delivered as one.
+        // https://learn.microsoft.com/graph/best-practices-concept#handling-future-members-in-evolvable-enumerations
+        headers.insert(PREFER, HeaderValue::from_static("include-unknown-enum-members"));
+        // An extension costs three allocations, so one that would only repeat the default is left
+        // out.
+        if let Some(time_left) = self.time_left.filter(|&left| left < TimeLeft::DEFAULT.0) {
+            request.extensions_mut().insert(TimeLeft(time_left));
+        }
+        request
     }
-    request
 }
 
 /// An answer with `status` and nothing else.

@@ -10,7 +10,7 @@ use http::{Request, Response, StatusCode, Uri};
 
 use super::accept::Started;
 use super::polling::{Jitter, Polling, backoff, lengthen};
-use super::{get, last_request, location, retry_after};
+use super::{Get, last_request, location, retry_after};
 use crate::error::{AnswerFacts, BoxError, is_passing};
 use crate::model::{Model, Reader, Snapshot, State};
 use crate::{Error, ErrorKind, ResumeToken};
@@ -134,11 +134,15 @@ impl Poller {
 
     /// The check to send at `now`.
     pub fn request(&self, now: Instant) -> Request<Bytes> {
+        self.get(now).into_request()
+    }
+
+    pub(crate) fn get(&self, now: Instant) -> Get {
         let now = now.max(self.now);
         let time_left = self.deadline().zip(self.polling.limit()).map(|(deadline, limit)| {
             deadline.saturating_duration_since(now).max(last_request(limit))
         });
-        get(&self.location, time_left)
+        Get { uri: self.location.clone(), time_left }
     }
 
     /// Notes that a check was sent at `now`. The wait for the next one counts from here, whatever

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri};
+use http::{Response, StatusCode, Uri};
 
 use super::polling::{Jitter, Polling, backoff, lengthen};
-use super::{get, last_request};
+use super::{Get, last_request};
 use crate::connection::Sent;
 use crate::error::{BoxError, is_passing};
 use crate::{Error, ErrorKind};
@@ -51,11 +51,12 @@ impl TargetReader {
     }
 
     /// The request, and the instant that it is due at: a wait that has ended counts as waited.
-    pub(crate) fn request(&mut self) -> Request<Bytes> {
+    pub(crate) fn request(&mut self) -> Get {
         self.now = self.now.max(self.due);
         self.tries += 1;
         let left = self.polling.patience().saturating_sub(self.now.duration_since(self.begun));
-        get(&self.location, Some(left.max(last_request(self.polling.patience()))))
+        let time_left = left.max(last_request(self.polling.patience()));
+        Get { uri: self.location.clone(), time_left: Some(time_left) }
     }
 
     /// Takes what a request came to.

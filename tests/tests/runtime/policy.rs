@@ -203,6 +203,17 @@ fn a_request_carries_the_time_that_is_left_when_that_is_little() {
         assert_eq!(*left, seconds(130) - *sent);
     }
     assert_eq!(*left.last().unwrap(), seconds(10), "the last check needs time too");
+
+    // A tenth of the whole, from one second up to ten.
+    for (timeout, last) in [(2, 1), (30, 3), (3_600, 10)] {
+        let (client, mut operation) = started();
+        operation.set_polling(Polling::default().timeout(seconds(timeout)));
+        for _ in 0..200 {
+            client.answer(in_progress());
+        }
+        block_on(operation.wait()).unwrap_err();
+        assert_eq!(TimeLeft::of(client.requests().last().unwrap()), seconds(last));
+    }
 }
 
 #[test]
