@@ -41,8 +41,6 @@ impl Graph {
 }
 
 fn http_client() -> reqwest::Result<reqwest::Client> {
-    // For the sake of a quick build. With reqwest's feature `rustls`, this line is not needed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     // A redirect would carry the token to wherever it leads.
     reqwest::Client::builder().redirect(Policy::none()).build()
 }
