@@ -156,9 +156,9 @@ pub use error::{BoxError, Error, ErrorKind, Result};
 #[doc = include_str!("async_operation.md")]
 pub use graph_operation_macros::async_operation;
 pub use model::{
-    EngagementAsyncOperation, EngagementAsyncOperationType, GraphError, LongRunningOperationStatus,
-    Model, OperationError, Progress, State, TeamsAsyncOperation, TeamsAsyncOperationStatus,
-    TeamsAsyncOperationType,
+    AdditionalData, EngagementAsyncOperation, EngagementAsyncOperationType, GraphError,
+    LongRunningOperationStatus, Model, OperationError, Progress, State, TeamsAsyncOperation,
+    TeamsAsyncOperationStatus, TeamsAsyncOperationType,
 };
 pub use operation::{Completed, Operation, OperationFuture, Updates};
 pub use protocol::{Polling, TimeLeft};

@@ -1,5 +1,6 @@
 //! What the service says of an operation, and what the protocol needs to know of it.
 
+mod additional_data;
 mod engagement_async_operation;
 mod evolvable;
 mod graph_error;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+pub use additional_data::AdditionalData;
 pub use engagement_async_operation::{
     EngagementAsyncOperation, EngagementAsyncOperationType, LongRunningOperationStatus,
 };
@@ -74,6 +76,11 @@ pub trait Model: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
     ///
     /// It stands in resume tokens, so that a token of one family is not resumed as another.
     const TYPE: &'static str;
+
+    /// Reads the answer to a check.
+    fn from_json(body: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(body)
+    }
 
     /// Whether the operation still runs, and if not, how it ended.
     ///
@@ -140,6 +147,8 @@ impl State {
 
 /// A [`Model`] behind a pointer, so that the polling code is compiled once and not for each model.
 pub(crate) trait Snapshot: Any + Send + Sync {
+    /// Reads another answer in the place of this one, which stays if that is none.
+    fn reread(&mut self, body: &[u8]) -> serde_json::Result<()>;
     fn state(&self) -> State;
     fn status(&self) -> &str;
     fn operation_type(&self) -> Option<&str>;
@@ -152,6 +161,10 @@ pub(crate) trait Snapshot: Any + Send + Sync {
 }
 
 impl<M: Model> Snapshot for M {
+    fn reread(&mut self, body: &[u8]) -> serde_json::Result<()> {
+        *self = M::from_json(body)?;
+        Ok(())
+    }
     fn state(&self) -> State {
         Model::state(self)
     }
@@ -202,7 +215,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn of<M: Model>() -> Self {
-        Reader { model: M::TYPE, read: |body| Ok(Arc::new(serde_json::from_slice::<M>(body)?)) }
+        Reader { model: M::TYPE, read: |body| Ok(Arc::new(M::from_json(body)?)) }
     }
 
     pub(crate) fn read(self, body: &[u8]) -> serde_json::Result<Arc<dyn Snapshot>> {

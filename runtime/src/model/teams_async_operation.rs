@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::evolvable::evolvable;
 use super::lenient::{Lenient, Scalar};
 use super::timestamp::Timestamp;
-use super::{Model, OperationError, Progress, State};
+use super::{AdditionalData, Model, OperationError, Progress, State};
 
 evolvable! {
     /// What a [`TeamsAsyncOperation`] does.
@@ -120,11 +120,18 @@ pub struct TeamsAsyncOperation {
     /// Why the operation failed; may be absent from one that did.
     pub error: Option<OperationError>,
     /// The properties that the metadata does not declare, such as `@odata.context` and `Value`.
-    pub additional_data: Map<String, Value>,
+    pub additional_data: AdditionalData,
 }
 
 impl Model for TeamsAsyncOperation {
     const TYPE: &'static str = "teamsAsyncOperation";
+
+    fn from_json(body: &[u8]) -> serde_json::Result<Self> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let operation = Document { late: true }.deserialize(&mut json)?;
+        json.end()?;
+        Ok(operation)
+    }
 
     fn state(&self) -> State {
         match self.status {
@@ -169,7 +176,7 @@ impl Model for TeamsAsyncOperation {
 }
 
 /// The declared properties, or the name of another.
-enum Property {
+enum Property<'de> {
     Id,
     OperationType,
     CreatedDateTime,
@@ -179,33 +186,26 @@ enum Property {
     TargetResourceId,
     TargetResourceLocation,
     Error,
-    Additional(String),
+    Additional(Cow<'de, str>),
 }
 
-impl<'de> Deserialize<'de> for Property {
+impl<'de> Deserialize<'de> for Property<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct PropertyVisitor;
 
-        impl Visitor<'_> for PropertyVisitor {
-            type Value = Property;
+        impl<'de> Visitor<'de> for PropertyVisitor {
+            type Value = Property<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a property's name")
             }
 
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Property, E> {
-                Ok(match name {
-                    "id" => Property::Id,
-                    "operationType" => Property::OperationType,
-                    "createdDateTime" => Property::CreatedDateTime,
-                    "status" => Property::Status,
-                    "lastActionDateTime" => Property::LastActionDateTime,
-                    "attemptsCount" => Property::AttemptsCount,
-                    "targetResourceId" => Property::TargetResourceId,
-                    "targetResourceLocation" => Property::TargetResourceLocation,
-                    "error" => Property::Error,
-                    other => Property::Additional(other.to_owned()),
-                })
+            fn visit_borrowed_str<E: de::Error>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Property::of(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Property::of(Cow::Owned(name.to_owned())))
             }
         }
 
@@ -213,85 +213,121 @@ impl<'de> Deserialize<'de> for Property {
     }
 }
 
+impl<'de> Property<'de> {
+    fn of(name: Cow<'de, str>) -> Self {
+        match &*name {
+            "id" => Property::Id,
+            "operationType" => Property::OperationType,
+            "createdDateTime" => Property::CreatedDateTime,
+            "status" => Property::Status,
+            "lastActionDateTime" => Property::LastActionDateTime,
+            "attemptsCount" => Property::AttemptsCount,
+            "targetResourceId" => Property::TargetResourceId,
+            "targetResourceLocation" => Property::TargetResourceLocation,
+            "error" => Property::Error,
+            _ => Property::Additional(name),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for TeamsAsyncOperation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OperationVisitor;
+        Document { late: false }.deserialize(deserializer)
+    }
+}
 
-        impl<'de> Visitor<'de> for OperationVisitor {
-            type Value = TeamsAsyncOperation;
+/// How a document is read: any document, or, late, one of JSON that lies in memory, whose undeclared
+/// properties are left as they stand.
+struct Document {
+    late: bool,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a teamsAsyncOperation")
-            }
+impl<'de> DeserializeSeed<'de> for Document {
+    type Value = TeamsAsyncOperation;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut operation = TeamsAsyncOperation::default();
-                let mut recognized = false;
-                let mut odd = None;
-                while let Some(property) = map.next_key()? {
-                    let (name, value) = match property {
-                        Property::Status => {
-                            recognized = true;
-                            let status = map.next_value::<Option<_>>()?;
-                            operation.status = status.unwrap_or_default();
-                            continue;
-                        }
-                        Property::Additional(name) => {
-                            operation.additional_data.insert(name, map.next_value()?);
-                            continue;
-                        }
-                        Property::OperationType => {
-                            recognized = true;
-                            let mut name = None;
-                            let value = read(&mut map, &mut name)?;
-                            operation.operation_type = name.unwrap_or_default();
-                            ("operationType", value)
-                        }
-                        Property::Id => {
-                            let mut id = None;
-                            let value = read(&mut map, &mut id)?;
-                            operation.id = id.unwrap_or_default();
-                            ("id", value)
-                        }
-                        Property::CreatedDateTime => {
-                            ("createdDateTime", read(&mut map, &mut operation.created_date_time)?)
-                        }
-                        Property::LastActionDateTime => {
-                            let instant = &mut operation.last_action_date_time;
-                            ("lastActionDateTime", read(&mut map, instant)?)
-                        }
-                        Property::AttemptsCount => {
-                            ("attemptsCount", read(&mut map, &mut operation.attempts_count)?)
-                        }
-                        Property::TargetResourceId => {
-                            ("targetResourceId", read(&mut map, &mut operation.target_resource_id)?)
-                        }
-                        Property::TargetResourceLocation => {
-                            let location = &mut operation.target_resource_location;
-                            ("targetResourceLocation", read(&mut map, location)?)
-                        }
-                        Property::Error => {
-                            let value = map.next_value::<Value>()?;
-                            let error = OperationError::from_value(value);
-                            ("error", error.map(|error| operation.error = error).err())
-                        }
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Document {
+    type Value = TeamsAsyncOperation;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a teamsAsyncOperation")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut operation = TeamsAsyncOperation::default();
+        let mut recognized = false;
+        let mut odd = None;
+        while let Some(property) = map.next_key()? {
+            let (name, value) = match property {
+                Property::Status => {
+                    recognized = true;
+                    let status = map.next_value::<Option<_>>()?;
+                    operation.status = status.unwrap_or_default();
+                    continue;
+                }
+                Property::Additional(name) => {
+                    let undeclared = &mut operation.additional_data;
+                    let kept = if self.late {
+                        undeclared.push_raw(&name, map.next_value()?)
+                    } else {
+                        undeclared.push_value(&name, &map.next_value()?)
                     };
-                    if let Some(value) = value {
-                        operation.additional_data.insert(name.to_owned(), value);
-                        odd = odd.or(Some(name));
-                    }
+                    kept.map_err(de::Error::custom)?;
+                    continue;
                 }
-                match (recognized, odd) {
-                    (false, _) => Err(de::Error::missing_field("status")),
-                    (true, Some(name)) if !operation.status.is_known() => {
-                        Err(de::Error::custom(format_args!("`{name}` is of another type")))
-                    }
-                    (true, _) => Ok(operation),
+                Property::OperationType => {
+                    recognized = true;
+                    let mut name = None;
+                    let value = read(&mut map, &mut name)?;
+                    operation.operation_type = name.unwrap_or_default();
+                    ("operationType", value)
                 }
+                Property::Id => {
+                    let mut id = None;
+                    let value = read(&mut map, &mut id)?;
+                    operation.id = id.unwrap_or_default();
+                    ("id", value)
+                }
+                Property::CreatedDateTime => {
+                    ("createdDateTime", read(&mut map, &mut operation.created_date_time)?)
+                }
+                Property::LastActionDateTime => {
+                    let instant = &mut operation.last_action_date_time;
+                    ("lastActionDateTime", read(&mut map, instant)?)
+                }
+                Property::AttemptsCount => {
+                    ("attemptsCount", read(&mut map, &mut operation.attempts_count)?)
+                }
+                Property::TargetResourceId => {
+                    ("targetResourceId", read(&mut map, &mut operation.target_resource_id)?)
+                }
+                Property::TargetResourceLocation => {
+                    let location = &mut operation.target_resource_location;
+                    ("targetResourceLocation", read(&mut map, location)?)
+                }
+                Property::Error => {
+                    let value = map.next_value::<Value>()?;
+                    let error = OperationError::from_value(value);
+                    ("error", error.map(|error| operation.error = error).err())
+                }
+            };
+            if let Some(value) = value {
+                let kept = operation.additional_data.push_value(name, &value);
+                kept.map_err(de::Error::custom)?;
+                odd = odd.or(Some(name));
             }
         }
-
-        deserializer.deserialize_map(OperationVisitor)
+        match (recognized, odd) {
+            (false, _) => Err(de::Error::missing_field("status")),
+            (true, Some(name)) if !operation.status.is_known() => {
+                Err(de::Error::custom(format_args!("`{name}` is of another type")))
+            }
+            (true, _) => Ok(operation),
+        }
     }
 }
 

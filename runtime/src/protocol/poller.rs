@@ -168,8 +168,8 @@ impl Poller {
         if answer.body() == &self.body && self.snapshot.is_some() {
             self.retried = false;
         } else {
-            match self.reader.read(answer.body()) {
-                Ok(snapshot) => self.changed_to(snapshot, now),
+            match self.read(answer.body()) {
+                Ok(()) => self.changed = now,
                 Err(error) => {
                     // A page of a proxy passes. JSON that is no operation, again and again, means
                     // that the address names something else.
@@ -304,11 +304,16 @@ impl Poller {
             && now.saturating_duration_since(self.created) <= GRACE
     }
 
-    fn changed_to(&mut self, snapshot: Arc<dyn Snapshot>, now: Instant) {
+    /// Reads an answer that differs from the last one, in its place if nobody else looks at that.
+    fn read(&mut self, body: &[u8]) -> serde_json::Result<()> {
         let before = self.snapshot.as_ref().and_then(|snapshot| snapshot.attempts());
-        self.retried = before.zip(snapshot.attempts()).is_some_and(|(before, now)| now > before);
-        self.snapshot = Some(snapshot);
-        self.changed = now;
+        match self.snapshot.as_mut().and_then(Arc::get_mut) {
+            Some(snapshot) => snapshot.reread(body)?,
+            None => self.snapshot = Some(self.reader.read(body)?),
+        }
+        let now = self.snapshot.as_ref().and_then(|snapshot| snapshot.attempts());
+        self.retried = before.zip(now).is_some_and(|(before, now)| now > before);
+        Ok(())
     }
 
     fn advance(&mut self, now: Instant) -> Instant {
