@@ -252,6 +252,10 @@ impl Handle {
         Some(self.poller()?.location())
     }
 
+    pub(crate) fn shared_location(&self) -> Option<Arc<Uri>> {
+        Some(self.poller()?.shared_location())
+    }
+
     pub(crate) fn resume_token(&self) -> Option<ResumeToken> {
         Some(self.poller()?.resume_token())
     }

@@ -20,7 +20,7 @@ pub struct Update<M = TeamsAsyncOperation> {
     next_check: Option<Duration>,
     unchanged_for: Duration,
     retried: bool,
-    location: Option<Uri>,
+    location: Option<Arc<Uri>>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -34,7 +34,7 @@ impl<M: Model> Update<M> {
             next_check: handle.next_check(),
             unchanged_for: handle.unchanged_for(),
             retried: handle.retried(),
-            location: handle.location().cloned(),
+            location: handle.shared_location(),
             model: PhantomData,
         }
     }
@@ -93,7 +93,7 @@ impl<M: Model> Update<M> {
 
     /// Names the operation, so that another process can wait for it.
     pub fn resume_token(&self) -> Option<ResumeToken> {
-        Some(ResumeToken::new(M::TYPE, self.location.clone()?))
+        Some(ResumeToken::new(M::TYPE, Uri::clone(self.location.as_ref()?)))
     }
 }
 

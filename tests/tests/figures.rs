@@ -141,8 +141,8 @@ fn a_waiting_operation_keeps_few_bytes() {
     assert!(checked - unchecked <= SNAPSHOT, "{checked} - {unchecked}");
 }
 
-const WAITING: usize = 1_150;
-const SNAPSHOT: usize = 1_200;
+const WAITING: usize = 1_100;
+const SNAPSHOT: usize = 900;
 
 fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))

@@ -31,27 +31,26 @@ pub struct AdditionalData {
 impl AdditionalData {
     /// Adds a property as it stands in the document.
     pub(super) fn push_raw(&mut self, name: &str, value: &RawValue) -> serde_json::Result<()> {
-        self.push(name, value.get().len(), value)
+        // Most documents have two properties: an address, and a longer one.
+        let length = name.len() + value.get().len() + r#""":,"#.len();
+        self.unread.reserve(if self.unread.is_empty() { length.max(384) } else { length });
+        self.push_name(name)?;
+        self.unread.extend_from_slice(value.get().as_bytes());
+        self.unread.push(b',');
+        Ok(())
     }
 
     /// Adds a property that was read already.
     pub(super) fn push_value(&mut self, name: &str, value: &Value) -> serde_json::Result<()> {
-        self.push(name, 0, value)
-    }
-
-    fn push(
-        &mut self,
-        name: &str,
-        length: usize,
-        value: &(impl Serialize + ?Sized),
-    ) -> serde_json::Result<()> {
-        // Most documents have two properties: an address, and a longer one.
-        let length = name.len() + length + r#""":,"#.len();
-        self.unread.reserve(if self.unread.is_empty() { length.max(384) } else { length });
-        serde_json::to_writer(&mut self.unread, name)?;
-        self.unread.push(b':');
+        self.push_name(name)?;
         serde_json::to_writer(&mut self.unread, value)?;
         self.unread.push(b',');
+        Ok(())
+    }
+
+    fn push_name(&mut self, name: &str) -> serde_json::Result<()> {
+        serde_json::to_writer(&mut self.unread, name)?;
+        self.unread.push(b':');
         Ok(())
     }
 

@@ -127,7 +127,11 @@ impl Model for TeamsAsyncOperation {
     const TYPE: &'static str = "teamsAsyncOperation";
 
     fn from_json(body: &[u8]) -> serde_json::Result<Self> {
-        let mut json = serde_json::Deserializer::from_slice(body);
+        // Checked once here, the text is not checked again for each of its strings.
+        let Ok(text) = std::str::from_utf8(body) else {
+            return serde_json::from_slice(body);
+        };
+        let mut json = serde_json::Deserializer::from_str(text);
         let operation = Document { late: true }.deserialize(&mut json)?;
         json.end()?;
         Ok(operation)

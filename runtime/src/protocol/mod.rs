@@ -55,6 +55,7 @@ pub use poller::{Fault, Poller, Step};
 pub use polling::Polling;
 pub(crate) use target::{TargetReader, TargetStep};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -97,7 +98,7 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// A request that is still to be made: while an operation waits, this is all that is kept of it.
 pub(crate) struct Get {
-    uri: Uri,
+    uri: Arc<Uri>,
     time_left: Option<Duration>,
 }
 
@@ -105,7 +106,7 @@ impl Get {
     pub(crate) fn into_request(self) -> Request<Bytes> {
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = Method::GET;
-        *request.uri_mut() = self.uri;
+        *request.uri_mut() = Uri::clone(&self.uri);
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         // Without it, members of an enumeration that came later are all delivered as one.

@@ -28,7 +28,7 @@ const TRIES_AT_A_STRANGER: u32 = 2;
 /// that is shown an earlier instant than before stays at the later one.
 pub struct Poller {
     reader: Reader,
-    location: Uri,
+    location: Arc<Uri>,
     polling: Polling,
     jitter: Jitter,
     /// What the current wait is lengthened by, in thousandths.
@@ -44,6 +44,8 @@ pub struct Poller {
     changed: Instant,
     checks: u32,
     faults: u32,
+    /// How many answers were JSON, and no operation, before the first that was one.
+    strange: u32,
     retried: bool,
     /// The last answer: the next one is decoded only if it differs.
     body: Bytes,
@@ -92,7 +94,7 @@ impl Poller {
         let mut jitter = Jitter::new(seed);
         Poller {
             reader,
-            location: started.location,
+            location: Arc::new(started.location),
             polling,
             lengthening: jitter.draw(),
             jitter,
@@ -105,6 +107,7 @@ impl Poller {
             changed: now,
             checks: 0,
             faults: 0,
+            strange: 0,
             retried: false,
             body: Bytes::new(),
             snapshot: None,
@@ -142,7 +145,7 @@ impl Poller {
         let time_left = self.deadline().zip(self.polling.limit()).map(|(deadline, limit)| {
             deadline.saturating_duration_since(now).max(last_request(limit))
         });
-        Get { uri: self.location.clone(), time_left }
+        Get { uri: Arc::clone(&self.location), time_left }
     }
 
     /// Notes that a check was sent at `now`. The wait for the next one counts from here, whatever
@@ -174,7 +177,8 @@ impl Poller {
                     // A page of a proxy passes. JSON that is no operation, again and again, means
                     // that the address names something else.
                     let stranger = error.is_data() && self.snapshot.is_none();
-                    let retry = !stranger || self.faults < TRIES_AT_A_STRANGER;
+                    self.strange = self.strange.saturating_add(stranger.into());
+                    let retry = !stranger || self.strange <= TRIES_AT_A_STRANGER;
                     let error = Error::new(ErrorKind::Decode, self.unreadable(stranger))
                         .with_source(error)
                         .with_answer(&answer);
@@ -214,6 +218,7 @@ impl Poller {
     /// Begins a new row of faults: the last one was given to the caller, who decides what follows.
     pub fn forgive(&mut self) {
         self.faults = 0;
+        self.strange = 0;
     }
 
     /// The error that an end has which is none of success, and that a deadline has.
@@ -265,7 +270,7 @@ impl Poller {
         self.obey(asked, now);
         if !retry {
             // Whoever waits again begins a new row.
-            self.faults = 0;
+            self.forgive();
         }
         Fault { error, retry }
     }
@@ -363,6 +368,10 @@ impl Poller {
         &self.location
     }
 
+    pub(crate) fn shared_location(&self) -> Arc<Uri> {
+        Arc::clone(&self.location)
+    }
+
     /// How many checks were sent.
     pub fn checks(&self) -> u32 {
         self.checks
@@ -390,7 +399,7 @@ impl Poller {
 
     /// Names the operation for another process.
     pub fn resume_token(&self) -> ResumeToken {
-        ResumeToken::new(self.reader.model, self.location.clone())
+        ResumeToken::new(self.reader.model, Uri::clone(&self.location))
     }
 
     /// The policy in force.

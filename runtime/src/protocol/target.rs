@@ -1,5 +1,6 @@
 //! Reading the target: an operation's success can be known before its result can be read.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -21,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Follows the reading of one target.
 #[derive(Debug)]
 pub(crate) struct TargetReader {
-    location: Uri,
+    location: Arc<Uri>,
     polling: Polling,
     jitter: Jitter,
     begun: Instant,
@@ -42,7 +43,16 @@ pub(crate) enum TargetStep {
 impl TargetReader {
     pub(crate) fn new(location: Uri, polling: Polling, now: Instant, seed: u64) -> Self {
         let jitter = Jitter::new(seed);
-        TargetReader { location, polling, jitter, begun: now, now, tries: 0, faults: 0, due: now }
+        TargetReader {
+            location: Arc::new(location),
+            polling,
+            jitter,
+            begun: now,
+            now,
+            tries: 0,
+            faults: 0,
+            due: now,
+        }
     }
 
     /// How long to wait before asking, at `now`.
@@ -56,7 +66,7 @@ impl TargetReader {
         self.tries += 1;
         let left = self.polling.patience().saturating_sub(self.now.duration_since(self.begun));
         let time_left = left.max(last_request(self.polling.patience()));
-        Get { uri: self.location.clone(), time_left: Some(time_left) }
+        Get { uri: Arc::clone(&self.location), time_left: Some(time_left) }
     }
 
     /// Takes what a request came to.

@@ -103,10 +103,12 @@ async fn start(graph: &Graph, pen: &Pen, number: usize) -> Operation {
     }
 }
 
-async fn follow(operation: Operation, pen: &Pen, number: usize) {
-    match operation.await {
-        Ok(_) => pen.write(number, "succeeded"),
-        Err(error) if error.kind() == ErrorKind::Failed => pen.write(number, "failed"),
-        Err(error) => panic!("{}: {error:#}", team(number)),
+async fn follow(mut operation: Operation, pen: &Pen, number: usize) {
+    loop {
+        match operation.wait().await {
+            Ok(_) => return pen.write(number, "succeeded"),
+            Err(error) if error.kind() == ErrorKind::Failed => return pen.write(number, "failed"),
+            Err(error) => assert!(error.is_retryable(), "{}: {error:#}", team(number)),
+        }
     }
 }

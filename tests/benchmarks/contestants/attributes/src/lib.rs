@@ -1,0 +1,1 @@
+//! Nothing: the functions that use these attributes are generated.
