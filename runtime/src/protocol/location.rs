@@ -339,6 +339,17 @@ mod tests {
     }
 
     #[test]
+    fn a_port_left_out_is_that_of_the_scheme() {
+        let plain = "http://graph.microsoft.com/v1.0";
+        for (root, port, same) in
+            [(ROOT, 443, true), (ROOT, 80, false), (plain, 80, true), (plain, 443, false)]
+        {
+            let location = root.replace(".com", &format!(".com:{port}"));
+            assert_eq!(resolved(root, "", &location).is_ok(), same, "{location}");
+        }
+    }
+
+    #[test]
     fn what_is_no_address_is_refused() {
         for text in [
             "",
@@ -371,8 +382,10 @@ mod tests {
         ] {
             assert_eq!(resolved(ROOT, "", text), Err(ErrorKind::InvalidLocation), "{text:?}");
         }
-        let long = format!("/{}", "x".repeat(70_000));
-        assert_eq!(resolved(ROOT, "", &long), Err(ErrorKind::InvalidLocation));
+        let long = |length: usize| format!("/{}", "x".repeat(length - 1));
+        assert!(resolved(ROOT, "", &long(16_384)).is_ok());
+        assert_eq!(resolved(ROOT, "", &long(16_385)), Err(ErrorKind::InvalidLocation));
+        assert_eq!(resolved(ROOT, "", &long(70_000)), Err(ErrorKind::InvalidLocation));
         let root = "https://user:password@graph.microsoft.com/v1.0".parse().unwrap();
         let error = resolve(&root, None, b"/teams").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidLocation);

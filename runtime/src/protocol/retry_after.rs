@@ -104,6 +104,20 @@ mod tests {
     }
 
     #[test]
+    fn a_date_is_measured_against_the_answers_own() {
+        for (now, date, expected) in [
+            ("Tue, 30 Nov 2021 23:59:50 GMT", "Wed, 01 Dec 2021 00:00:10 GMT", 20),
+            ("Fri, 31 Dec 2021 23:59:00 GMT", "Sat, 01 Jan 2022 00:30:00 GMT", 1_860),
+            ("Mon, 28 Feb 2022 23:59:59 GMT", "Tue, 01 Mar 2022 00:00:09 GMT", 10),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(DATE, now.parse().unwrap());
+            headers.insert(RETRY_AFTER, date.parse().unwrap());
+            assert_eq!(parse(&headers), Some(Duration::from_secs(expected)), "{now}, {date}");
+        }
+    }
+
+    #[test]
     fn too_little_and_too_much_are_bounded() {
         for value in
             ["0", "0.001", "Wed, 15 Dec 2021 08:57:50 GMT", "Mon, 13 Dec 2021 08:57:50 GMT"]

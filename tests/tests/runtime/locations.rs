@@ -34,6 +34,36 @@ fn a_relative_location_gets_the_version_that_was_called() {
 }
 
 #[test]
+fn a_driver_of_ones_own_sees_what_the_handles_see() {
+    use graph_operation::protocol::{Accepted, Poller, Step, accept};
+    use graph_operation::{Polling, TeamsAsyncOperation, TeamsAsyncOperationStatus};
+
+    let called = Uri::from_static("https://graph.microsoft.com/beta/teams");
+    let answer = Answer::from(accepted(crate::LOCATION)).with_url(called.clone());
+    assert_eq!(answer.url(), Some(&called));
+    assert_eq!(answer.response().status(), 202);
+
+    let root = Uri::from_static("https://graph.microsoft.com/v1.0");
+    let Accepted::Started(started) = accept(&root, answer).unwrap() else {
+        panic!("it has started")
+    };
+    let expected = "https://graph.microsoft.com/beta/teams('1')/operations('2')";
+    assert_eq!(started.location(), expected);
+
+    let mut now = std::time::Instant::now();
+    let mut poller = Poller::new::<TeamsAsyncOperation>(started, Polling::default(), now, 1);
+    assert!(poller.operation::<TeamsAsyncOperation>().is_none());
+    while let Step::Wait(wait) = poller.next(now) {
+        now += wait;
+    }
+    poller.sent(now);
+    poller.received(graph_operation::testing::in_progress(), now).unwrap();
+    let status = &poller.operation::<TeamsAsyncOperation>().unwrap().status;
+    assert_eq!(*status, TeamsAsyncOperationStatus::InProgress);
+    assert!(format!("{poller:?}").contains(expected));
+}
+
+#[test]
 fn every_cloud_keeps_to_itself() {
     let roots = [
         "https://graph.microsoft.com/v1.0",

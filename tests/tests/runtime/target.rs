@@ -111,6 +111,42 @@ fn passing_faults_are_tried_again_and_others_are_not() {
 }
 
 #[test]
+fn a_client_that_knows_better_stops_the_reading() {
+    use bytes::Bytes;
+    use graph_operation::{Client, Result};
+    use http::{Request, Response};
+
+    /// Calls every error final.
+    #[derive(Clone)]
+    struct Stubborn(ScriptedClient);
+
+    impl Client for Stubborn {
+        type Error = graph_operation::Error;
+
+        fn service_root(&self) -> &Uri {
+            Client::service_root(&self.0)
+        }
+
+        async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+            Client::send(&self.0, request).await
+        }
+
+        async fn sleep(&self, _: std::time::Duration) {}
+
+        fn is_transient(&self, _: &graph_operation::Error) -> bool {
+            false
+        }
+    }
+
+    let client = ScriptedClient::new();
+    client.answer(succeeded("/teams('1')")).fail("connection reset");
+    let mut operation =
+        Operation::from_location(Stubborn(client.clone()), "/teams('1')/operations('2')").unwrap();
+    let error = block_on(operation.target()).unwrap_err();
+    assert_eq!((error.kind(), client.requests().len()), (ErrorKind::Transport, 2));
+}
+
+#[test]
 fn no_target_is_read_anywhere_else() {
     for (location, kind) in [
         ("https://evil.example/teams('1')", ErrorKind::ForeignLocation),

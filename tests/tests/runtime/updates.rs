@@ -46,6 +46,7 @@ fn poll_sends_one_check_now_and_none_after_the_end() {
 
     for _ in 0..3 {
         let update = block_on(operation.poll()).unwrap();
+        assert!(!update.is_retried(), "another status, and no further attempt");
         assert_eq!((update.state(), update.checks()), (State::Failed, 2));
         assert_eq!(update.next_check(), None);
     }
