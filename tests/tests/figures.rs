@@ -46,7 +46,7 @@ impl Client for Graph {
 
     async fn sleep(&self, _: Duration) {
         if self.0.sleeps {
-            pending().await
+            pending::<()>().await;
         }
     }
 
