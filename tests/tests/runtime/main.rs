@@ -22,7 +22,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use graph_operation::testing::{self, ScriptedClient, accepted, block_on};
 use graph_operation::{Client, Operation, Result};
-use http::Response;
+use http::{Request, Response, Uri};
 
 const LOCATION: &str = "/teams('1')/operations('2')";
 const OPERATION: &str = "https://graph.microsoft.com/v1.0/teams('1')/operations('2')";
@@ -38,6 +38,38 @@ fn begin(client: &ScriptedClient, answer: Response<Bytes>) -> Result<Operation> 
     block_on(Operation::from_response(client.clone(), answer))
 }
 
+/// A client whose sleeps return at once, by a clock that is the real one.
+#[derive(Clone)]
+struct Sleepless {
+    client: ScriptedClient,
+    /// Calls every error final.
+    stubborn: bool,
+}
+
+impl Sleepless {
+    fn of(client: &ScriptedClient) -> Self {
+        Sleepless { client: client.clone(), stubborn: false }
+    }
+}
+
+impl Client for Sleepless {
+    type Error = graph_operation::Error;
+
+    fn service_root(&self) -> &Uri {
+        Client::service_root(&self.client)
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        Client::send(&self.client, request).await
+    }
+
+    async fn sleep(&self, _: Duration) {}
+
+    fn is_transient(&self, _: &graph_operation::Error) -> bool {
+        !self.stubborn
+    }
+}
+
 /// The times between the requests of a client.
 fn gaps(client: &ScriptedClient) -> Vec<Duration> {
     client.sent_at().windows(2).map(|pair| pair[1] - pair[0]).collect()
@@ -46,7 +78,7 @@ fn gaps(client: &ScriptedClient) -> Vec<Duration> {
 /// Uses up what is left of a script.
 fn drain(client: &ScriptedClient) {
     while client.remaining() > 0 {
-        let _ = block_on(Client::send(client, http::Request::new(Bytes::new())));
+        let _ = block_on(Client::send(client, Request::new(Bytes::new())));
     }
 }
 

@@ -3,9 +3,9 @@
 use graph_operation::testing::{
     ScriptedClient, accepted, block_on, graph_error, in_progress, status, succeeded, with_header,
 };
-use graph_operation::{ErrorKind, Polling, TimeLeft};
+use graph_operation::{ErrorKind, Operation, Polling, TimeLeft};
 
-use crate::{LOCATION, begin, drain, gaps, seconds, started};
+use crate::{LOCATION, Sleepless, begin, drain, gaps, seconds, started};
 
 #[test]
 fn the_default_keeps_more_than_thirty_seconds_between_any_two_checks() {
@@ -262,32 +262,11 @@ async fn the_provided_clock_is_tokios() {
 
 #[test]
 fn a_sleep_that_returns_at_once_polls_through_at_full_speed() {
-    use bytes::Bytes;
-    use graph_operation::{Client, Operation, Result};
-    use http::{Request, Response, Uri};
-
-    #[derive(Clone)]
-    struct Sleepless(ScriptedClient);
-
-    impl Client for Sleepless {
-        type Error = graph_operation::Error;
-
-        fn service_root(&self) -> &Uri {
-            Client::service_root(&self.0)
-        }
-
-        async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
-            Client::send(&self.0, request).await
-        }
-
-        async fn sleep(&self, _: std::time::Duration) {}
-    }
-
     let client = ScriptedClient::new();
     for _ in 0..200 {
         client.answer(in_progress());
     }
-    let operation = Operation::from_response(Sleepless(client.clone()), accepted(LOCATION));
+    let operation = Operation::from_response(Sleepless::of(&client), accepted(LOCATION));
     let error = block_on(async { operation.await?.await }).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     let checks = client.requests().len();

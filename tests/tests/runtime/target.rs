@@ -8,7 +8,7 @@ use http::Uri;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{begin, drain, gaps, seconds, started};
+use crate::{LOCATION, Sleepless, begin, drain, gaps, seconds, started};
 
 #[derive(Debug, Deserialize, PartialEq)]
 struct Team {
@@ -112,36 +112,11 @@ fn passing_faults_are_tried_again_and_others_are_not() {
 
 #[test]
 fn a_client_that_knows_better_stops_the_reading() {
-    use bytes::Bytes;
-    use graph_operation::{Client, Result};
-    use http::{Request, Response};
-
-    /// Calls every error final.
-    #[derive(Clone)]
-    struct Stubborn(ScriptedClient);
-
-    impl Client for Stubborn {
-        type Error = graph_operation::Error;
-
-        fn service_root(&self) -> &Uri {
-            Client::service_root(&self.0)
-        }
-
-        async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
-            Client::send(&self.0, request).await
-        }
-
-        async fn sleep(&self, _: std::time::Duration) {}
-
-        fn is_transient(&self, _: &graph_operation::Error) -> bool {
-            false
-        }
-    }
-
     let client = ScriptedClient::new();
     client.answer(succeeded("/teams('1')")).fail("connection reset");
     let mut operation =
-        Operation::from_location(Stubborn(client.clone()), "/teams('1')/operations('2')").unwrap();
+        Operation::from_location(Sleepless { stubborn: true, ..Sleepless::of(&client) }, LOCATION)
+            .unwrap();
     let error = block_on(operation.target()).unwrap_err();
     assert_eq!((error.kind(), client.requests().len()), (ErrorKind::Transport, 2));
 }
@@ -208,7 +183,7 @@ fn a_target_of_another_shape_is_a_clear_error() {
 fn another_service_root_keeps_its_own_path() {
     let root = Uri::from_static("http://localhost:8080/proxy/v1.0");
     let client = ScriptedClient::with_service_root(root);
-    let mut operation = begin(&client, testing::accepted(crate::LOCATION)).unwrap();
+    let mut operation = begin(&client, testing::accepted(LOCATION)).unwrap();
     client.answer(succeeded("/teams('1')")).answer(json_answer(200, &json!({})));
     block_on(operation.target()).unwrap();
     let uris: Vec<_> = client.requests().iter().map(|request| request.uri().to_string()).collect();
