@@ -67,14 +67,15 @@ pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, 
     };
     let below = root.path().trim_end_matches('/');
     let first = path.split_once('/').map_or("", |(first, _)| first);
-    let path =
-        if below.len() > 1 && text.strip_prefix(below).is_some_and(|rest| rest.starts_with('/')) {
-            text.to_owned()
-        } else if is_version(first) {
-            format!("{}/{path}", split_version(below).0)
-        } else {
-            format!("{}/{path}", version(root, base))
-        };
+    let path = if !below.is_empty()
+        && text.strip_prefix(below).is_some_and(|rest| rest.starts_with('/'))
+    {
+        text.to_owned()
+    } else if is_version(first) {
+        format!("{}/{path}", split_version(below).0)
+    } else {
+        format!("{}/{path}", version(root, base))
+    };
     let path =
         PathAndQuery::try_from(path).map_err(|error| invalid(text, "").with_source(error))?;
     let uri = Uri::builder()

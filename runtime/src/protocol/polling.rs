@@ -184,6 +184,21 @@ mod tests {
         assert_eq!(distinct.len(), 91);
     }
 
+    /// The first numbers of SplitMix64 from this seed, as its reference implementation gives them.
+    #[test]
+    fn jitter_is_drawn_from_a_known_generator() {
+        let mut jitter = Jitter::new(1_234_567);
+        for number in [
+            6_457_827_717_110_365_317_u64,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+            16_408_922_859_458_223_821,
+        ] {
+            assert_eq!(u64::from(jitter.draw()), 10 + number % 91);
+        }
+    }
+
     #[test]
     fn no_setter_panics_and_every_value_is_bounded() {
         for extreme in [Duration::ZERO, Duration::MAX] {
@@ -197,6 +212,8 @@ mod tests {
             assert!((SHORTEST..=LONGEST_TIMEOUT).contains(&polling.limit().unwrap()));
             assert!(backoff(polling.between(), u32::MAX) <= DAY);
         }
+        let longest = Polling::default().timeout(Duration::MAX);
+        assert_eq!(longest.limit(), Some(DAY * 1_000));
     }
 
     #[test]

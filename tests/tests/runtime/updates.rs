@@ -36,9 +36,11 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
 #[test]
 fn poll_sends_one_check_now_and_none_after_the_end() {
     let (client, mut operation) = started();
-    client.answer(in_progress()).answer(failed("a", "b"));
+    let last = testing::with_header(failed("a", "b"), "request-id", "of the failure");
+    client.answer(testing::with_header(in_progress(), "request-id", "r")).answer(last);
     let update = block_on(operation.poll()).unwrap();
     assert!(!update.is_terminal());
+    assert_eq!(update.resume_token(), operation.resume_token());
     assert_eq!(update.operation().unwrap().status, TeamsAsyncOperationStatus::InProgress);
     assert_eq!((update.checks(), update.waited()), (1, seconds(0)));
     let next = update.next_check().unwrap();
@@ -52,7 +54,8 @@ fn poll_sends_one_check_now_and_none_after_the_end() {
     }
     assert_eq!(client.requests().len(), 2);
     assert_eq!(client.elapsed(), seconds(0));
-    assert_eq!(block_on(operation.wait()).unwrap_err().kind(), ErrorKind::Failed);
+    let error = block_on(operation.wait()).unwrap_err();
+    assert_eq!((error.kind(), error.request_id()), (ErrorKind::Failed, Some("of the failure")));
 }
 
 #[test]
