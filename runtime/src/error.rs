@@ -118,6 +118,17 @@ impl Error {
             .with_retryable(false)
     }
 
+    /// What an author's client failed with, and whether another try can help.
+    pub(crate) fn of_client(error: BoxError, transient: bool) -> Self {
+        // An adapter's own error says more than that something failed.
+        let error = match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(error) => Error::transport(error),
+        };
+        let retryable = transient && error.is_retryable();
+        error.with_retryable(retryable)
+    }
+
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let retryable = matches!(
             kind,
@@ -157,7 +168,9 @@ impl Error {
     /// A status outside of 2xx that came as an error of the HTTP client, without the answer.
     #[cfg(any(feature = "reqwest", feature = "ureq"))]
     pub(crate) fn rejected_status(status: StatusCode) -> Self {
-        Error::rejected("the request", &crate::protocol::answer(status))
+        let mut answer = http::Response::new(Bytes::new());
+        *answer.status_mut() = status;
+        Error::rejected("the request", &answer)
     }
 
     /// An operation that failed, and what is known of the answer that told so.

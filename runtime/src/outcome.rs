@@ -20,8 +20,8 @@ pub(crate) struct Outcome {
     pub(crate) target_location: Option<Box<str>>,
     /// The body that came at once, where one did.
     body: Bytes,
-    /// Where the operation was, and how to name it.
-    operation: Option<(Uri, ResumeToken)>,
+    /// Names the operation, and so tells where it was.
+    operation: Option<ResumeToken>,
     polling: Polling,
 }
 
@@ -44,29 +44,28 @@ impl Outcome {
             snapshot,
             target_location,
             body: handle.finished().map(|response| response.body().clone()).unwrap_or_default(),
-            operation: handle.location().cloned().zip(handle.resume_token()),
+            operation: handle.resume_token(),
             polling: handle.polling(),
         }
     }
 
     /// Where the target is read, decided at `now`.
     pub(crate) fn target(&self, root: &Uri, now: Instant, seed: u64) -> Result<Target, Error> {
-        let Some((location, _)) = &self.operation else {
+        let Some(operation) = &self.operation else {
             return Ok(Target::Here(Response::new(self.body.clone())));
         };
         let Some(target) = &self.target_location else {
             let message = "the operation succeeded, but names no target to read";
             return Err(self.complete(Error::new(ErrorKind::MissingLocation, message)));
         };
-        let target = resolve(root, Some(location), target.as_bytes())
+        let target = resolve(root, Some(operation.location()), target.as_bytes())
             .map_err(|error| self.complete(error))?;
         Ok(Target::Remote(Box::new(TargetReader::new(target, self.polling, now, seed))))
     }
 
     /// Adds to an error what is known of the operation, which has succeeded.
     pub(crate) fn complete(&self, error: Error) -> Error {
-        let token = self.operation.as_ref().map(|(_, token)| token.clone());
-        error.with_operation(self.snapshot.as_ref()).with_resume_token(token)
+        error.with_operation(self.snapshot.as_ref()).with_resume_token(self.operation.clone())
     }
 
     /// Reads the target's body. An empty one is a null, which is what `()` and `Value` read from.

@@ -25,12 +25,6 @@ macro_rules! evolvable {
                 }
             }
 
-            /// Whether the member is one that this version of the library knows.
-            #[allow(dead_code, reason = "not every enumeration is asked")]
-            pub(crate) fn is_known(&self) -> bool {
-                !matches!(self, Self::Unknown(_))
-            }
-
             fn known(text: &str) -> Option<Self> {
                 match text {
                     $( $text => Some(Self::$member), )+

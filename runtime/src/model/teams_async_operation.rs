@@ -327,7 +327,9 @@ impl<'de> Visitor<'de> for Document {
         }
         match (recognized, odd) {
             (false, _) => Err(de::Error::missing_field("status")),
-            (true, Some(name)) if !operation.status.is_known() => {
+            (true, Some(name))
+                if matches!(operation.status, TeamsAsyncOperationStatus::Unknown(_)) =>
+            {
                 Err(de::Error::custom(format_args!("`{name}` is of another type")))
             }
             (true, _) => Ok(operation),

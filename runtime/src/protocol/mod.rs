@@ -120,11 +120,3 @@ impl Get {
         request
     }
 }
-
-/// An answer with `status` and nothing else.
-#[cfg(any(feature = "reqwest", feature = "ureq"))]
-pub(crate) fn answer(status: http::StatusCode) -> http::Response<Bytes> {
-    let mut answer = http::Response::new(Bytes::new());
-    *answer.status_mut() = status;
-    answer
-}

@@ -201,13 +201,9 @@ impl Poller {
     /// `transient` says whether another try can help.
     pub fn failed(&mut self, error: BoxError, transient: bool, now: Instant) -> Fault {
         let now = self.advance(now);
-        // An adapter's own error says more than that something failed.
-        let error = match error.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(error) => Error::transport(error),
-        };
-        let transient = transient && error.is_retryable();
-        self.fault(error.with_retryable(transient), transient, now)
+        let error = Error::of_client(error, transient);
+        let retry = error.is_retryable();
+        self.fault(error, retry, now)
     }
 
     /// Remembers a fault that is tried again: should time run out, it says why.

@@ -60,7 +60,7 @@ impl TargetReader {
         self.due.saturating_duration_since(now.max(self.now))
     }
 
-    /// The request, and the instant that it is due at: a wait that has ended counts as waited.
+    /// The request to send now: a wait that has ended counts as waited.
     pub(crate) fn request(&mut self) -> Get {
         self.now = self.now.max(self.due);
         self.tries += 1;
@@ -107,11 +107,8 @@ impl TargetReader {
         now: Instant,
     ) -> Result<TargetStep, Error> {
         self.now = self.now.max(now);
-        let error = match error.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(error) => Error::transport(error),
-        };
-        if transient && error.is_retryable() { self.fault(error) } else { Err(self.tried(error)) }
+        let error = Error::of_client(error, transient);
+        if error.is_retryable() { self.fault(error) } else { Err(self.tried(error)) }
     }
 
     fn fault(&mut self, error: Error) -> Result<TargetStep, Error> {

@@ -119,6 +119,7 @@ fn a_client_that_knows_better_stops_the_reading() {
             .unwrap();
     let error = block_on(operation.target()).unwrap_err();
     assert_eq!((error.kind(), client.requests().len()), (ErrorKind::Transport, 2));
+    assert!(!error.is_retryable());
 }
 
 #[test]
