@@ -59,7 +59,7 @@ pub(crate) enum Turn {
 impl Handle {
     /// Reads the answer to the starting request.
     pub(crate) fn accept(
-        reader: Reader,
+        reader: &'static Reader,
         root: &Uri,
         answer: Answer,
         polling: Polling,
@@ -76,7 +76,7 @@ impl Handle {
 
     /// Follows the operation that a header or another process named.
     pub(crate) fn at(
-        reader: Reader,
+        reader: &'static Reader,
         root: &Uri,
         reference: &str,
         now: Instant,
@@ -88,7 +88,7 @@ impl Handle {
 
     /// Follows the operation that a token names.
     pub(crate) fn resume(
-        reader: Reader,
+        reader: &'static Reader,
         root: &Uri,
         token: &ResumeToken,
         now: Instant,
@@ -112,7 +112,7 @@ impl Handle {
     }
 
     fn follow(
-        reader: Reader,
+        reader: &'static Reader,
         mut started: Started,
         polling: Polling,
         now: Instant,

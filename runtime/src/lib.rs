@@ -157,8 +157,8 @@ pub use error::{BoxError, Error, ErrorKind, Result};
 pub use graph_operation_macros::async_operation;
 pub use model::{
     AdditionalData, EngagementAsyncOperation, EngagementAsyncOperationType, GraphError,
-    LongRunningOperationStatus, Model, OperationError, Progress, State, TeamsAsyncOperation,
-    TeamsAsyncOperationStatus, TeamsAsyncOperationType,
+    LongRunningOperationStatus, Model, Monitor, OperationError, Progress, State, Summary,
+    TargetRef, TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
 };
 pub use operation::{Completed, Operation, OperationFuture, Updates};
 pub use protocol::{Polling, TimeLeft};

@@ -46,7 +46,7 @@ macro_rules! operation_constructors {
 
             pub(crate) fn accept<C: Client>(
                 client: C,
-                reader: Reader,
+                reader: &'static Reader,
                 polling: Polling,
                 answer: Answer,
             ) -> Result<Self> {

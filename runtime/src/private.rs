@@ -26,7 +26,7 @@ pub use std::boxed::Box;
 pub struct Start<C, A> {
     client: C,
     /// [`Operation::accept`] for this client, or the blocking one.
-    accept: fn(C, Reader, Polling, Answer) -> Result<A>,
+    accept: fn(C, &'static Reader, Polling, Answer) -> Result<A>,
     polling: Polling,
 }
 
@@ -113,7 +113,7 @@ enum State<'a, C, E> {
     Failed(E),
     Reading {
         answer: Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>,
-        reader: Reader,
+        reader: &'static Reader,
         start: Start<C, Operation>,
         map_err: fn(Error) -> E,
     },

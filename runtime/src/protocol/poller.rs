@@ -27,7 +27,7 @@ const TRIES_AT_A_STRANGER: u32 = 2;
 /// Instants are values: a machine that is asked later than it wanted to be acts as late, and one
 /// that is shown an earlier instant than before stays at the later one.
 pub struct Poller {
-    reader: Reader,
+    reader: &'static Reader,
     location: Arc<Uri>,
     polling: Polling,
     jitter: Jitter,
@@ -85,7 +85,7 @@ impl Poller {
     }
 
     pub(crate) fn with_reader(
-        reader: Reader,
+        reader: &'static Reader,
         started: Started,
         polling: Polling,
         now: Instant,
@@ -305,15 +305,12 @@ impl Poller {
             && now.saturating_duration_since(self.created) <= GRACE
     }
 
-    /// Reads an answer that differs from the last one, in its place if nobody else looks at that.
+    /// Reads an answer that differs from the last one.
     fn read(&mut self, body: &[u8]) -> serde_json::Result<()> {
+        let read = self.reader.decode(body)?;
         let before = self.snapshot.as_ref().and_then(|snapshot| snapshot.attempts());
-        match self.snapshot.as_mut().and_then(Arc::get_mut) {
-            Some(snapshot) => snapshot.reread(body)?,
-            None => self.snapshot = Some(self.reader.read(body)?),
-        }
-        let now = self.snapshot.as_ref().and_then(|snapshot| snapshot.attempts());
-        self.retried = before.zip(now).is_some_and(|(before, now)| now > before);
+        self.retried = before.zip(read.attempts()).is_some_and(|(before, now)| now > before);
+        self.snapshot = Some(read.into());
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
@@ -33,13 +35,56 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
 /// ```
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/teamsasyncoperation>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Fields")]
 pub struct Polling {
     first_check: Option<Duration>,
     interval: Duration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    longest_interval: Option<Duration>,
     timeout: Option<Duration>,
     retries: u32,
     target_patience: Duration,
+}
+
+/// A serialized policy, whose values may be out of range.
+#[derive(Deserialize)]
+#[serde(default)]
+struct Fields {
+    first_check: Option<Duration>,
+    interval: Duration,
+    longest_interval: Option<Duration>,
+    timeout: Option<Duration>,
+    retries: u32,
+    target_patience: Duration,
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        let Polling { first_check, interval, longest_interval, timeout, retries, target_patience } =
+            Polling::default();
+        Fields { first_check, interval, longest_interval, timeout, retries, target_patience }
+    }
+}
+
+impl From<Fields> for Polling {
+    fn from(fields: Fields) -> Self {
+        let mut polling = Polling::default()
+            .interval(fields.interval)
+            .retries(fields.retries)
+            .target_patience(fields.target_patience);
+        polling = match fields.timeout {
+            Some(timeout) => polling.timeout(timeout),
+            None => polling.no_timeout(),
+        };
+        if let Some(wait) = fields.first_check {
+            polling = polling.first_check(wait);
+        }
+        if let Some(longest) = fields.longest_interval {
+            polling = polling.longest_interval(longest);
+        }
+        polling
+    }
 }
 
 impl Polling {
@@ -61,6 +106,16 @@ impl Polling {
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.clamp(SHORTEST, DAY);
+        self
+    }
+
+    /// The longest time between two checks, from a millisecond up to a day; unlimited by default.
+    ///
+    /// Jitter, the backoff after faults and `Retry-After` stay within it: a service that drops an
+    /// operation which nobody polls prevails over one that asks for patience.
+    #[must_use]
+    pub fn longest_interval(mut self, longest: Duration) -> Self {
+        self.longest_interval = Some(longest.clamp(SHORTEST, DAY));
         self
     }
 
@@ -109,6 +164,11 @@ impl Polling {
         self.interval
     }
 
+    /// What no wait between two checks exceeds.
+    pub(crate) fn cap(&self) -> Option<Duration> {
+        self.longest_interval
+    }
+
     pub(super) fn limit(&self) -> Option<Duration> {
         self.timeout
     }
@@ -127,6 +187,7 @@ impl Default for Polling {
         Polling {
             first_check: None,
             interval: Duration::from_secs(30),
+            longest_interval: None,
             timeout: Some(Duration::from_secs(60 * 60)),
             retries: 10,
             target_patience: Duration::from_secs(5 * 60),
@@ -214,6 +275,33 @@ mod tests {
         }
         let longest = Polling::default().timeout(Duration::MAX);
         assert_eq!(longest.limit(), Some(DAY * 1_000));
+    }
+
+    #[test]
+    fn a_policy_reads_as_it_was_written_and_values_out_of_range_are_clamped() {
+        for polling in [
+            Polling::default(),
+            Polling::frequent().no_timeout().longest_interval(Duration::from_secs(240)),
+            Polling::default().first_check(Duration::ZERO).retries(0),
+        ] {
+            let text = serde_json::to_string(&polling).unwrap();
+            assert_eq!(serde_json::from_str::<Polling>(&text).unwrap(), polling, "{text}");
+        }
+        let long = r#"{"secs":18446744073709551615,"nanos":0}"#;
+        let none = r#"{"secs":0,"nanos":0}"#;
+        let text = format!(
+            r#"{{"first_check":{long},"interval":{none},"longest_interval":{long},"timeout":{none}}}"#
+        );
+        let polling: Polling = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            polling,
+            Polling::default()
+                .first_check(DAY)
+                .interval(SHORTEST)
+                .longest_interval(DAY)
+                .timeout(SHORTEST)
+        );
+        assert_eq!(serde_json::from_str::<Polling>("{}").unwrap(), Polling::default());
     }
 
     #[test]
