@@ -139,6 +139,7 @@ mod mirrored;
 mod model;
 mod operation;
 mod outcome;
+mod printable;
 pub mod protocol;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
