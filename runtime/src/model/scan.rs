@@ -12,7 +12,7 @@ pub(super) struct Scanned<'a> {
 
 /// Finds the `status` of an object, a text without escapes, and its `attemptsCount`, if it has one.
 pub(super) fn scan(body: &[u8]) -> Option<Scanned<'_>> {
-    let mut scanner = Scanner { rest: body, ascii: true };
+    let mut scanner = Scanner { body, at: 0, ascii: true };
     let mut status = None;
     let mut attempts = None;
     scanner.space();
@@ -36,7 +36,8 @@ pub(super) fn scan(body: &[u8]) -> Option<Scanned<'_>> {
         }
     }
     scanner.space();
-    if !scanner.rest.is_empty() || !(scanner.ascii || std::str::from_utf8(body).is_ok()) {
+    let valid = scanner.ascii || std::str::from_utf8(body).is_ok();
+    if scanner.at != body.len() || !valid {
         return None;
     }
     let status = std::str::from_utf8(status?).ok()?;
@@ -44,23 +45,25 @@ pub(super) fn scan(body: &[u8]) -> Option<Scanned<'_>> {
 }
 
 struct Scanner<'a> {
-    rest: &'a [u8],
+    body: &'a [u8],
+    at: usize,
     /// Whether all strings so far were ASCII.
     ascii: bool,
 }
 
 const ONES: u64 = u64::MAX / 0xFF;
 const HIGHS: u64 = ONES * 0x80;
-
-/// Marks the bytes that are less than `than`, which is at most 128; the lowest mark is exact.
-const fn less(word: u64, than: u8) -> u64 {
-    word.wrapping_sub(ONES * than as u64) & !word & HIGHS
-}
+const BEYOND_QUOTES: u64 = ONES * (b'"' as u64 + 1);
+const BACKSLASHES: u64 = ONES * b'\\' as u64;
 
 impl<'a> Scanner<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.body.get(self.at).copied()
+    }
+
     fn bump(&mut self) -> Option<u8> {
-        let (&byte, rest) = self.rest.split_first()?;
-        self.rest = rest;
+        let byte = self.peek()?;
+        self.at += 1;
         Some(byte)
     }
 
@@ -68,9 +71,15 @@ impl<'a> Scanner<'a> {
         (self.bump()? == byte).then_some(())
     }
 
+    fn eat(&mut self, byte: u8) -> bool {
+        let eaten = self.peek() == Some(byte);
+        self.at += usize::from(eaten);
+        eaten
+    }
+
     fn space(&mut self) {
-        while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = self.rest {
-            self.rest = rest;
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
         }
     }
 
@@ -84,104 +93,104 @@ impl<'a> Scanner<'a> {
     /// A string without escapes.
     fn plain_string(&mut self) -> Option<&'a [u8]> {
         self.expect(b'"')?;
-        let start = self.rest;
-        self.plain();
-        let length = start.len() - self.rest.len();
-        self.expect(b'"')?;
-        Some(&start[..length])
+        let start = self.at;
+        let special = self.plain()?;
+        let text = &self.body[start..self.at];
+        self.at += 1;
+        (special == b'"').then_some(text)
     }
 
-    /// A string whose opening quote was taken.
     fn string(&mut self) -> Option<()> {
-        loop {
-            self.plain();
+        self.expect(b'"')?;
+        while self.plain()? != b'"' {
+            self.at += 1;
             match self.bump()? {
-                b'"' => return Some(()),
-                b'\\' => match self.bump()? {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
-                    b'u' => {
-                        let (digits, rest) = self.rest.split_at_checked(4)?;
-                        if !digits.iter().all(u8::is_ascii_hexdigit) {
-                            return None;
-                        }
-                        self.rest = rest;
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+                b'u' => {
+                    let digits = self.body.get(self.at..self.at + 4)?;
+                    if !digits.iter().all(u8::is_ascii_hexdigit) {
+                        return None;
                     }
-                    _ => return None,
-                },
-                // A control character.
+                    self.at += 4;
+                }
                 _ => return None,
             }
         }
+        self.at += 1;
+        Some(())
     }
 
-    /// Passes over bytes up to a quote, a backslash or a control character.
-    fn plain(&mut self) {
-        while let Some((chunk, rest)) = self.rest.split_first_chunk::<8>() {
-            let word = u64::from_le_bytes(*chunk);
-            let special = less(word ^ (ONES * u64::from(b'"')), 1)
-                | less(word ^ (ONES * u64::from(b'\\')), 1)
-                | less(word, 0x20);
-            self.ascii &= word & HIGHS == 0;
-            if special != 0 {
-                self.rest = &self.rest[special.trailing_zeros() as usize / 8..];
-                return;
+    /// Passes over a part of a string up to a quote or a backslash, and gives that.
+    fn plain(&mut self) -> Option<u8> {
+        let mut rest = self.body.get(self.at..)?;
+        loop {
+            while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+                let word = u64::from_le_bytes(*chunk);
+                // The high bit of each byte to look at: a backslash, one up to a quote, one that is
+                // not ASCII. A borrow spoils bits above such a byte only: the lowest bit is right.
+                let marks = (word.wrapping_sub(BEYOND_QUOTES)
+                    | (word ^ BACKSLASHES).wrapping_sub(ONES))
+                    & HIGHS;
+                if marks != 0 {
+                    rest = &rest[marks.trailing_zeros() as usize / 8..];
+                    break;
+                }
+                rest = after;
             }
-            self.rest = rest;
-        }
-        while let [byte, rest @ ..] = self.rest {
-            if matches!(byte, b'"' | b'\\' | 0..0x20) {
-                return;
+            let (&byte, after) = rest.split_first()?;
+            match byte {
+                b'"' | b'\\' => {
+                    self.at = self.body.len() - rest.len();
+                    return Some(byte);
+                }
+                0..0x20 => return None,
+                _ => self.ascii &= byte.is_ascii(),
             }
-            self.ascii &= byte.is_ascii();
-            self.rest = rest;
+            rest = after;
         }
     }
 
     /// A whole number that is plainly one of attempts, or a null.
     fn count(&mut self) -> Option<Option<u32>> {
-        if let [b'n', ..] = self.rest {
-            return self.value().map(|()| None);
+        if self.peek() == Some(b'n') {
+            return self.literal(b"null").map(|()| None);
         }
-        let start = self.rest;
+        let start = self.at;
         self.number()?;
-        let digits = std::str::from_utf8(&start[..start.len() - self.rest.len()]).ok()?;
-        let count: i32 = digits.parse().ok()?;
-        u32::try_from(count).ok().filter(|_| !digits.starts_with('-')).map(Some)
+        let digits = &self.body[start..self.at];
+        let (true, 1..=9) = (digits.iter().all(u8::is_ascii_digit), digits.len()) else {
+            return None;
+        };
+        Some(Some(digits.iter().fold(0, |count, digit| count * 10 + u32::from(digit - b'0'))))
     }
 
     fn digits(&mut self) -> Option<()> {
         let first = self.bump()?;
-        while let [b'0'..=b'9', rest @ ..] = self.rest {
-            self.rest = rest;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
         }
         first.is_ascii_digit().then_some(())
     }
 
     fn number(&mut self) -> Option<()> {
-        if let [b'-', rest @ ..] = self.rest {
-            self.rest = rest;
-        }
-        match self.rest {
-            [b'0', rest @ ..] => self.rest = rest,
-            _ => self.digits()?,
-        }
-        if let [b'.', rest @ ..] = self.rest {
-            self.rest = rest;
+        self.eat(b'-');
+        if !self.eat(b'0') {
             self.digits()?;
         }
-        if let [b'e' | b'E', rest @ ..] = self.rest {
-            self.rest = match rest {
-                [b'+' | b'-', rest @ ..] => rest,
-                rest => rest,
-            };
+        if self.eat(b'.') {
+            self.digits()?;
+        }
+        if self.eat(b'e') || self.eat(b'E') {
+            let _ = self.eat(b'+') || self.eat(b'-');
             self.digits()?;
         }
         Some(())
     }
 
     fn literal(&mut self, text: &[u8]) -> Option<()> {
-        self.rest = self.rest.strip_prefix(text)?;
-        Some(())
+        let matches = self.body.get(self.at..)?.starts_with(text);
+        self.at += text.len();
+        matches.then_some(())
     }
 
     /// Any value. Its open objects and arrays are bits, below one that marks the start.
@@ -189,11 +198,8 @@ impl<'a> Scanner<'a> {
         const OBJECT: u64 = 1;
         let mut open = 1_u64;
         loop {
-            match self.rest.first()? {
-                b'"' => {
-                    self.bump()?;
-                    self.string()?;
-                }
+            match self.peek()? {
+                b'"' => self.string()?,
                 b'n' => self.literal(b"null")?,
                 b't' => self.literal(b"true")?,
                 b'f' => self.literal(b"false")?,
@@ -201,11 +207,11 @@ impl<'a> Scanner<'a> {
                     if open >> 62 != 0 {
                         return None;
                     }
-                    let kind = u64::from(*bracket == b'{');
+                    let kind = u64::from(bracket == b'{');
                     open = open << 1 | kind;
-                    self.bump()?;
+                    self.at += 1;
                     self.space();
-                    if !matches!((self.rest.first()?, kind), (b'}', OBJECT) | (b']', 0)) {
+                    if !matches!((self.peek()?, kind), (b'}', OBJECT) | (b']', 0)) {
                         if kind == OBJECT {
                             self.name()?;
                         }
@@ -214,10 +220,7 @@ impl<'a> Scanner<'a> {
                 }
                 _ => self.number()?,
             }
-            loop {
-                if open == 1 {
-                    return Some(());
-                }
+            while open != 1 {
                 self.space();
                 match (self.bump()?, open & 1) {
                     (b'}', OBJECT) | (b']', 0) => open >>= 1,
@@ -231,11 +234,13 @@ impl<'a> Scanner<'a> {
                     _ => return None,
                 }
             }
+            if open == 1 {
+                return Some(());
+            }
         }
     }
 
     fn name(&mut self) -> Option<()> {
-        self.expect(b'"')?;
         self.string()?;
         self.colon()
     }
