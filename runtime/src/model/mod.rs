@@ -4,9 +4,13 @@ mod additional_data;
 mod engagement_async_operation;
 mod evolvable;
 mod graph_error;
-mod lenient;
+mod json;
+mod long_running_operation;
 mod operation_error;
 mod progress;
+mod property;
+mod resource;
+mod scan;
 mod snapshot;
 mod teams_async_operation;
 mod timestamp;
@@ -19,10 +23,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use additional_data::AdditionalData;
-pub use engagement_async_operation::{
-    EngagementAsyncOperation, EngagementAsyncOperationType, LongRunningOperationStatus,
-};
+pub use engagement_async_operation::{EngagementAsyncOperation, EngagementAsyncOperationType};
 pub use graph_error::GraphError;
+pub use long_running_operation::LongRunningOperationStatus;
 pub use operation_error::OperationError;
 pub use progress::Progress;
 pub(crate) use snapshot::{Kept, Reader, Snapshot};
@@ -182,6 +185,16 @@ pub enum TargetRef<'a> {
     Embedded(Value),
     /// The operation does not say.
     None,
+}
+
+impl<'a> TargetRef<'a> {
+    /// An id, or nothing where there is none or an empty one.
+    pub(crate) fn id(id: Option<&'a str>) -> Self {
+        match id {
+            Some(id) if !id.is_empty() => TargetRef::Id(Cow::Borrowed(id)),
+            _ => TargetRef::None,
+        }
+    }
 }
 
 /// A location, or nothing where there is none or an empty one.

@@ -175,7 +175,7 @@ fn an_unreadable_answer_is_tried_again_and_then_an_error() {
         "\"succeeded\"",
         "{\"status\":7}",
         "{\"displayName\":\"a group\"}",
-        "\u{feff}{\"status\":\"succeeded\"}",
+        "\u{feff}\u{feff}{\"status\":\"succeeded\"}",
     ];
     let (client, mut handle) = started();
     client.answer(graph_operation::testing::in_progress());

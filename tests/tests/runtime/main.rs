@@ -13,6 +13,7 @@ mod locations;
 mod machine;
 mod policy;
 mod resuming;
+mod summaries;
 mod target;
 mod tracing;
 mod updates;
