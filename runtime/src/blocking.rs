@@ -200,6 +200,24 @@ impl Operation {
 
 operation_constructors!();
 
+impl Operation {
+    /// Sends a request that starts an operation.
+    pub(crate) fn begin<C: Client>(
+        client: C,
+        reader: Reader,
+        polling: Polling,
+        request: Request<Bytes>,
+        idempotent: bool,
+    ) -> Result<Self> {
+        let _ = idempotent;
+        match client.send(request) {
+            Ok(answer) => Operation::accept(client, reader, polling, Answer::from(answer)),
+            Err(error) => Err(crate::Error::new(crate::ErrorKind::Transport, "the request failed")
+                .with_source(error)),
+        }
+    }
+}
+
 impl<T, M: Model> Operation<T, M> {
     /// Sends one check now, whatever the policy says; see
     /// [`Operation::poll`](crate::Operation::poll).

@@ -58,6 +58,44 @@ impl Operation {
 
 operation_constructors!();
 
+impl Operation {
+    /// Sends a request that starts an operation.
+    pub(crate) fn begin<C: Client>(
+        client: C,
+        reader: Reader,
+        polling: Polling,
+        request: http::Request<Bytes>,
+        idempotent: bool,
+    ) -> Starting {
+        let _ = idempotent;
+        Starting(Box::pin(async move {
+            let answer = match client.send(request).await {
+                Ok(answer) => Answer::from(answer),
+                Err(error) => {
+                    return Err(crate::Error::new(
+                        crate::ErrorKind::Transport,
+                        "the request failed",
+                    )
+                    .with_source(error));
+                }
+            };
+            Operation::accept(client, reader, polling, answer)
+        }))
+    }
+}
+
+/// An operation that is being started.
+#[must_use = "futures do nothing unless polled"]
+pub(crate) struct Starting(Pin<Box<dyn Future<Output = Result<Operation>> + Send>>);
+
+impl Future for Starting {
+    type Output = Result<Operation>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
 impl<T, M: Model> Operation<T, M> {
     /// Sends one check now, whatever the policy says.
     ///
