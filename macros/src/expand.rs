@@ -79,12 +79,16 @@ fn begin(annotated: &Annotated, start: TokenStream, mut returned: TokenStream) -
     let response = any(returns.response);
     let error = any(returns.error);
     let [target, model] = [&annotated.target, &annotated.model].map(of);
-    let mut result = quote!(_);
+    // What a closure's future gives is known to the compiler only once it is told.
+    let mut result = match returns.shape {
+        Shape::Async | Shape::Blocking => None,
+        Shape::Future | Shape::BoxedFuture => nameable(&returns.result),
+    }
+    .unwrap_or_else(|| quote!(_));
     if let Some(key) = &annotated.idempotent {
         let request = any(key.span());
-        returned = quote!(#krate::__private::idempotent::<_, #request>(#returned));
-    } else if let Shape::Future | Shape::BoxedFuture = returns.shape {
-        result = nameable(&returns.result).unwrap_or(result);
+        let told = mem::replace(&mut result, quote!(_));
+        returned = quote!(#krate::__private::idempotent::<#told, #request>(#returned));
     }
     let types = quote!(#result, #response, #error, #target, #model);
     let begin = match &annotated.map_err {

@@ -509,3 +509,75 @@ pub mod blocking {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Policy, Polling, Start};
+    use crate::TeamsAsyncOperation;
+
+    fn policy(keys: impl FnOnce(Start<(), ()>) -> Start<(), ()>) -> Polling {
+        keys(Start { client: (), verbs: (), policy: Policy::default() })
+            .with_model::<TeamsAsyncOperation>()
+            .polling
+    }
+
+    #[test]
+    fn keys_change_the_policy() {
+        let given = Polling::frequent().retries(3);
+        assert_eq!(policy(|start| start), Polling::default());
+        assert_eq!(policy(|start| start.polling(given)), given);
+        assert_eq!(
+            policy(|start| start.timeout(3).interval(60_000).first_check(1_000)),
+            Polling::default()
+                .first_check(Duration::from_secs(1))
+                .interval(Duration::from_secs(60))
+                .timeout(Duration::from_millis(3)),
+        );
+    }
+
+    #[cfg(feature = "testing")]
+    #[test]
+    fn requests_are_begun_as_they_were_returned() {
+        use std::sync::{Arc, Mutex};
+
+        use super::{Operation, Returned, Starting, Verbs, idempotent};
+        use crate::testing::ScriptedClient;
+        use crate::{Error, Result};
+
+        /// The bodies, and whether each may be sent twice.
+        type Begun = Arc<Mutex<Vec<(String, bool)>>>;
+
+        fn begin<R: Returned>(begun: &Begun, result: Result<R>) {
+            let verbs = Verbs::<Begun> {
+                accept: |_, _, _, _| unreachable!("there is no answer"),
+                begin: |begun, reader, polling, request, idempotent| -> Starting {
+                    let body = String::from_utf8_lossy(request.body()).into_owned();
+                    begun.lock().unwrap().push((body, idempotent));
+                    Operation::begin(ScriptedClient::new(), reader, polling, request, idempotent)
+                },
+            };
+            let start = Start { client: Arc::clone(begun), verbs, policy: Policy::default() };
+            let _ = start.begin::<_, R, Error, (), TeamsAsyncOperation>(result);
+        }
+
+        let begun = Begun::default();
+        begin(&begun, Ok(http::Request::new(bytes::Bytes::from("bytes"))));
+        begin(&begun, Ok(http::Request::new(b"vector".to_vec())));
+        begin(&begun, Ok(http::Request::new("text".to_owned())));
+        begin(&begun, Ok(http::Request::new(())));
+        begin(&begun, idempotent(Ok::<_, Error>(http::Request::new("again".to_owned()))));
+        begin(&begun, idempotent(Ok::<_, Error>(http::Request::new(()))));
+        let expected = [
+            ("bytes", false),
+            ("vector", false),
+            ("text", false),
+            ("", false),
+            ("again", true),
+            ("", true),
+        ];
+        let begun = begun.lock().unwrap();
+        assert!(begun.iter().map(|(body, twice)| (body.as_str(), *twice)).eq(expected));
+    }
+}
