@@ -109,6 +109,7 @@
 //! | `reqwest-blocking` | | the same for reqwest's blocking client |
 //! | `http-body` | | collects any `http_body::Body`, for every other HTTP client |
 //! | `tracing` | | a span for each operation, events for its checks and retries |
+//! | `families` | | models of Graph's other families of operations |
 //! | `testing` | | a scripted client with a virtual clock, for the tests of annotated functions |
 //!
 //! # Other operations of Graph
@@ -160,6 +161,13 @@ pub use model::{
     AdditionalData, EngagementAsyncOperation, EngagementAsyncOperationType, GraphError,
     LongRunningOperationStatus, Model, Monitor, OperationError, Progress, State, Summary,
     TargetRef, TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
+};
+#[cfg(feature = "families")]
+pub use model::{
+    ConnectionOperation, ConnectionOperationStatus, DriveItemCopy, DriveItemCopyStatus,
+    LongRunningOperation, OnenoteOperation, OnenoteOperationStatus, PrintOperation,
+    PrintOperationProcessingState, PrintOperationStatus, RichLongRunningOperation,
+    WorkbookOperation, WorkbookOperationStatus,
 };
 pub use operation::{Completed, Operation, OperationFuture, Updates};
 pub use protocol::{Polling, TimeLeft};
