@@ -383,5 +383,12 @@ mod tests {
             assert_eq!(found(&body), None, "{body}");
             assert!(serde_json::from_str::<serde_json::Value>(&body).is_err(), "{body}");
         }
+        // A control character, wherever it stands among eight.
+        for (control, length) in (0..0x20_u8).flat_map(|c| (0..9).map(move |n| (c, n))) {
+            let text = "é".repeat(length / 2) + &"x".repeat(length % 2) + "\u{7f}";
+            let body = format!(r#"{{"status":"x","a":"{text}{}1234567"}}"#, char::from(control));
+            assert_eq!(found(&body), None, "{body:?}");
+            assert_eq!(found(&body.replace(char::from(control), "~")), Some(("x", None)));
+        }
     }
 }
