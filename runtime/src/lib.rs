@@ -114,9 +114,9 @@
 //!
 //! # Other operations of Graph
 //!
-//! An operation of another resource type needs a [`Model`]; [`EngagementAsyncOperation`] is the
-//! second that is built in. Name it with `model = …` in the attribute. And a driver of another kind,
-//! such as a workflow engine, is built on [`protocol`], which neither sends nor sleeps.
+//! An operation of another resource type needs a [`Model`], named with `model = …` in the attribute.
+//! [`docs::families`] lists those that are built in. And a driver of another kind, such as
+//! a workflow engine, is built on [`protocol`], which neither sends nor sleeps.
 //!
 //! [resource]: https://learn.microsoft.com/graph/api/resources/teamsasyncoperation
 #![forbid(unsafe_code)]
@@ -132,6 +132,11 @@ pub mod blocking;
 mod body;
 mod client;
 mod connection;
+/// Longer explanations.
+pub mod docs {
+    #[doc = include_str!("docs/families.md")]
+    pub mod families {}
+}
 mod error;
 mod handle;
 #[cfg(feature = "http-body")]

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::model::evolvable::evolvable;
 use crate::model::resource::{failure_text, resource, target};
-use crate::model::{GraphError, Model, Monitor, OperationError, Progress, State, TargetRef};
+use crate::model::{GraphError, Monitor, OperationError, Progress, State, TargetRef};
 use crate::protocol::Polling;
 
 evolvable! {
