@@ -20,9 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::follower::{Follower, decode, operation_id, target_hint};
 use crate::line::{Line, Turn};
 use crate::model::{Model, Reader, TeamsAsyncOperation};
-use crate::protocol::{
-    Accepted, Answer, Polling, Start, Started, accept_from, located, resolve,
-};
+use crate::protocol::{Accepted, Answer, Polling, Start, Started, accept_from, located, resolve};
 use crate::response::Response;
 use crate::resume_token::ResumeToken;
 use crate::trace::Span;

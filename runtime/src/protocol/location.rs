@@ -156,9 +156,9 @@ fn holds_credentials(uri: &Uri) -> bool {
 /// `None` for a port that is not a number that a port can have.
 fn port(uri: &Uri) -> Option<u16> {
     let authority = uri.authority()?;
-    let (_, after_host) = authority.as_str().split_at_checked(
-        authority.as_str().rfind(authority.host())? + authority.host().len(),
-    )?;
+    let (_, after_host) = authority
+        .as_str()
+        .split_at_checked(authority.as_str().rfind(authority.host())? + authority.host().len())?;
     match after_host.strip_prefix(':') {
         Some(port) if !port.is_empty() => authority.port_u16(),
         _ => match uri.scheme()? {
@@ -304,8 +304,9 @@ pub(super) fn foreign_response(root: &Uri, url: &Uri) -> Error {
 
 fn foreign(text: &str) -> Error {
     let shown = shown_text(text);
-    let message =
-        format!("the location {shown:?} is of another origin than the service root's, and is not followed");
+    let message = format!(
+        "the location {shown:?} is of another origin than the service root's, and is not followed"
+    );
     Error::new(ErrorKind::ForeignLocation, message).with_location(shown.to_string())
 }
 

@@ -9,8 +9,8 @@ use http::{Response, StatusCode, Uri};
 
 use super::backoff::{Jitter, backoff};
 use super::elapsed::Elapsed;
-use super::polling::Polling;
 use super::poller::Clock;
+use super::polling::Polling;
 use super::request::Outgoing;
 use super::step::{Check, Event, Machine, Note, Reason, Step};
 use super::{fault, location, verbs};
