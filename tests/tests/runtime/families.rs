@@ -39,6 +39,7 @@ fn at(location: &str) -> TargetRef<'_> {
 }
 
 type StateOf = fn(&str) -> State;
+type Words = &'static [&'static str];
 
 fn state<M: Model>(word: &str) -> State {
     let status = if M::TYPE == "printOperation" { json!({ "state": word }) } else { word.into() };
@@ -50,7 +51,7 @@ fn state<M: Model>(word: &str) -> State {
 
 #[test]
 fn words_are_of_one_family() {
-    let families: [(StateOf, &[&str], &[&str], &[&str]); 9] = [
+    let families: [(StateOf, Words, Words, Words); 9] = [
         (
             state::<TeamsAsyncOperation>,
             &["notStarted", "inProgress", "unknownFutureValue", "completed", "running"],
