@@ -5,9 +5,9 @@ use crate::errors::Errors;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
-use syn::{Error, Expr, ExprPath, LitStr, Path, Result, Token, Type};
+use syn::{Error, Expr, ExprPath, LitStr, Path, Result, Token, Type, token};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "client",
     "target",
     "model",
@@ -15,6 +15,7 @@ const KEYS: [&str; 9] = [
     "interval",
     "timeout",
     "polling",
+    "idempotent",
     "map_err",
     "crate",
 ];
@@ -28,8 +29,11 @@ pub(crate) struct Args {
     pub(crate) interval: Option<Wait>,
     pub(crate) timeout: Option<Wait>,
     pub(crate) polling: Option<Expr>,
+    pub(crate) idempotent: Option<Ident>,
     pub(crate) map_err: Option<ExprPath>,
     pub(crate) krate: Option<Path>,
+    /// Every key as it was written, for the editor.
+    pub(crate) keys: Vec<Ident>,
 }
 
 /// One of the three durations. The runtime has a setter of the same name.
@@ -47,8 +51,14 @@ impl Args {
             while !input.is_empty() {
                 if let Err(error) = args.parse_pair(input) {
                     errors.push(error);
+                    skip_to_next_pair(input)?;
+                } else if input.parse::<Option<Token![,]>>()?.is_none() && !input.is_empty() {
+                    errors.push(input.error("expected `,`"));
+                    input.parse::<Option<Token![;]>>()?;
+                    if !starts_with_key(&input.fork()) {
+                        skip_to_next_pair(input)?;
+                    }
                 }
-                skip_to_next_pair(input)?;
             }
             Ok(())
         })
@@ -63,38 +73,45 @@ impl Args {
         let Ok(key) = Ident::parse_any(input) else {
             return Err(input.error(format_args!("expected a key; {}", known_keys())));
         };
+        self.keys.push(key.clone());
         match key.to_string().as_str() {
             "client" => {
-                parse_value(&mut self.client, &key, input, "an expression: `client = self.graph`")
+                let client = parse_code(&key, input, "an expression", "client = self.graph")?;
+                if let Expr::Closure(closure) = &client {
+                    let message = "`client` takes the client itself, not a closure";
+                    return Err(Error::new_spanned(closure, message));
+                }
+                once(&mut self.client, client, &key)
             }
-            "target" => parse_value(&mut self.target, &key, input, "a type: `target = Team`"),
+            "target" => {
+                let target = parse_code(&key, input, "a type", "target = Team")?;
+                once(&mut self.target, target, &key)
+            }
             "model" => {
-                parse_value(&mut self.model, &key, input, "a type: `model = TeamsAsyncOperation`")
+                let model = parse_code(&key, input, "a type", "model = TeamsAsyncOperation")?;
+                once(&mut self.model, model, &key)
             }
-            "first_check" => parse_wait(&mut self.first_check, &key, input, "5s"),
-            "interval" => parse_wait(&mut self.interval, &key, input, "45s"),
-            "timeout" => parse_wait(&mut self.timeout, &key, input, "20m"),
-            "polling" => parse_value(
-                &mut self.polling,
-                &key,
-                input,
-                "an expression: `polling = Polling::frequent()`",
-            ),
-            "map_err" => parse_value(
-                &mut self.map_err,
-                &key,
-                input,
-                "the path of a function: `map_err = MyError::from_graph`",
-            ),
+            "first_check" => once(&mut self.first_check, parse_wait(&key, input, "5s")?, &key),
+            "interval" => once(&mut self.interval, parse_wait(&key, input, "45s")?, &key),
+            "timeout" => once(&mut self.timeout, parse_wait(&key, input, "20m")?, &key),
+            "polling" => {
+                let example = "polling = Polling::frequent()";
+                let polling = parse_code(&key, input, "an expression", example)?;
+                once(&mut self.polling, polling, &key)
+            }
+            "idempotent" if input.peek(Token![=]) || input.peek(token::Paren) => {
+                Err(input.error("`idempotent` is a flag; write it without a value"))
+            }
+            "idempotent" => once(&mut self.idempotent, key.clone(), &key),
+            "map_err" => {
+                let example = "map_err = MyError::from_graph";
+                let map_err = parse_code(&key, input, "the path of a function", example)?;
+                once(&mut self.map_err, map_err, &key)
+            }
             "crate" => {
-                let mut path = None::<ModPath>;
-                let parsed = parse_value(
-                    &mut path,
-                    &key,
-                    input,
-                    "a path without quotes: `crate = my_graph::graph_operation`",
-                );
-                once(&mut self.krate, path.map(|path| path.0), &key).and(parsed)
+                let example = "crate = my_graph::graph_operation";
+                let ModPath(path) = parse_code(&key, input, "a path", example)?;
+                once(&mut self.krate, path, &key)
             }
             name => Err(Error::new(key.span(), unknown_key(name))),
         }
@@ -110,51 +127,53 @@ impl Parse for ModPath {
     }
 }
 
-fn parse_value<T: Parse>(
-    slot: &mut Option<T>,
-    key: &Ident,
-    input: ParseStream<'_>,
-    takes: &str,
-) -> Result<()> {
+/// Reads `= value`, or says what the key takes.
+fn parse_value<T: Parse>(key: &Ident, input: ParseStream<'_>, takes: &str) -> Result<T> {
     let wrong = |span| Error::new(span, format_args!("`{key}` takes {takes}"));
     let at_end = |input: ParseStream<'_>| input.is_empty() || input.peek(Token![,]);
     if input.parse::<Option<Token![=]>>()?.is_none() || at_end(input) {
         return Err(wrong(key.span()));
     }
     let span = input.span();
-    let value = input.parse::<T>().map_err(|_| wrong(span))?;
-    if !at_end(input) {
-        return Err(wrong(input.span()));
+    let value = input.parse().map_err(|_| wrong(span))?;
+    // Before these, a comma is missing.
+    if at_end(input) || input.peek(Ident::peek_any) || input.peek(Token![;]) {
+        return Ok(value);
     }
-    once(slot, Some(value), key)
+    Err(wrong(input.span()))
 }
 
-fn parse_wait(
-    slot: &mut Option<Wait>,
+/// The value of every key but the durations. Other attributes take it in quotes.
+fn parse_code<T: Parse>(
     key: &Ident,
     input: ParseStream<'_>,
+    what: &str,
     example: &str,
-) -> Result<()> {
-    let takes = format!("a duration with its unit, in quotes: `{key} = \"{example}\"`");
-    let mut literal = None::<LitStr>;
-    parse_value(&mut literal, key, input, &takes)?;
-    let Some(literal) = literal else {
-        return Ok(());
-    };
-    let wait = match duration::parse(&literal.value()) {
-        Ok(millis) => Wait { key: key.clone(), literal, millis },
-        Err(wrong) => return Err(Error::new(literal.span(), format_args!("`{key}` {wrong}"))),
-    };
-    once(slot, Some(wait), key)
+) -> Result<T> {
+    if input.peek(Token![=]) && input.peek2(LitStr) {
+        input.parse::<Token![=]>()?;
+        return Err(input.error(format_args!("`{key}` takes {what}, without quotes: `{example}`")));
+    }
+    parse_value(key, input, &format!("{what}: `{example}`"))
 }
 
-fn once<T>(slot: &mut Option<T>, value: Option<T>, key: &Ident) -> Result<()> {
-    if slot.is_some() && value.is_some() {
+fn parse_wait(key: &Ident, input: ParseStream<'_>, example: &str) -> Result<Wait> {
+    let mut takes = format!("a duration with its unit, in quotes: `{key} = \"{example}\"`");
+    if input.peek2(Ident::peek_any) || input.peek2(Token![::]) {
+        takes += &format!("; for one in a variable, write `polling = Polling::default().{key}(…)`");
+    }
+    let literal = parse_value::<LitStr>(key, input, &takes)?;
+    match duration::parse(&literal.value()) {
+        Ok(millis) => Ok(Wait { key: key.clone(), literal, millis }),
+        Err(wrong) => Err(Error::new(literal.span(), format_args!("`{key}` {wrong}"))),
+    }
+}
+
+fn once<T>(slot: &mut Option<T>, value: T, key: &Ident) -> Result<()> {
+    if slot.is_some() {
         return Err(Error::new(key.span(), format_args!("`{key}` is given twice")));
     }
-    if value.is_some() {
-        *slot = value;
-    }
+    *slot = Some(value);
     Ok(())
 }
 
@@ -181,15 +200,14 @@ fn starts_with_key(input: ParseStream<'_>) -> bool {
 }
 
 fn unknown_key(name: &str) -> String {
-    let near = KEYS
-        .iter()
-        .map(|key| (distance(name, key), key))
-        .filter(|(distance, key)| *distance <= key.len() / 3)
-        .min();
-    match near {
-        Some((_, key)) => format!("unknown key `{name}`; did you mean `{key}`? {}", known_keys()),
-        None => format!("unknown key `{name}`; {}", known_keys()),
-    }
+    let meant = near_key(name).map(|key| format!("did you mean `{key}`? ")).unwrap_or_default();
+    format!("unknown key `{name}`; {meant}{}", known_keys())
+}
+
+/// The key of which at most a third of the letters are others in `name`.
+pub(crate) fn near_key(name: &str) -> Option<&'static str> {
+    let near = KEYS.iter().map(|key| (distance(name, key), *key));
+    near.filter(|(distance, key)| *distance <= key.len() / 3).min().map(|(_, key)| key)
 }
 
 fn known_keys() -> String {

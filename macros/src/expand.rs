@@ -1,17 +1,17 @@
 //! The function that is emitted.
 
-use crate::function::{Block, Body, Function};
-use crate::model::{Client, Model, Outcome, Policy, Shape};
-use crate::outcome;
+use crate::annotated::{Annotated, Client, Policy};
+use crate::function::{Block, Body, Function, by_reference};
+use crate::hints;
+use crate::returns::{self, Returns, Shape};
+use crate::tokens::{generated_at, is_global, name_span, nameable, peel};
 use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use std::mem;
+use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{
-    Attribute, FnArg, Pat, PatIdent, Path, PredicateType, ReceiverKind, Signature, Token, Type,
-    WherePredicate,
-};
+use syn::{Attribute, FnArg, Pat, PatIdent, PredicateType, Signature, Token, Type, WherePredicate};
 
 // Input:
 //     async fn f(&self, id: &str) -> Result<R, E> {
@@ -20,117 +20,156 @@ use syn::{
 //
 // Output:
 //     async fn f(&self, id: &str) -> Result<Operation, E> {
-//         client(self).begin::<_, _, _, _, _>(request.await).await
+//         let begin = client(self).begin::<_, _, _, _, _>(request.await)?;
+//         begin.await
 //     }
 //
-// and for a `fn` that returns an `impl Future`, a boxed one and no future at all:
+// so that no value of E, which need not be `Send`, is alive at the last await; and for a `fn` that
+// returns an `impl Future`, a boxed one and no future at all:
 //
 //     let start = client(self);
 //     let request = call(request);
-//     future(async move { start.begin::<Result<R, E>, _, _, _, _>(request.await).await })
+//     future(async move {
+//         let begin = start.begin::<Result<R, E>, _, _, _, _>(request.await)?;
+//         begin.await
+//     })
 //
 //     Box::pin(async move { … })
 //
-//     blocking::client(self).call::<_, _, _, _, _>(request)
+//     blocking::client(self).begin::<_, _, _, _, _>(call(request))
 //
 // Each `_` has the place of what it stands for, so that a bound which is not met is reported there.
-pub(crate) fn expand(model: Model) -> TokenStream {
-    emit(model, |model, span, request| {
-        let start = start(model, span);
-        let krate = &model.krate;
-        let outcome = &model.outcome;
-        let place = |span| Token![_](generated_at(span));
-        let any = Token![_](span);
-        let response = place(outcome.response);
-        let error = place(outcome.error);
-        let target = place(model.target.as_ref().map_or(span, outcome::name_span));
-        let kind = place(model.kind.as_ref().map_or(span, outcome::name_span));
-        let types = quote_spanned!(span=> #response, #error, #target, #kind);
-        let map_err = model.map_err.as_ref().map(|path| quote_spanned!(span=> #path,));
-        let or = map_err.as_ref().map_or("", |_| "_or");
-        let begin = format_ident!("begin{or}", span = span);
-        let call = format_ident!("call{or}", span = span);
-        match outcome.shape {
-            Shape::Async => quote_spanned! {span=>
-                #start.#begin::<#any, #types>(#map_err #request.await).await
-            },
-            Shape::Blocking => quote_spanned! {span=>
-                #start.#call::<#any, #types>(#map_err #request)
-            },
+pub(crate) fn expand(annotated: Annotated) -> TokenStream {
+    emit(annotated, |annotated, request| {
+        let krate = &annotated.krate;
+        let returns = &annotated.returns;
+        let start = start(annotated);
+        match returns.shape {
+            Shape::Async => begin(annotated, start, quote!(#request.await)),
+            Shape::Blocking => begin(annotated, start, quote!(#krate::__private::call(#request))),
             Shape::Future | Shape::BoxedFuture => {
-                let local = |name| Ident::new(name, span.resolved_at(Span::mixed_site()));
-                let [started, requested] = ["start", "request"].map(local);
-                let result = nameable(&outcome.result).unwrap_or_else(|| any.to_token_stream());
-                let future = quote_spanned! {span=>
-                    async move {
-                        #started.#begin::<#result, #types>(#map_err #requested.await).await
-                    }
-                };
-                let future = if outcome.shape == Shape::BoxedFuture {
-                    quote_spanned!(span=> #krate::__private::Box::pin(#future))
+                let [started, requested] = [local("start"), local("request")];
+                let begin = begin(annotated, quote!(#started), quote!(#requested.await));
+                let future = if returns.shape == Shape::BoxedFuture {
+                    quote!(#krate::__private::Box::pin)
                 } else {
-                    quote_spanned!(span=> #krate::__private::future(#future))
+                    quote!(#krate::__private::future)
                 };
-                quote_spanned! {span=>
+                quote! {
                     let #started = #start;
                     let #requested = #krate::__private::call(#request);
-                    #future
+                    #future(async move { #begin })
                 }
             }
         }
     })
 }
 
+/// A variable that no code of the author's can mean.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// From what the request's code returned to the operation.
+fn begin(annotated: &Annotated, start: TokenStream, mut returned: TokenStream) -> TokenStream {
+    let krate = &annotated.krate;
+    let returns = &annotated.returns;
+    let any = |span| Token![_](generated_at(span));
+    let of = |ty: &Option<Type>| any(ty.as_ref().map_or_else(Span::call_site, name_span));
+    let response = any(returns.response);
+    let error = any(returns.error);
+    let [target, model] = [&annotated.target, &annotated.model].map(of);
+    // What a closure's future gives is known to the compiler only once it is told.
+    let mut result = match returns.shape {
+        Shape::Async | Shape::Blocking => None,
+        Shape::Future | Shape::BoxedFuture => nameable(&returns.result),
+    }
+    .unwrap_or_else(|| quote!(_));
+    if let Some(key) = &annotated.idempotent {
+        let request = any(key.span());
+        let told = mem::replace(&mut result, quote!(_));
+        returned = quote!(#krate::__private::idempotent::<#told, #request>(#returned));
+    }
+    let types = quote!(#result, #response, #error, #target, #model);
+    let begin = match &annotated.map_err {
+        None => quote!(#start.begin::<#types>(#returned)),
+        Some(map_err) => quote!(#start.begin_or::<#types>(#map_err, #returned)),
+    };
+    let operation = if returns.shape == Shape::Blocking {
+        begin
+    } else {
+        let begun = local("begin");
+        quote!(let #begun = #begin?; #begun.await)
+    };
+    if !returns.is_assumed {
+        return operation;
+    }
+    let alias = any(name_span(&returns.result));
+    let operation = match returns.shape {
+        Shape::Blocking => operation,
+        _ => quote!(async move { #operation }.await),
+    };
+    quote!(#krate::__private::in_alias::<#alias, _>(#operation))
+}
+
 /// The function with its new return type, around a body made of the request.
 pub(crate) fn emit(
-    mut model: Model,
-    body: impl FnOnce(&Model, Span, TokenStream) -> TokenStream,
+    mut annotated: Annotated,
+    body: impl FnOnce(&Annotated, TokenStream) -> TokenStream,
 ) -> TokenStream {
-    let span = generated_at(model.function.sig.ident.span());
-    let operation = operation(&model);
-    let shape = model.outcome.shape;
-    let attrs = mem::take(&mut model.function.attrs);
-    let body = match mem::replace(&mut model.function.body, Body::None(Token![;](span))) {
-        Body::None(semi) => {
-            mention(&model.outcome, &mut model.function.sig);
-            semi.into_token_stream()
-        }
+    let operation = operation(&annotated);
+    let attrs = mem::take(&mut annotated.function.attrs);
+    let semi = Body::None(Token![;](Span::call_site()));
+    let body = match mem::replace(&mut annotated.function.body, semi) {
+        Body::None(semi) => Err(semi),
         Body::Block(block) => {
-            let bindings = rebind(&mut model.function.sig);
-            let request = request(&model, span, &bindings, &block);
-            let body = body(&model, span, request);
+            let bindings = rebind(&mut annotated.function.sig);
+            let request = request(&annotated, &bindings, &block);
+            let body = body(&annotated, request);
             let attrs = &block.attrs;
-            braces(&block, quote!(#(#attrs)* #body))
+            let hints = hints::is_editor().then(|| hints::keys(&annotated));
+            Ok(braces(&block, quote!(#(#attrs)* #hints #body)))
         }
     };
-    let Function { vis, mut sig, .. } = model.function;
-    outcome::replace(&mut sig.output, shape, &model.krate, operation);
-    quote!(#(#attrs)* #vis #sig #body)
+    let Annotated { function: Function { vis, mut sig, .. }, returns, krate, .. } = annotated;
+    returns::replace(&mut sig.output, returns.shape, &krate, operation);
+    match body {
+        Ok(body) => quote!(#(#attrs)* #vis #sig #body),
+        Err(semi) => declaration(&returns, &quote!(#(#attrs)* #vis), sig, semi),
+    }
 }
 
 // Input:
 //     async fn f(&self) -> Result<R, E>;
 //
 // Output:
+//     #[cfg(doc)]
+//     async fn f(&self) -> Result<Operation, E>;
+//     #[cfg(not(doc))]
 //     async fn f(&self) -> Result<Operation, E>
 //     where
 //         R:;
 //
-// so that the import of a type which the author named does not count as unused.
-fn mention(outcome: &Outcome, sig: &mut Signature) {
-    let Some(response) = outcome.success.as_ref().filter(|ty| is_global(&ty.to_token_stream()))
-    else {
-        return;
+// so that the import of a type which the author named does not count as unused, and the documentation
+// shows no clause that the author did not write.
+fn declaration(
+    returns: &Returns,
+    head: &TokenStream,
+    mut sig: Signature,
+    semi: Token![;],
+) -> TokenStream {
+    let Some(response) = returns.success.as_ref().filter(|ty| is_global(ty)) else {
+        return quote!(#head #sig #semi);
     };
-    let predicate = PredicateType {
+    let documented = quote!(#[cfg(doc)] #head #sig #semi);
+    sig.generics.make_where_clause().predicates.push(WherePredicate::Type(PredicateType {
         attrs: Vec::new(),
         lifetimes: None,
         bounded_ty: response.clone(),
-        colon_token: Token![:](generated_at(outcome.response)),
+        colon_token: Token![:](generated_at(returns.response)),
         bounds: Punctuated::new(),
-    };
-    let clause = sig.generics.make_where_clause();
-    clause.predicates.push(WherePredicate::Type(predicate));
+    }));
+    quote!(#documented #[cfg(not(doc))] #head #sig #semi)
 }
 
 // Input:
@@ -139,12 +178,10 @@ fn mention(outcome: &Outcome, sig: &mut Signature) {
 // Output:
 //     async move {
 //         let a = a;
-//         {
-//             if false {
-//                 return never::<Result<R, E>>();
-//             }
-//             stmts
+//         if false {
+//             return never::<Result<R, E>>();
 //         }
+//         { ; stmts }
 //     }
 //
 // where the dead branch gives `return`, `?` and the last expression the type that they had. Where the
@@ -152,44 +189,46 @@ fn mention(outcome: &Outcome, sig: &mut Signature) {
 //
 //     move || -> Result<R, E> {
 //         let a = a;
-//         { const _: () = (); stmts }
+//         { ; stmts }
 //     }
 //
 // The outer braces are of this crate's edition, 2024: in any edition of the author's, what their last
 // expression borrows is let go before `a` drops.
-fn request(model: &Model, span: Span, bindings: &TokenStream, block: &Block) -> TokenStream {
-    let Outcome { shape, declared, result, .. } = &model.outcome;
+fn request(annotated: &Annotated, bindings: &TokenStream, block: &Block) -> TokenStream {
+    let Returns { shape, declared, result, .. } = &annotated.returns;
     if let Shape::Async = shape {
-        let krate = &model.krate;
-        // The compiler says here which type it expects.
-        let place = generated_at(outcome::name_span(result));
+        let krate = &annotated.krate;
         let pin = nameable(result).map(|result| {
-            quote_spanned! {place=>
-                if false {
-                    return #krate::__private::never::<#result>();
-                }
-            }
+            // The compiler says here which type it expects.
+            let place = generated_at(name_span(&annotated.returns.result));
+            let never = quote_spanned!(place=> #krate::__private::never::<#result>());
+            quote!(if false { return #never; })
         });
-        let stmts = inner_braces(block, pin);
-        return quote_spanned!(span=> async move { #bindings #stmts });
+        let stmts = inner_braces(block);
+        return quote!(async move { #bindings #pin #stmts });
     }
-    let returns = nameable(declared).map(|ty| quote_spanned!(span=> -> #ty));
+    let returns = nameable(declared).map(|ty| quote!(-> #ty));
     if bindings.is_empty() && returns.is_some() {
         let stmts = braces(block, block.stmts.clone());
-        quote_spanned!(span=> move || #returns #stmts)
+        quote!(move || #returns #stmts)
     } else {
-        let stmts = inner_braces(block, None);
-        quote_spanned!(span=> move || #returns { #bindings #stmts })
+        let stmts = inner_braces(block);
+        quote!(move || #returns { #bindings #stmts })
     }
 }
 
 /// The author's braces inside of others. Around a single expression they would be called
-/// unnecessary, so something stands before it.
-fn inner_braces(block: &Block, first: Option<TokenStream>) -> TokenStream {
+/// unnecessary, so an empty statement stands before it.
+fn inner_braces(block: &Block) -> TokenStream {
     let stmts = &block.stmts;
-    let span = generated_at(block.brace.span.open());
-    let first = first.unwrap_or_else(|| quote_spanned!(span=> const _: () = ();));
-    braces(block, quote!(#first #stmts))
+    braces(block, quote!(; #stmts))
+}
+
+/// The author's own braces.
+fn braces(block: &Block, stmts: TokenStream) -> TokenStream {
+    let mut tokens = TokenStream::new();
+    block.brace.surround(&mut tokens, |inner| inner.extend(stmts));
+    tokens
 }
 
 // Input:
@@ -214,36 +253,35 @@ fn rebind(sig: &mut Signature) -> TokenStream {
     for (i, input) in sig.inputs.iter_mut().enumerate() {
         let arg = match input {
             FnArg::Receiver(receiver) => {
-                let by_reference = match &receiver.kind {
-                    ReceiverKind::Reference(..) => true,
-                    ReceiverKind::Typed(_, ty) => is_reference(ty),
-                    _ => false,
-                };
-                if !by_reference {
+                if !by_reference(receiver) {
                     let this = receiver.self_token;
-                    bindings.extend(quote_spanned!(generated_at(this.span)=> let _ = &#this;));
+                    bindings.extend(quote!(let _ = &#this;));
                 }
                 continue;
             }
-            FnArg::Typed(arg) if is_reference(&arg.ty) => continue,
+            FnArg::Typed(arg) if matches!(peel(&arg.ty), Type::Reference(_)) => continue,
             FnArg::Typed(arg) => arg,
         };
-        let span = generated_at(arg.pat.span());
         let attrs = take_inner_attrs(&mut arg.attrs);
         bindings.extend(match &mut *arg.pat {
             Pat::Ident(PatIdent { by_ref: None, mutability, ident, subpat: None, .. }) => {
                 let mutability = mutability.take();
-                quote_spanned!(span=> #(#attrs)* let #mutability #ident = #ident;)
+                let variable = ident.clone();
+                if ident.unraw().to_string().starts_with('_') {
+                    // Lints take the use of such a name for a mistake, if the author's token is used.
+                    ident.set_span(generated_at(ident.span()));
+                }
+                quote!(#(#attrs)* let #mutability #variable = #ident;)
             }
             pat => {
-                let name = format_ident!("__arg{i}", span = span.resolved_at(Span::mixed_site()));
+                let name = format_ident!("__arg{i}", span = Span::mixed_site());
                 let pat = mem::replace(pat, Pat::Verbatim(name.to_token_stream()));
-                let mutability = binds_ref_mut(pat.to_token_stream()).then(|| Token![mut](span));
+                let mutability = binds_ref_mut(pat.to_token_stream()).then(<Token![mut]>::default);
                 let destructured = match pat {
                     Pat::Wild(_) => None,
-                    pat => Some(quote_spanned!(span=> #(#attrs)* let #pat = #name;)),
+                    pat => Some(quote!(#(#attrs)* let #pat = #name;)),
                 };
-                quote_spanned!(span=> #(#attrs)* let #mutability #name = #name; #destructured)
+                quote!(#(#attrs)* let #mutability #name = #name; #destructured)
             }
         });
     }
@@ -279,110 +317,45 @@ fn binds_ref_mut(pat: TokenStream) -> bool {
 //         (self.graph).clone()
 //     })
 //     .timeout(1200000)
-fn start(model: &Model, span: Span) -> TokenStream {
-    let krate = &model.krate;
-    let blocking = blocking(model);
-    let client = match &model.client {
-        Client::Borrowed(this) => quote_spanned!(span=> #krate::__private::#blocking client(#this)),
+fn start(annotated: &Annotated) -> TokenStream {
+    let krate = &annotated.krate;
+    // Without the runtime's feature of that name, the compiler says so at the `fn` that is not async.
+    let span = generated_at(annotated.function.sig.fn_token.span);
+    let blocking =
+        (annotated.returns.shape == Shape::Blocking).then(|| quote_spanned!(span=> blocking::));
+    let client = match &annotated.client {
+        Client::Borrowed(this) => quote!(#krate::__private::#blocking client(#this)),
         Client::Cloned(expr) => {
             let first = expr.clone().into_iter().next();
-            let clone = quote_spanned! {generated_at(first.map_or(span, |token| token.span()))=>
-                {
-                    use ::core::clone::Clone as _;
-                    (#expr).clone()
-                }
-            };
-            quote_spanned!(span=> #krate::__private::#blocking client_from(#clone))
+            let span = first.map_or_else(Span::call_site, |token| generated_at(token.span()));
+            let clone = Ident::new("clone", Span::call_site());
+            let cloned = quote_spanned!(span=> (#expr).#clone());
+            quote!(#krate::__private::#blocking client_from({ use ::core::clone::Clone as _; #cloned }))
         }
         Client::None => return TokenStream::new(),
     };
-    match &model.policy {
-        Policy::Given(polling) => quote_spanned!(span=> #client.polling(#polling)),
+    match &annotated.policy {
+        Policy::Given(polling) => quote!(#client.polling(#polling)),
         Policy::Set(waits) => {
             let setters = waits.iter().map(|(key, millis)| {
-                let span = generated_at(key.span());
-                let setter = Ident::new(&key.to_string(), span);
-                let mut millis = Literal::u64_unsuffixed(*millis);
-                millis.set_span(span);
-                quote_spanned!(span=> .#setter(#millis))
+                let setter = Ident::new(&key.to_string(), Span::call_site());
+                let millis = Literal::u64_unsuffixed(*millis);
+                quote!(.#setter(#millis))
             });
             quote!(#client #(#setters)*)
         }
     }
 }
 
-/// Without the runtime's feature of that name, the compiler says so at the `fn` that is not async.
-fn blocking(model: &Model) -> Option<TokenStream> {
-    let span = generated_at(model.function.sig.fn_token.span);
-    (model.outcome.shape == Shape::Blocking).then(|| quote_spanned!(span=> blocking::))
-}
-
 /// `Operation`, with its generic arguments where they are not the defaults.
-fn operation(model: &Model) -> TokenStream {
-    let span = generated_at(model.outcome.response);
-    let krate = &model.krate;
-    let blocking =
-        (model.outcome.shape == Shape::Blocking).then(|| quote_spanned!(span=> blocking::));
-    let operation = quote_spanned!(span=> #krate::#blocking Operation);
-    match (&model.target, &model.kind) {
+fn operation(annotated: &Annotated) -> TokenStream {
+    let krate = &annotated.krate;
+    let blocking = (annotated.returns.shape == Shape::Blocking).then(|| quote!(blocking::));
+    let operation = quote!(#krate::#blocking Operation);
+    match (&annotated.target, &annotated.model) {
         (None, None) => operation,
-        (Some(target), None) => quote_spanned!(span=> #operation<#target>),
-        (Some(target), Some(kind)) => quote_spanned!(span=> #operation<#target, #kind>),
-        (None, Some(kind)) => quote_spanned!(span=> #operation<#krate::__private::Value, #kind>),
+        (Some(target), None) => quote!(#operation<#target>),
+        (Some(target), Some(model)) => quote!(#operation<#target, #model>),
+        (None, Some(model)) => quote!(#operation<#krate::__private::Value, #model>),
     }
-}
-
-/// The path of the runtime. Its tokens count as generated, `$crate` excepted, which would lose its
-/// meaning.
-pub(crate) fn runtime(path: Option<Path>, span: Span) -> TokenStream {
-    let Some(path) = path else {
-        return quote_spanned!(generated_at(span)=> ::graph_operation);
-    };
-    let respan = |mut token: TokenTree| {
-        if token.to_string() != "$crate" {
-            token.set_span(generated_at(span));
-        }
-        token
-    };
-    path.into_token_stream().into_iter().map(respan).collect()
-}
-
-/// The place of the author's token, without its being the author's: no lint takes generated code for
-/// theirs, and no name in it meets one of theirs.
-pub(crate) fn generated_at(span: Span) -> Span {
-    Span::call_site().located_at(span)
-}
-
-pub(crate) fn is_reference(ty: &Type) -> bool {
-    match ty {
-        Type::Group(group) => is_reference(&group.elem),
-        Type::Paren(paren) => is_reference(&paren.elem),
-        ty => matches!(ty, Type::Reference(_)),
-    }
-}
-
-/// The type, unless there is an `impl Trait` in it, which has no name inside the function.
-pub(crate) fn nameable(ty: &Type) -> Option<TokenStream> {
-    let tokens = ty.to_token_stream();
-    (!has_impl(tokens.clone())).then_some(tokens)
-}
-
-fn has_impl(tokens: TokenStream) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == "impl",
-        TokenTree::Group(group) => has_impl(group.stream()),
-        _ => false,
-    })
-}
-
-/// Neither a lifetime that is left out nor an `impl Trait` can stand in a `where` clause.
-fn is_global(tokens: &TokenStream) -> bool {
-    !has_impl(tokens.clone()) && !tokens.to_string().contains(['&', '\''])
-}
-
-/// The author's own braces.
-fn braces(block: &Block, stmts: TokenStream) -> TokenStream {
-    let mut tokens = TokenStream::new();
-    block.brace.surround(&mut tokens, |inner| inner.extend(stmts));
-    tokens
 }

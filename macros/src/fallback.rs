@@ -1,36 +1,38 @@
-//! What is emitted when something was refused: the message, and a function that makes for no other.
+//! What is emitted when something was refused: the messages, and a function that makes for no others.
 
+use crate::annotated::Annotated;
 use crate::expand;
-use crate::model::{Model, Shape};
+use crate::returns::Shape;
+use crate::tokens::nameable;
 use proc_macro2::TokenStream;
-use quote::quote_spanned;
+use quote::quote;
 
 /// The function as its callers should see it. Its body is still checked, its operation never begins.
-pub(crate) fn rewritten(error: TokenStream, model: Model) -> TokenStream {
-    let mut tokens = error;
-    tokens.extend(expand::emit(model, |model, span, request| {
-        let krate = &model.krate;
-        let result = expand::nameable(&model.outcome.result);
-        let result = result.map(|result| quote_spanned!(span=> : #result));
-        let awaited = quote_spanned! {span=>
+pub(crate) fn rewritten(errors: TokenStream, mut annotated: Annotated) -> TokenStream {
+    // What was refused in the signature would break rules of Rust's too.
+    let sig = &mut annotated.function.sig;
+    (sig.constness, sig.abi, sig.variadic) = (None, None, None);
+    let mut tokens = errors;
+    tokens.extend(expand::emit(annotated, |annotated, request| {
+        let krate = &annotated.krate;
+        let result = nameable(&annotated.returns.result).map(|result| quote!(: #result));
+        let awaited = quote! {
             let _ = async move {
                 let _ #result = #krate::__private::call(#request).await;
             };
         };
-        match model.outcome.shape {
-            Shape::Async | Shape::Blocking => quote_spanned!(span=> let _ = #request; loop {}),
-            Shape::Future => quote_spanned!(span=> #awaited async { loop {} }),
-            Shape::BoxedFuture => {
-                quote_spanned!(span=> #awaited #krate::__private::Box::pin(async { loop {} }))
-            }
+        match annotated.returns.shape {
+            Shape::Async | Shape::Blocking => quote!(let _ = #request; loop {}),
+            Shape::Future => quote!(#awaited async { loop {} }),
+            Shape::BoxedFuture => quote!(#awaited #krate::__private::Box::pin(async { loop {} })),
         }
     }));
     tokens
 }
 
 /// The item as it was written.
-pub(crate) fn untouched(error: Option<TokenStream>, item: TokenStream) -> TokenStream {
-    let mut tokens = error.unwrap_or_default();
+pub(crate) fn untouched(errors: Option<TokenStream>, item: TokenStream) -> TokenStream {
+    let mut tokens = errors.unwrap_or_default();
     tokens.extend(item);
     tokens
 }

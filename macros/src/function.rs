@@ -1,10 +1,14 @@
 //! A function whose signature is parsed and whose body stays tokens: a body that is being typed
 //! still expands, and there is nothing in it to get wrong.
 
+use crate::tokens::peel;
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Error, Ident, LitStr, Result, Signature, Token, Visibility, braced, token};
+use syn::{
+    Attribute, Error, Ident, LitStr, Receiver, ReceiverKind, Result, Signature, Token, Type,
+    Visibility, braced, token,
+};
 
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
@@ -52,6 +56,16 @@ impl Parse for Body {
             attrs: content.call(Attribute::parse_inner)?,
             stmts: content.parse()?,
         }))
+    }
+}
+
+/// Whether the receiver is a plain reference, which is the client as it stands and needs no care in
+/// what drops when.
+pub(crate) fn by_reference(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(..) => true,
+        ReceiverKind::Typed(_, ty) => matches!(peel(ty), Type::Reference(_)),
+        _ => false,
     }
 }
 

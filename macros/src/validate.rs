@@ -1,58 +1,46 @@
-//! Every rule about an annotated function.
+//! Every rule about an annotated function that its tokens can break. The others are the traits' of the
+//! runtime.
 
 use crate::args::Args;
 use crate::errors::Errors;
-use crate::expand::{generated_at, is_reference, runtime};
 use crate::function::{Body, Function};
-use crate::model::{Client, Model, Policy};
-use crate::outcome;
-use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{FnArg, Pat, Receiver, ReceiverKind, Signature};
+use crate::returns::Returns;
+use syn::{FnArg, Pat, Signature, Type};
 
-/// `None` where nothing can be told about the new function: it returns no `Result`.
-pub(crate) fn validate(args: Args, mut function: Function, errors: &mut Errors) -> Option<Model> {
-    refuse_qualifiers(&mut function.sig, errors);
-    let policy = policy(&args, errors);
-    let client = match (args.client, function.sig.receiver(), &function.body) {
-        (_, _, Body::None(_)) => Client::None,
-        (Some(client), _, _) => Client::Cloned(client.into_token_stream()),
-        (None, Some(receiver), _) => own_client(receiver),
-        (None, None, _) => {
-            errors.at(function.sig.ident.span(), no_client(&function.sig));
-            Client::None
-        }
-    };
-    let outcome = match outcome::find(&function.sig) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            errors.push(error);
-            return None;
-        }
-    };
-    Some(Model {
-        krate: runtime(args.krate, function.sig.ident.span()),
-        function,
-        outcome,
-        client,
-        policy,
-        map_err: args.map_err,
-        target: args.target,
-        kind: args.model,
-    })
+pub(crate) fn validate(args: &Args, function: &Function, errors: &mut Errors) {
+    qualifiers(&function.sig, errors);
+    policy(args, errors);
+    let has_client = args.client.is_some() || function.sig.receiver().is_some();
+    if !has_client && matches!(function.body, Body::Block(_)) {
+        errors.at(function.sig.ident.span(), no_client(&function.sig));
+    }
 }
 
-/// They are taken off, so that the function that is emitted all the same breaks no rule of Rust's.
-fn refuse_qualifiers(sig: &mut Signature, errors: &mut Errors) {
-    if let Some(constness) = sig.constness.take() {
+/// The attribute twice comes to this, too.
+pub(crate) fn returns(returns: &Returns, errors: &mut Errors) {
+    let Some(Type::Path(success)) = &returns.success else {
+        return;
+    };
+    if success.path.segments.last().is_some_and(|last| last.ident == "Operation") {
+        errors.at(
+            returns.response,
+            "an annotated function returns here what its request returned, or the request; the \
+             attribute puts `Operation` in its place",
+        );
+    }
+}
+
+fn qualifiers(sig: &Signature, errors: &mut Errors) {
+    if let Some(constness) = sig.constness {
         errors.at(constness.span, "a `const fn` cannot send a request; remove `const`");
     }
-    if let Some(abi) = sig.abi.take() {
+    if let Some(abi) = &sig.abi {
         errors.at(
             abi.extern_token.span,
             "an `extern` function cannot return an operation; remove the ABI",
         );
     }
-    if let Some(variadic) = sig.variadic.take() {
+    if let Some(variadic) = &sig.variadic {
         errors.push(syn::Error::new_spanned(
             variadic.dots,
             "an operation's function cannot be variadic",
@@ -60,18 +48,15 @@ fn refuse_qualifiers(sig: &mut Signature, errors: &mut Errors) {
     }
 }
 
-fn policy(args: &Args, errors: &mut Errors) -> Policy {
+fn policy(args: &Args, errors: &mut Errors) {
     for wait in [&args.interval, &args.timeout].into_iter().flatten() {
         if wait.millis == 0 {
             errors
                 .at(wait.literal.span(), format_args!("`{}` has to be longer than zero", wait.key));
         }
     }
-    let waits = [&args.first_check, &args.interval, &args.timeout].into_iter().flatten();
-    let Some(polling) = &args.polling else {
-        return Policy::Set(waits.map(|wait| (wait.key.clone(), wait.millis)).collect());
-    };
-    for wait in waits {
+    let waits = [&args.first_check, &args.interval, &args.timeout];
+    for wait in waits.into_iter().flatten().filter(|_| args.polling.is_some()) {
         let key = &wait.key;
         errors.at(
             key.span(),
@@ -79,18 +64,6 @@ fn policy(args: &Args, errors: &mut Errors) -> Policy {
                 "`{key}` cannot stand beside `polling`; call `.{key}(…)` on the policy given there"
             ),
         );
-    }
-    Policy::Given(polling.clone())
-}
-
-fn own_client(receiver: &Receiver) -> Client {
-    let this = receiver.self_token;
-    match &receiver.kind {
-        ReceiverKind::Value => Client::Borrowed(quote_spanned!(generated_at(this.span)=> &#this)),
-        ReceiverKind::Reference(..) => Client::Borrowed(quote!(#this)),
-        ReceiverKind::Typed(_, ty) if is_reference(ty) => Client::Borrowed(quote!(#this)),
-        // A method call clones through a `Pin<&mut Self>`.
-        _ => Client::Cloned(quote!(#this)),
     }
 }
 

@@ -124,40 +124,42 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]
-#[path = "private.rs"]
+#[path = "macro_support.rs"]
 pub mod __private;
+mod adapters;
 #[cfg(feature = "blocking")]
 pub mod blocking;
-#[cfg(any(feature = "reqwest", feature = "ureq", feature = "http-body"))]
-mod body;
 mod client;
-mod connection;
+mod completed;
 /// Longer explanations.
 pub mod docs {
     #[doc = include_str!("docs/families.md")]
     pub mod families {}
 }
+mod erased;
 mod error;
-mod handle;
-#[cfg(feature = "http-body")]
-pub mod http_body;
-mod mirrored;
+mod follower;
+mod line;
 mod model;
 mod operation;
-mod outcome;
 mod printable;
 pub mod protocol;
-#[cfg(feature = "reqwest")]
-pub mod reqwest;
+mod response;
+mod resume_token;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod token;
 mod trace;
 mod update;
-#[cfg(feature = "ureq")]
-pub mod ureq;
+mod url;
 
-pub use client::{Client, Response};
+#[cfg(feature = "http-body")]
+pub use adapters::http_body;
+#[cfg(feature = "reqwest")]
+pub use adapters::reqwest;
+#[cfg(feature = "ureq")]
+pub use adapters::ureq;
+pub use client::Client;
+pub use completed::Completed;
 pub use error::{BoxError, Error, ErrorKind, Result};
 #[cfg(feature = "macros")]
 #[doc = include_str!("async_operation.md")]
@@ -174,7 +176,8 @@ pub use model::{
     PrintOperationProcessingState, PrintOperationStatus, RichLongRunningOperation,
     WorkbookOperation, WorkbookOperationStatus,
 };
-pub use operation::{Completed, Operation, OperationFuture, Updates};
+pub use operation::{Operation, OperationFuture, Updates};
 pub use protocol::{Polling, TimeLeft};
-pub use token::ResumeToken;
+pub use response::Response;
+pub use resume_token::ResumeToken;
 pub use update::Update;

@@ -59,6 +59,21 @@ golden! {
     )] {
         async fn f(&self) -> Result<R, MyError> { body }
     };
+    idempotent: #[async_operation(idempotent)] {
+        pub async fn archive_team(&self, team_id: &str) -> Result<Request<Bytes>, E> { body }
+    };
+    idempotent_future: #[async_operation(idempotent)] {
+        fn f(&self) -> impl Future<Output = Result<Request<Bytes>, E>> + Send { body }
+    };
+    idempotent_blocking: #[async_operation(idempotent, map_err = f)] {
+        fn f(&self) -> Result<Request<Bytes>, E> { body }
+    };
+    assumed_success: #[async_operation()] {
+        async fn f(&self) -> Fallible<R, E> { body }
+    };
+    assumed_success_blocking: #[async_operation()] {
+        fn f(&self) -> Fallible<R, E> { body }
+    };
     polling: #[async_operation(polling = Polling::frequent().timeout(HOUR))] {
         async fn f(&self) -> Result<R, E> { body }
     };
@@ -98,11 +113,20 @@ golden! {
     by_value: #[async_operation()] {
         async fn f(mut self, a: A, mut b: B, _: C, (d, e): D, ref f: F, ref mut g: G, h @ _: H) -> Result<R, E> { body }
     };
+    underscored: #[async_operation()] {
+        async fn f(&self, _a: A, r#_b: B, mut _c: C) -> Result<R, E> { body }
+    };
     by_reference: #[async_operation()] {
         async fn f(&mut self, a: &A, mut b: &mut B, _: &C, &(d, e): &D) -> Result<R, E> { body }
     };
     receiver_shared: #[async_operation()] {
         async fn f(self: Arc<Self>) -> Result<R, E> { body }
+    };
+    receiver_counted: #[async_operation()] {
+        async fn f(self: Rc<Self>) -> Result<R, E> { body }
+    };
+    receiver_pinned: #[async_operation()] {
+        async fn f(self: std::pin::Pin<Arc<Self>>) -> Result<R, E> { body }
     };
     receiver_typed_reference: #[async_operation()] {
         async fn f(self: &mut Self) -> Result<R, E> { body }
@@ -146,6 +170,21 @@ golden! {
             Box::pin(async move { let __self = self; let a = a; body })
         }
     };
+}
+
+/// What rust-analyzer gets beside the function.
+#[test]
+fn hints() {
+    let args = quote! { client = graph, time, crate = renamed, idempotent };
+    let mut errors = crate::errors::Errors::default();
+    let args = crate::args::Args::parse(args, &mut errors);
+    let item = quote! { async fn f(&self) -> Result<R, E> { body } };
+    let function = crate::function::Function::parse(item).expect("a function");
+    let returns = crate::returns::Returns::of(&function.sig).expect("a result");
+    let annotated = crate::annotated::Annotated::new(args, function, returns);
+    let hints = crate::hints::keys(&annotated).to_string().replace(' ', "");
+    let keys = "userenamed::__private::keys::{clientas_,timeas_,idempotentas_};";
+    assert_eq!(hints, format!("const_:()={{{keys}}};"));
 }
 
 #[test]

@@ -2,7 +2,8 @@ use super::refused;
 use quote::quote;
 
 const KEYS: &str = "the keys are `client`, `target`, `model`, `first_check`, `interval`, `timeout`, \
-                    `polling`, `map_err`, `crate`";
+                    `polling`, `idempotent`, `map_err`, `crate`";
+const NO_COMMA: &str = "expected `,`";
 
 macro_rules! refuses {
     ($($name:ident: ($($args:tt)*) $($message:expr),+;)*) => {
@@ -28,13 +29,29 @@ refuses! {
     half_typed: (timeout =) "`timeout` takes a duration with its unit, in quotes: `timeout = \"20m\"`";
     in_parentheses: (target(Team)) "`target` takes a type: `target = Team`";
     number: (interval = 45) "`interval` takes a duration with its unit, in quotes: `interval = \"45s\"`";
-    quoted_type: (target = "Team") "`target` takes a type: `target = Team`";
-    quoted_path: (crate = "graph") "`crate` takes a path without quotes: `crate = my_graph::graph_operation`";
-    generic_path: (crate = graph::<u8>) "`crate` takes a path without quotes: `crate = my_graph::graph_operation`";
+    variable: (timeout = TIMEOUT) "`timeout` takes a duration with its unit, in quotes: `timeout = \"20m\"`; for one in a variable, write `polling = Polling::default().timeout(…)`";
+    duration: (interval = Duration::from_secs(1)) "`interval` takes a duration with its unit, in quotes: `interval = \"45s\"`; for one in a variable, write `polling = Polling::default().interval(…)`";
+    duration_of_std: (first_check = ::std::time::Duration::ZERO) "`first_check` takes a duration with its unit, in quotes: `first_check = \"5s\"`; for one in a variable, write `polling = Polling::default().first_check(…)`";
+    quoted_type: (target = "Team") "`target` takes a type, without quotes: `target = Team`";
+    quoted_model: (model = "M") "`model` takes a type, without quotes: `model = TeamsAsyncOperation`";
+    quoted_client: (client = "self.graph") "`client` takes an expression, without quotes: `client = self.graph`";
+    quoted_polling: (polling = "5s") "`polling` takes an expression, without quotes: `polling = Polling::frequent()`";
+    quoted_function: (map_err = "f") "`map_err` takes the path of a function, without quotes: `map_err = MyError::from_graph`";
+    quoted_path: (crate = "graph") "`crate` takes a path, without quotes: `crate = my_graph::graph_operation`";
+    generic_path: (crate = graph::<u8>) "`crate` takes a path: `crate = my_graph::graph_operation`";
+    closure_as_client: (client = |graph| graph) "`client` takes the client itself, not a closure";
+    flag_with_value: (idempotent = true) "`idempotent` is a flag; write it without a value";
+    flag_in_parentheses: (idempotent(true)) "`idempotent` is a flag; write it without a value";
+    flag_twice: (idempotent, idempotent) "`idempotent` is given twice";
     closure: (map_err = |e| e) "`map_err` takes the path of a function: `map_err = MyError::from_graph`";
     called: (map_err = f(1)) "`map_err` takes the path of a function: `map_err = MyError::from_graph`";
     half_typed_expression: (client = self.) "`client` takes an expression: `client = self.graph`";
-    no_comma: (client = self target = T) "`client` takes an expression: `client = self.graph`";
+    no_comma: (client = self target = T) NO_COMMA;
+    no_comma_after_literal: (timeout = "20m" interval = "0s") NO_COMMA, "`interval` has to be longer than zero";
+    no_comma_after_flag: (idempotent target = T, timeout) NO_COMMA,
+        "`timeout` takes a duration with its unit, in quotes: `timeout = \"20m\"`";
+    semicolon: (client = self; target = T; interval = "0s") NO_COMMA, NO_COMMA,
+        "`interval` has to be longer than zero";
     twice: (timeout = "1s", timeout = "2s") "`timeout` is given twice";
     crate_twice: (crate = a, crate = b) "`crate` is given twice";
     no_unit: (timeout = "20") "`timeout` has no unit after 20: `20s`, `20m` or `20h`";
@@ -54,7 +71,7 @@ refuses! {
     unknown_in_second_place: (target = Team, intervall = "20s")
         format!("unknown key `intervall`; did you mean `interval`? {KEYS}");
     known_without_value_in_second_place: (target = A B, timeout)
-        "`target` takes a type: `target = Team`",
+        NO_COMMA,
         "`timeout` takes a duration with its unit, in quotes: `timeout = \"20m\"`";
 }
 
@@ -72,5 +89,27 @@ fn nearness_counts_letters() {
         ("b", "aab", 2),
     ] {
         assert_eq!(crate::args::distance(a, b), letters, "{a}, {b}");
+    }
+}
+
+/// A third of a key's letters may be wrong.
+#[test]
+fn near_keys() {
+    for (name, near) in [
+        ("clint", Some("client")),
+        ("clnt", Some("client")),
+        ("cnt", None),
+        ("crates", Some("crate")),
+        ("carte", None),
+        ("tget", Some("target")),
+        ("tgt", None),
+        ("time_outs", Some("timeout")),
+        ("idempotant", Some("idempotent")),
+        ("idempotency", Some("idempotent")),
+        ("retries", None),
+        ("error", None),
+        ("on", None),
+    ] {
+        assert_eq!(crate::args::near_key(name), near, "{name}");
     }
 }

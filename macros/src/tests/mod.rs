@@ -26,7 +26,8 @@ fn expand(args: TokenStream, item: TokenStream) -> String {
 /// Puts back on one line what prettyplease gives a line each: `begin::<_, _, _, _, _>`.
 fn join_placeholders(formatted: &str) -> String {
     let mut joined = String::new();
-    for line in formatted.lines() {
+    let mut lines = formatted.lines().peekable();
+    while let Some(line) = lines.next() {
         match line.trim() {
             "_," => joined.push_str("_, "),
             closing if joined.ends_with("_, ") && closing.starts_with('>') => {
@@ -38,7 +39,12 @@ fn join_placeholders(formatted: &str) -> String {
                 joined.push_str(other);
                 joined.push(' ');
             }
-            opening if opening.ends_with("::<") => joined.push_str(line),
+            opening
+                if opening.ends_with("::<")
+                    && lines.peek().is_some_and(|next| next.trim() == "_,") =>
+            {
+                joined.push_str(line);
+            }
             _ => {
                 joined.push_str(line);
                 joined.push('\n');

@@ -1,8 +1,12 @@
 use super::{expand, refused};
 use quote::quote;
 
-const NO_RESULT: &str = "`f` has to return a `Result` with what its request returned, such as \
-                         `Result<reqwest::Response, MyError>`";
+const NO_RESULT: &str = "`f` has to return a `Result` with the request, or what sending it returned, \
+                         such as `Result<http::Request<Bytes>, MyError>`";
+const NO_OUTPUT: &str = "the future of `f` does not show its `Result`; write \
+                         `impl Future<Output = Result<R, E>>` or `BoxFuture<'_, Result<R, E>>`";
+const OPERATION: &str = "an annotated function returns here what its request returned, or the request; \
+                         the attribute puts `Operation` in its place";
 const NO_FUNCTION: &str = "`#[async_operation]` goes on a function";
 const NO_FUNCTION_YET: &str = "`#[async_operation]` goes on a function; put it on each one in here \
                                that starts an operation";
@@ -26,10 +30,16 @@ refuses! {
     never: { async fn f(&self) -> ! {} } NO_RESULT;
     string: { async fn f(&self) -> String {} } NO_RESULT;
     option: { async fn f(&self) -> Option<R> {} } NO_RESULT;
-    plain_box: { fn f(&self) -> Box<dyn Future<Output = Result<R, E>>> {} } NO_RESULT;
+    plain_box: { fn f(&self) -> Box<dyn Future<Output = Result<R, E>>> {} } NO_OUTPUT;
+    unpin_box: { fn f(&self) -> Box<dyn Future<Output = Result<R, E>> + Unpin + '_> {} } NO_OUTPUT;
+    pinned_nothing: { fn f(&self) -> Pin<Box<dyn Future + Send>> {} } NO_OUTPUT;
+    box_of_something: { fn f(&self) -> Box<dyn Iterator<Item = R>> {} } NO_RESULT;
+    operation: { async fn f(&self) -> Result<Operation, E> {} } OPERATION;
+    operation_with_target: { async fn f(&self) -> Result<graph_operation::Operation<Team>> {} } OPERATION;
+    operation_of_another_kind: { fn f(&self) -> BoxFuture<'_, Result<blocking::Operation>> {} } OPERATION;
     no_future: { fn f(&self) -> impl Iterator<Item = R> {} } NO_RESULT;
     future_of_unit: { fn f(&self) -> impl Future<Output = ()> {} } NO_RESULT;
-    future_of_nothing: { fn f(&self) -> impl Future {} } NO_RESULT;
+    future_of_nothing: { fn f(&self) -> impl Future {} } NO_OUTPUT;
     boxed_unit: { fn f(&self) -> Pin<Box<dyn Future<Output = ()>>> {} } NO_RESULT;
     boxed_option: { fn f(&self) -> BoxFuture<'_, Option<R>> {} } NO_RESULT;
     no_client: { async fn f(graph: &Graph) -> Result<R, E> {} }

@@ -9,6 +9,7 @@
 
 mod beside_others;
 mod drop_order;
+mod requests;
 mod sendness;
 mod shapes;
 mod support;

@@ -55,6 +55,58 @@ impl Graph {
     }
 }
 
+/// Errors that are not `Send`, as those of a library are that boxes them.
+type Boxed<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+#[derive(Debug)]
+struct Local(#[allow(dead_code)] std::rc::Rc<graph_operation::Error>);
+
+fn local(error: graph_operation::Error) -> Local {
+    Local(std::rc::Rc::new(error))
+}
+
+type Hidden = std::result::Result<Answer, Box<dyn std::error::Error>>;
+
+impl Graph {
+    #[async_operation]
+    async fn sends_with_boxed_error(&self, id: String) -> Boxed<Answer> {
+        let _ = id;
+        Ok(self.post().await?)
+    }
+
+    #[async_operation]
+    async fn sends_with_hidden_error(&self) -> Hidden {
+        Ok(self.post().await?)
+    }
+
+    #[async_operation(map_err = local)]
+    async fn sends_with_mapped_error(&self) -> std::result::Result<Answer, Local> {
+        self.post().await.map_err(local)
+    }
+
+    #[async_operation]
+    async fn sends_request_with_boxed_error(&self) -> Boxed<http::Request<String>> {
+        Ok(http::Request::post("https://graph.microsoft.com/v1.0/teams").body(String::new())?)
+    }
+
+    #[async_operation(idempotent)]
+    async fn sends_idempotent_request_with_boxed_error(&self) -> Boxed<http::Request<String>> {
+        Ok(http::Request::post("https://graph.microsoft.com/v1.0/teams").body(String::new())?)
+    }
+
+    #[async_operation]
+    fn sends_future_with_boxed_error(&self) -> impl Future<Output = Boxed<Answer>> + Send {
+        async { Ok(self.post().await?) }
+    }
+
+    #[async_operation]
+    fn sends_box_with_boxed_error(
+        &self,
+    ) -> Pin<Box<dyn Future<Output = Boxed<Answer>> + Send + '_>> {
+        Box::pin(async { Ok(self.post().await?) })
+    }
+}
+
 /// `Send` and not `Sync`.
 #[derive(Clone)]
 struct Session {
@@ -127,6 +179,25 @@ async fn spawned() {
         send(graph.restore("id")).await
     });
     assert!(operation.await.expect("no panic").is_ok());
+}
+
+/// What is spawned may not give an error that is not `Send`; it may await one.
+#[tokio::test(flavor = "multi_thread")]
+async fn spawned_with_other_errors() {
+    let operations = tokio::spawn(async {
+        let graph = Graph::new();
+        // Each in a statement of its own, at whose end its error is gone.
+        let boxed = send(graph.sends_with_boxed_error(String::new())).await.is_ok();
+        let hidden = send(graph.sends_with_hidden_error()).await.is_ok();
+        let mapped = send(graph.sends_with_mapped_error()).await.is_ok();
+        let future = send(graph.sends_future_with_boxed_error()).await.is_ok();
+        let pinned = send(graph.sends_box_with_boxed_error()).await.is_ok();
+        [boxed, hidden, mapped, future, pinned]
+    });
+    assert_eq!(operations.await.expect("no panic"), [true; 5]);
+    let graph = Graph::new();
+    let _ = send(graph.sends_request_with_boxed_error());
+    let _ = send(graph.sends_idempotent_request_with_boxed_error());
 }
 
 /// Generic over the implementation, which is where the compiler's higher-ranked `Send` is hardest.

@@ -1,0 +1,77 @@
+//! Small questions about tokens, and where generated ones stand.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote};
+use syn::spanned::Spanned as _;
+use syn::{Path, Type};
+
+/// The place of the author's token, without its being the author's: no lint takes generated code for
+/// theirs, and no name in it meets one of theirs.
+///
+/// Only what a message can be about stands in such a place, and no name that an editor would explain
+/// there. Everything else stands at the attribute.
+pub(crate) fn generated_at(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
+
+/// The path of the runtime. Its tokens count as generated, `$crate` excepted, which would lose its
+/// meaning.
+pub(crate) fn runtime(path: Option<Path>) -> TokenStream {
+    let Some(path) = path else {
+        return quote!(::graph_operation);
+    };
+    let generated = |mut token: TokenTree| {
+        if token.to_string() != "$crate" {
+            token.set_span(generated_at(token.span()));
+        }
+        token
+    };
+    path.into_token_stream().into_iter().map(generated).collect()
+}
+
+/// The type without parentheses, and without the invisible groups that a `macro_rules!` macro puts
+/// around it.
+pub(crate) fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => peel(&group.elem),
+        Type::Paren(paren) => peel(&paren.elem),
+        ty => ty,
+    }
+}
+
+pub(crate) fn peel_mut(ty: &mut Type) -> &mut Type {
+    match ty {
+        Type::Group(group) => peel_mut(&mut group.elem),
+        Type::Paren(paren) => peel_mut(&mut paren.elem),
+        ty => ty,
+    }
+}
+
+/// The token that names a type, for messages about it: stable Rust cannot join a path's tokens.
+pub(crate) fn name_span(ty: &Type) -> Span {
+    match peel(ty) {
+        Type::Path(ty) => {
+            ty.path.segments.last().map_or_else(|| ty.span(), |last| last.ident.span())
+        }
+        ty => ty.span(),
+    }
+}
+
+/// The type, unless there is an `impl Trait` in it, which has no name inside the function.
+pub(crate) fn nameable(ty: &Type) -> Option<TokenStream> {
+    let tokens = ty.to_token_stream();
+    (!has_impl(tokens.clone())).then_some(tokens)
+}
+
+/// Neither a lifetime that is left out nor an `impl Trait` can stand in a `where` clause.
+pub(crate) fn is_global(ty: &Type) -> bool {
+    nameable(ty).is_some_and(|tokens| !tokens.to_string().contains(['&', '\'']))
+}
+
+fn has_impl(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "impl",
+        TokenTree::Group(group) => has_impl(group.stream()),
+        _ => false,
+    })
+}

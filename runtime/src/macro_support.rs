@@ -1,0 +1,577 @@
+//! What expansions of `#[async_operation]` call, and no one else: it changes with any release, which
+//! is why the attribute's version is pinned.
+//!
+//! The compiler checks a bound again wherever it meets an opaque type that has it. Nothing opaque is
+//! returned here, so that a bound which an author's type does not meet is reported once, at that type.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use crate::model::Reader;
+use crate::operation::Starting;
+use crate::protocol::Answer;
+use crate::{Client, Error, Model, Operation, Polling, Response, Result};
+
+pub use serde_json::Value;
+pub use std::boxed::Box;
+
+/// How a model is read, as a value.
+type ReaderRef = &'static Reader;
+
+/// A client and a policy: everything but the request.
+#[must_use]
+pub struct Start<C, V> {
+    client: C,
+    verbs: V,
+    policy: Policy,
+}
+
+/// What the keys say about the policy; the rest is the model's.
+#[derive(Default)]
+struct Policy {
+    polling: Option<Polling>,
+    first_check: Option<Duration>,
+    interval: Option<Duration>,
+    timeout: Option<Duration>,
+}
+
+impl Policy {
+    fn of<M: Model>(self) -> Polling {
+        let mut polling = self.polling.unwrap_or_else(M::POLLING);
+        if let Some(first_check) = self.first_check {
+            polling = polling.first_check(first_check);
+        }
+        if let Some(interval) = self.interval {
+            polling = polling.interval(interval);
+        }
+        if let Some(timeout) = self.timeout {
+            polling = polling.timeout(timeout);
+        }
+        polling
+    }
+}
+
+/// The keys of the policy. The durations are in milliseconds.
+impl<C, V> Start<C, V> {
+    fn new(client: C, verbs: V) -> Self {
+        Start { client, verbs, policy: Policy::default() }
+    }
+
+    pub fn polling(mut self, polling: Polling) -> Self {
+        self.policy.polling = Some(polling);
+        self
+    }
+
+    pub fn first_check(mut self, millis: u64) -> Self {
+        self.policy.first_check = Some(Duration::from_millis(millis));
+        self
+    }
+
+    pub fn interval(mut self, millis: u64) -> Self {
+        self.policy.interval = Some(Duration::from_millis(millis));
+        self
+    }
+
+    pub fn timeout(mut self, millis: u64) -> Self {
+        self.policy.timeout = Some(Duration::from_millis(millis));
+        self
+    }
+
+    fn with_model<M: Model>(self) -> Ready<C, V> {
+        let Start { client, verbs, policy } = self;
+        Ready { client, verbs, reader: Reader::of::<M>(), polling: policy.of::<M>() }
+    }
+}
+
+/// The same once the model is known.
+pub struct Ready<C, V> {
+    client: C,
+    verbs: V,
+    reader: ReaderRef,
+    polling: Polling,
+}
+
+/// What [`Operation`] does with a client, which is no [`Client`] in a bound from here on: that was
+/// checked where the author named it.
+pub struct Verbs<C> {
+    accept: fn(C, ReaderRef, Polling, Answer) -> Result<Operation>,
+    begin: fn(C, ReaderRef, Polling, http::Request<Bytes>, bool) -> Starting,
+}
+
+/// From a receiver, cloned before the request runs.
+pub fn client<C: Client>(client: &C) -> Start<C, Verbs<C>> {
+    client_from(client.clone())
+}
+
+/// From the `client` key.
+pub fn client_from<C: Client>(client: C) -> Start<C, Verbs<C>> {
+    Start::new(client, Verbs { accept: Operation::accept, begin: Operation::begin })
+}
+
+/// The generic parameters are in this order because the expansion gives each of them the place in
+/// the author's code at which its bounds are to be reported.
+impl<C> Start<C, Verbs<C>> {
+    /// With what the function returned.
+    pub fn begin<'a, O, R, E, T, M>(self, result: O) -> Result<Begin<'a, C, E, T, M>, E>
+    where
+        O: ResultType<Ok = R, Error = E>,
+        R: Returned + 'a,
+        E: FromError,
+        T: DeserializeOwned,
+        M: Model,
+    {
+        self.begin_or(E::from_error, result)
+    }
+
+    /// The same with `map_err`.
+    pub fn begin_or<'a, O, R, E, T, M>(
+        self,
+        map_err: fn(Error) -> E,
+        result: O,
+    ) -> Result<Begin<'a, C, E, T, M>, E>
+    where
+        O: ResultType<Ok = R, Error = E>,
+        R: Returned + 'a,
+        T: DeserializeOwned,
+        M: Model,
+    {
+        let stage = result.into_result()?.begin(self.with_model::<M>());
+        Ok(Begin { stage, map_err, types: PhantomData })
+    }
+}
+
+/// Sends the request, or reads the answer, and begins the operation.
+#[must_use]
+pub struct Begin<'a, C, E, T, M> {
+    stage: Stage<'a, C>,
+    map_err: fn(Error) -> E,
+    types: PhantomData<fn() -> (T, M)>,
+}
+
+/// What an annotated function returned, under way.
+pub struct Stage<'a, C>(Inner<'a, C>);
+
+enum Inner<'a, C> {
+    /// The function sent its request itself.
+    Reading(Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>, Option<Ready<C, Verbs<C>>>),
+    Sending(Starting),
+}
+
+impl<C, E, T, M> Unpin for Begin<'_, C, E, T, M> {}
+
+impl<C, E, T, M> Future for Begin<'_, C, E, T, M> {
+    type Output = Result<Operation<T, M>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let operation = match &mut self.stage.0 {
+            Inner::Sending(starting) => ready!(Pin::new(starting).poll(cx)),
+            Inner::Reading(answer, ready) => {
+                let answer = ready!(answer.as_mut().poll(cx));
+                let Some(Ready { client, verbs, reader, polling }) = ready.take() else {
+                    return Poll::Pending;
+                };
+                answer.and_then(|answer| (verbs.accept)(client, reader, polling, answer))
+            }
+        };
+        Poll::Ready(operation.map(Operation::typed).map_err(self.map_err))
+    }
+}
+
+/// What an annotated function returns: a request, or the response to one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a request nor the response to one",
+    label = "does not implement `graph_operation::Response`",
+    note = "return the request (`http::Request<Bytes>`) or what sending it returned (`http::Response<Bytes>` or, with the feature `reqwest`, `reqwest::Response`)",
+    note = "for the response type of another HTTP client, implement `graph_operation::Response`"
+)]
+pub trait Returned {
+    fn begin<'a, C>(self, ready: Ready<C, Verbs<C>>) -> Stage<'a, C>
+    where
+        Self: 'a;
+}
+
+#[diagnostic::do_not_recommend]
+impl<R: Response> Returned for R {
+    fn begin<'a, C>(self, ready: Ready<C, Verbs<C>>) -> Stage<'a, C>
+    where
+        Self: 'a,
+    {
+        Stage(Inner::Reading(Box::pin(self.into_answer()), Some(ready)))
+    }
+}
+
+/// A request of which its author says that it can be sent twice.
+#[derive(Debug)]
+pub struct Idempotent(http::Request<Bytes>);
+
+/// From the `idempotent` key. It has the place of its second parameter.
+pub fn idempotent<O, R>(result: O) -> Result<Idempotent, O::Error>
+where
+    O: ResultType<Ok = R>,
+    R: Request,
+{
+    result.into_result().map(|request| Idempotent(request.into_request()))
+}
+
+/// `http::Request` with a body that is there at once.
+#[diagnostic::on_unimplemented(
+    message = "`idempotent` is for functions that return a request, and `{Self}` is none",
+    label = "the function does not return a request",
+    note = "return the request (`http::Request<Bytes>`), which the library then sends, and again if needed; or remove `idempotent`"
+)]
+pub trait Request {
+    fn into_request(self) -> http::Request<Bytes>;
+}
+
+/// Implements what a function returns for the requests.
+macro_rules! requests {
+    ($($body:ty, $into:expr;)*) => {
+        $(
+            impl Request for http::Request<$body> {
+                fn into_request(self) -> http::Request<Bytes> {
+                    self.map($into)
+                }
+            }
+
+            requests!(@ http::Request<$body>, false, Request::into_request);
+        )*
+        requests!(@ Idempotent, true, |request: Idempotent| request.0);
+    };
+    (@ $returned:ty, $idempotent:expr, $into_request:expr) => {
+        impl Returned for $returned {
+            fn begin<'a, C>(self, ready: Ready<C, Verbs<C>>) -> Stage<'a, C>
+            where
+                Self: 'a,
+            {
+                let Ready { client, verbs, reader, polling } = ready;
+                let request = $into_request(self);
+                let starting = (verbs.begin)(client, reader, polling, request, $idempotent);
+                Stage(Inner::Sending(starting))
+            }
+        }
+
+        #[cfg(feature = "blocking")]
+        impl blocking::Returned for $returned {
+            fn begin<C>(
+                self,
+                ready: Ready<C, blocking::Verbs<C>>,
+            ) -> Result<crate::blocking::Operation> {
+                let Ready { client, verbs, reader, polling } = ready;
+                (verbs.begin)(client, reader, polling, $into_request(self), $idempotent)
+            }
+        }
+    };
+}
+
+requests! {
+    Bytes, |body| body;
+    Vec<u8>, Bytes::from;
+    String, Bytes::from;
+    (), |()| Bytes::new();
+}
+
+/// `Debug` for what is public only so that expansions can pass it on.
+macro_rules! opaque {
+    ($($name:literal for $ty:ident<$($param:tt),*>;)*) => {
+        $(
+            impl<$($param),*> fmt::Debug for $ty<$($param),*> {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.debug_struct($name).finish_non_exhaustive()
+                }
+            }
+        )*
+    };
+}
+
+opaque! {
+    "Start" for Start<C, V>;
+    "Verbs" for Verbs<C>;
+    "Ready" for Ready<C, V>;
+    "Begin" for Begin<'a, C, E, T, M>;
+    "Stage" for Stage<'a, C>;
+}
+
+/// Calls the code of a function that is not async, at once as it was called. A closure that is called
+/// where it stands could not give away what it has.
+pub fn call<F, T>(request: F) -> T
+where
+    F: FnOnce() -> T,
+{
+    request()
+}
+
+/// What a function that returns an `impl Future` returns. Clippy takes an `async` block in this place
+/// for an `async fn`, and asks for its docs.
+pub fn future<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    future
+}
+
+/// Gives the dead branch at the head of a request the type of its result.
+pub fn never<T>() -> T {
+    unreachable!("the branch that calls this is never taken")
+}
+
+/// `Result`, whatever it is called in an author's crate.
+#[diagnostic::on_unimplemented(
+    message = "an annotated function has to return a `Result`, and `{Self}` is none",
+    label = "not a `Result`",
+    note = "return the request, or what sending it returned: `Result<http::Request<Bytes>, MyError>`",
+    note = "for a future, write `impl Future<Output = Result<R, E>>` or `BoxFuture<'_, Result<R, E>>`"
+)]
+pub trait ResultType {
+    type Ok;
+    type Error;
+
+    fn into_result(self) -> Result<Self::Ok, Self::Error>;
+}
+
+impl<R, E> ResultType for Result<R, E> {
+    type Ok = R;
+    type Error = E;
+
+    fn into_result(self) -> Result<R, E> {
+        self
+    }
+}
+
+/// The result of a function whose alias takes its arguments in an order that its name does not tell.
+pub fn in_alias<O: FirstIsSuccess<D>, D>(result: O) -> D {
+    result.declared()
+}
+
+/// The same type twice: the result, and the author's alias with `Operation` as its first argument.
+#[diagnostic::on_unimplemented(
+    message = "the first argument of this alias is not the success type of its `Result`",
+    label = "`Operation` is put in the place of the first argument",
+    note = "write `Result<R, E>`, or an alias that has the success type first"
+)]
+pub trait FirstIsSuccess<D> {
+    fn declared(self) -> D;
+}
+
+impl<T> FirstIsSuccess<T> for T {
+    fn declared(self) -> T {
+        self
+    }
+}
+
+/// `From<graph_operation::Error>`, in words for the author of an annotated function.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be made from a `graph_operation::Error`",
+    label = "does not implement `From<graph_operation::Error>`",
+    note = "an annotated function returns a `graph_operation::Error` where its request began no operation: implement `From<graph_operation::Error>` for `{Self}`",
+    note = "or name a function that converts it: `#[async_operation(map_err = my_error)]`"
+)]
+pub trait FromError {
+    fn from_error(error: Error) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<Error>> FromError for E {
+    fn from_error(error: Error) -> Self {
+        error.into()
+    }
+}
+
+pub mod keys {
+    //! The keys of the attribute, for editors: an expansion mentions those that an author wrote, where
+    //! rust-analyzer expands it.
+    #![allow(non_upper_case_globals, reason = "they are named like the keys")]
+
+    /// What sends the request and the checks, cloned by a call of `.clone()`: `client = self.graph`.
+    /// By default, `self`.
+    pub const client: () = ();
+
+    /// What the operation's target deserializes to: `target = Team`. By default, `serde_json::Value`.
+    pub const target: () = ();
+
+    /// The family of operations: `model = EngagementAsyncOperation`. By default,
+    /// `TeamsAsyncOperation`.
+    pub const model: () = ();
+
+    /// How long to wait for the first check where the service does not say: `first_check = "5s"`.
+    pub const first_check: () = ();
+
+    /// How long to wait between checks where the service does not say: `interval = "45s"`.
+    pub const interval: () = ();
+
+    /// How long the operation may take in all: `timeout = "20m"`.
+    pub const timeout: () = ();
+
+    /// The whole policy, in place of the three durations: `polling = Polling::frequent()`.
+    pub const polling: () = ();
+
+    /// The request that the function returns may be sent again when nobody knows whether it was
+    /// carried out.
+    pub const idempotent: () = ();
+
+    /// Makes the function's error from a `graph_operation::Error`: `map_err = MyError::from_graph`. By
+    /// default, `From` does.
+    pub const map_err: () = ();
+}
+
+#[cfg(feature = "blocking")]
+pub mod blocking {
+    //! The same for functions that block.
+
+    use std::fmt;
+
+    use bytes::Bytes;
+    use serde::de::DeserializeOwned;
+
+    use super::{FromError, ReaderRef, Ready, ResultType, Start};
+    use crate::blocking::{Client, Operation, Response};
+    use crate::protocol::Answer;
+    use crate::{Error, Model, Polling, Result};
+
+    /// What [`Operation`] does with a client.
+    pub struct Verbs<C> {
+        accept: fn(C, ReaderRef, Polling, Answer) -> Result<Operation>,
+        pub(super) begin:
+            fn(C, ReaderRef, Polling, http::Request<Bytes>, bool) -> Result<Operation>,
+    }
+
+    /// From a receiver.
+    pub fn client<C: Client>(client: &C) -> Start<C, Verbs<C>> {
+        client_from(client.clone())
+    }
+
+    /// From the `client` key.
+    pub fn client_from<C: Client>(client: C) -> Start<C, Verbs<C>> {
+        Start::new(client, Verbs { accept: Operation::accept, begin: Operation::begin })
+    }
+
+    impl<C> Start<C, Verbs<C>> {
+        /// With what the function returned.
+        pub fn begin<O, R, E, T, M>(self, result: O) -> Result<Operation<T, M>, E>
+        where
+            O: ResultType<Ok = R, Error = E>,
+            R: Returned,
+            E: FromError,
+            T: DeserializeOwned,
+            M: Model,
+        {
+            self.begin_or(E::from_error, result)
+        }
+
+        /// The same with `map_err`.
+        pub fn begin_or<O, R, E, T, M>(
+            self,
+            map_err: fn(Error) -> E,
+            result: O,
+        ) -> Result<Operation<T, M>, E>
+        where
+            O: ResultType<Ok = R, Error = E>,
+            R: Returned,
+            T: DeserializeOwned,
+            M: Model,
+        {
+            let operation = result.into_result()?.begin(self.with_model::<M>());
+            operation.map(Operation::typed).map_err(map_err)
+        }
+    }
+
+    /// What an annotated function that blocks returns: a request, or the response to one.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is neither a request nor the response to one",
+        label = "does not implement `graph_operation::blocking::Response`",
+        note = "return the request (`http::Request<Bytes>`) or what sending it returned (`http::Response<Bytes>` or the response of ureq or reqwest's blocking client, with the feature of that name)",
+        note = "for the response type of another HTTP client, implement `graph_operation::blocking::Response`"
+    )]
+    pub trait Returned {
+        fn begin<C>(self, ready: Ready<C, Verbs<C>>) -> Result<Operation>;
+    }
+
+    #[diagnostic::do_not_recommend]
+    impl<R: Response> Returned for R {
+        fn begin<C>(self, ready: Ready<C, Verbs<C>>) -> Result<Operation> {
+            let Ready { client, verbs, reader, polling } = ready;
+            (verbs.accept)(client, reader, polling, self.into_answer()?)
+        }
+    }
+
+    impl<C> fmt::Debug for Verbs<C> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("Verbs").finish_non_exhaustive()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Policy, Polling, Start};
+    use crate::TeamsAsyncOperation;
+
+    fn policy(keys: impl FnOnce(Start<(), ()>) -> Start<(), ()>) -> Polling {
+        keys(Start { client: (), verbs: (), policy: Policy::default() })
+            .with_model::<TeamsAsyncOperation>()
+            .polling
+    }
+
+    #[test]
+    fn keys_change_the_policy() {
+        let given = Polling::frequent().retries(3);
+        assert_eq!(policy(|start| start), Polling::default());
+        assert_eq!(policy(|start| start.polling(given)), given);
+        assert_eq!(
+            policy(|start| start.timeout(3).interval(60_000).first_check(1_000)),
+            Polling::default()
+                .first_check(Duration::from_secs(1))
+                .interval(Duration::from_secs(60))
+                .timeout(Duration::from_millis(3)),
+        );
+    }
+
+    #[cfg(feature = "testing")]
+    #[test]
+    fn requests_are_begun_as_they_were_returned() {
+        use std::sync::{Arc, Mutex};
+
+        use super::{Operation, Returned, Starting, Verbs, idempotent};
+        use crate::testing::ScriptedClient;
+        use crate::{Error, Result};
+
+        /// The bodies, and whether each may be sent twice.
+        type Begun = Arc<Mutex<Vec<(String, bool)>>>;
+
+        fn begin<R: Returned>(begun: &Begun, result: Result<R>) {
+            let verbs = Verbs::<Begun> {
+                accept: |_, _, _, _| unreachable!("there is no answer"),
+                begin: |begun, reader, polling, request, idempotent| -> Starting {
+                    let body = String::from_utf8_lossy(request.body()).into_owned();
+                    begun.lock().unwrap().push((body, idempotent));
+                    Operation::begin(ScriptedClient::new(), reader, polling, request, idempotent)
+                },
+            };
+            let start = Start { client: Arc::clone(begun), verbs, policy: Policy::default() };
+            let _ = start.begin::<_, R, Error, (), TeamsAsyncOperation>(result);
+        }
+
+        let begun = Begun::default();
+        begin(&begun, Ok(http::Request::new(bytes::Bytes::from("bytes"))));
+        begin(&begun, Ok(http::Request::new(b"vector".to_vec())));
+        begin(&begun, Ok(http::Request::new("text".to_owned())));
+        begin(&begun, Ok(http::Request::new(())));
+        begin(&begun, idempotent(Ok::<_, Error>(http::Request::new("again".to_owned()))));
+        begin(&begun, idempotent(Ok::<_, Error>(http::Request::new(()))));
+        let expected = [
+            ("bytes", false),
+            ("vector", false),
+            ("text", false),
+            ("", false),
+            ("again", true),
+            ("", true),
+        ];
+        let begun = begun.lock().unwrap();
+        assert!(begun.iter().map(|(body, twice)| (body.as_str(), *twice)).eq(expected));
+    }
+}
