@@ -4,15 +4,18 @@ use crate::args::Args;
 use crate::function::{Function, by_reference};
 use crate::returns::Returns;
 use crate::tokens::{generated_at, peel, runtime};
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{Expr, ExprPath, Receiver, ReceiverKind, Type};
+use syn::{Expr, ExprPath, Path, Receiver, ReceiverKind, Type};
 
 pub(crate) struct Annotated {
     pub(crate) krate: TokenStream,
+    /// The `crate` key.
+    pub(crate) path: Option<Path>,
     pub(crate) function: Function,
     pub(crate) returns: Returns,
-    pub(crate) client: Client,
+    /// A method without a body needs none.
+    pub(crate) client: Option<Client>,
     pub(crate) policy: Policy,
     pub(crate) idempotent: Option<Ident>,
     pub(crate) map_err: Option<ExprPath>,
@@ -22,13 +25,10 @@ pub(crate) struct Annotated {
     pub(crate) keys: Vec<Ident>,
 }
 
-pub(crate) enum Client {
-    /// A reference to `self`.
-    Borrowed(TokenStream),
-    /// An expression, to be cloned as by a method call.
-    Cloned(TokenStream),
-    /// A method without a body needs none, and a function without one was refused.
-    None,
+pub(crate) struct Client {
+    pub(crate) expr: TokenStream,
+    /// A reference to a client, or an expression to be cloned as by a method call.
+    pub(crate) is_reference: bool,
 }
 
 pub(crate) enum Policy {
@@ -42,11 +42,13 @@ impl Annotated {
     pub(crate) fn new(args: Args, function: Function, returns: Returns) -> Self {
         let waits = [args.first_check, args.interval, args.timeout].into_iter().flatten();
         Annotated {
-            krate: runtime(args.krate),
-            client: match (args.client, function.sig.receiver()) {
-                (Some(client), _) => Client::Cloned(client.into_token_stream()),
-                (None, Some(receiver)) => own_client(receiver),
-                (None, None) => Client::None,
+            krate: runtime(args.krate.as_ref(), Span::call_site()),
+            path: args.krate,
+            client: match args.client {
+                Some(client) => {
+                    Some(Client { expr: client.into_token_stream(), is_reference: false })
+                }
+                None => function.sig.receiver().map(own_client),
             },
             policy: match args.polling {
                 Some(polling) => Policy::Given(polling),
@@ -65,15 +67,17 @@ impl Annotated {
 
 fn own_client(receiver: &Receiver) -> Client {
     let this = receiver.self_token;
-    match &receiver.kind {
-        _ if by_reference(receiver) => Client::Borrowed(quote!(#this)),
-        ReceiverKind::Value => Client::Borrowed(quote_spanned!(generated_at(this.span)=> &#this)),
+    let span = generated_at(this.span);
+    let is_value = matches!(receiver.kind, ReceiverKind::Value);
+    let expr = match &receiver.kind {
+        ReceiverKind::Value => quote_spanned!(span=> &#this),
         // Neither is a client for holding one.
         ReceiverKind::Typed(_, ty) if is_named(ty, "Pin") || is_named(ty, "Rc") => {
-            Client::Cloned(quote_spanned!(generated_at(this.span)=> *#this))
+            quote_spanned!(span=> *#this)
         }
-        _ => Client::Cloned(quote!(#this)),
-    }
+        _ => quote!(#this),
+    };
+    Client { expr, is_reference: is_value || by_reference(receiver) }
 }
 
 fn is_named(ty: &Type, name: &str) -> bool {

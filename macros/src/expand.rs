@@ -4,14 +4,17 @@ use crate::annotated::{Annotated, Client, Policy};
 use crate::function::{Block, Body, Function, by_reference};
 use crate::hints;
 use crate::returns::{self, Returns, Shape};
-use crate::tokens::{generated_at, is_global, name_span, nameable, peel};
+use crate::tokens::{generated_at, is_global, name_span, nameable, peel, runtime};
 use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use std::mem;
 use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, FnArg, Pat, PatIdent, PredicateType, Signature, Token, Type, WherePredicate};
+use syn::{
+    Attribute, FnArg, Pat, PatIdent, PredicateType, ReturnType, Signature, Token, Type,
+    WherePredicate,
+};
 
 // Input:
 //     async fn f(&self, id: &str) -> Result<R, E> {
@@ -36,7 +39,7 @@ use syn::{Attribute, FnArg, Pat, PatIdent, PredicateType, Signature, Token, Type
 //
 //     Box::pin(async move { … })
 //
-//     blocking::client(self).begin::<_, _, _, _, _>(call(request))
+//     blocking::client::<_, _, _>(self).begin::<_, _, _, _>(call(request))
 //
 // Each `_` has the place of what it stands for, so that a bound which is not met is reported there.
 pub(crate) fn expand(annotated: Annotated) -> TokenStream {
@@ -79,18 +82,27 @@ fn begin(annotated: &Annotated, start: TokenStream, mut returned: TokenStream) -
     let response = any(returns.response);
     let error = any(returns.error);
     let [target, model] = [&annotated.target, &annotated.model].map(of);
+    let declared = any(name_span(&returns.result));
     // What a closure's future gives is known to the compiler only once it is told.
     let mut result = match returns.shape {
         Shape::Async | Shape::Blocking => None,
         Shape::Future | Shape::BoxedFuture => nameable(&returns.result),
     }
-    .unwrap_or_else(|| quote!(_));
+    .unwrap_or_else(|| declared.to_token_stream());
     if let Some(key) = &annotated.idempotent {
         let request = any(key.span());
-        let told = mem::replace(&mut result, quote!(_));
+        let told = mem::replace(&mut result, declared.to_token_stream());
         returned = quote!(#krate::__private::idempotent::<#told, #request>(#returned));
     }
-    let types = quote!(#result, #response, #error, #target, #model);
+    if returns.success.is_none() {
+        // Of a type that is no `Result`, the signature has said so here already.
+        let place = generated_at(name_span(&returns.result));
+        returned = quote_spanned!(place=> { #returned });
+    }
+    let mut types = quote!(#response, #error, #target, #model);
+    if returns.shape != Shape::Blocking {
+        types = quote!(#result, #types);
+    }
     let begin = match &annotated.map_err {
         None => quote!(#start.begin::<#types>(#returned)),
         Some(map_err) => quote!(#start.begin_or::<#types>(#map_err, #returned)),
@@ -104,12 +116,13 @@ fn begin(annotated: &Annotated, start: TokenStream, mut returned: TokenStream) -
     if !returns.is_assumed {
         return operation;
     }
-    let alias = any(name_span(&returns.result));
+    let mut alias = returns.result.clone();
+    returns::replace(&mut alias, Shape::Blocking, krate, self::operation(annotated));
     let operation = match returns.shape {
         Shape::Blocking => operation,
         _ => quote!(async move { #operation }.await),
     };
-    quote!(#krate::__private::in_alias::<#alias, _>(#operation))
+    quote!(#krate::__private::in_alias::<#declared, #alias>(#operation))
 }
 
 /// The function with its new return type, around a body made of the request.
@@ -132,7 +145,9 @@ pub(crate) fn emit(
         }
     };
     let Annotated { function: Function { vis, mut sig, .. }, returns, krate, .. } = annotated;
-    returns::replace(&mut sig.output, returns.shape, &krate, operation);
+    if let ReturnType::Type(_, ty) = &mut sig.output {
+        returns::replace(ty, returns.shape, &krate, operation);
+    }
     match body {
         Ok(body) => quote!(#(#attrs)* #vis #sig #body),
         Err(semi) => declaration(&returns, &quote!(#(#attrs)* #vis), sig, semi),
@@ -195,14 +210,13 @@ fn declaration(
 // The outer braces are of this crate's edition, 2024: in any edition of the author's, what their last
 // expression borrows is let go before `a` drops.
 fn request(annotated: &Annotated, bindings: &TokenStream, block: &Block) -> TokenStream {
-    let Returns { shape, declared, result, .. } = &annotated.returns;
+    let Returns { shape, arrow, declared, result, .. } = &annotated.returns;
     if let Shape::Async = shape {
-        let krate = &annotated.krate;
         let pin = nameable(result).map(|result| {
-            // The compiler says here which type it expects.
-            let place = generated_at(name_span(&annotated.returns.result));
-            let never = quote_spanned!(place=> #krate::__private::never::<#result>());
-            quote!(if false { return #never; })
+            // The compiler points here to say which type it expects.
+            let place = generated_at(arrow.span());
+            let krate = runtime(annotated.path.as_ref(), place);
+            quote_spanned!(place=> if false { return #krate::__private::never::<#result>(); })
         });
         let stmts = inner_braces(block);
         return quote!(async move { #bindings #pin #stmts });
@@ -319,20 +333,29 @@ fn binds_ref_mut(pat: TokenStream) -> bool {
 //     .timeout(1200000)
 fn start(annotated: &Annotated) -> TokenStream {
     let krate = &annotated.krate;
-    // Without the runtime's feature of that name, the compiler says so at the `fn` that is not async.
-    let span = generated_at(annotated.function.sig.fn_token.span);
-    let blocking =
-        (annotated.returns.shape == Shape::Blocking).then(|| quote_spanned!(span=> blocking::));
-    let client = match &annotated.client {
-        Client::Borrowed(this) => quote!(#krate::__private::#blocking client(#this)),
-        Client::Cloned(expr) => {
-            let first = expr.clone().into_iter().next();
-            let span = first.map_or_else(Span::call_site, |token| generated_at(token.span()));
-            let clone = Ident::new("clone", Span::call_site());
-            let cloned = quote_spanned!(span=> (#expr).#clone());
-            quote!(#krate::__private::#blocking client_from({ use ::core::clone::Clone as _; #cloned }))
-        }
-        Client::None => return TokenStream::new(),
+    let Some(Client { expr, is_reference }) = &annotated.client else {
+        return TokenStream::new();
+    };
+    let first = expr.clone().into_iter().next();
+    let place = first.map_or_else(Span::call_site, |token| generated_at(token.span()));
+    let (function, client) = if *is_reference {
+        (quote!(client), expr.clone())
+    } else {
+        let import = quote!(
+            use ::core::clone::Clone as _;
+        );
+        let clone = Ident::new("clone", Span::call_site());
+        (quote!(client_from), quote_spanned!(place=> { #import (#expr).#clone() }))
+    };
+    let client = if annotated.returns.shape == Shape::Blocking {
+        // Without the runtime's feature of that name, the compiler says so at the `fn` that is not async.
+        let blocking = Ident::new("blocking", generated_at(annotated.function.sig.fn_token.span));
+        // Which client it has to be depends on what the function returns.
+        let result = Token![_](generated_at(name_span(&annotated.returns.result)));
+        let place = Token![_](place);
+        quote!(#krate::__private::#blocking::#function::<#result, _, #place>(#client))
+    } else {
+        quote!(#krate::__private::#function(#client))
     };
     match &annotated.policy {
         Policy::Given(polling) => quote!(#client.polling(#polling)),

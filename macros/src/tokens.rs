@@ -1,7 +1,7 @@
 //! Small questions about tokens, and where generated ones stand.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, quote};
+use quote::{ToTokens as _, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Path, Type};
 
@@ -16,9 +16,9 @@ pub(crate) fn generated_at(span: Span) -> Span {
 
 /// The path of the runtime. Its tokens count as generated, `$crate` excepted, which would lose its
 /// meaning.
-pub(crate) fn runtime(path: Option<Path>) -> TokenStream {
+pub(crate) fn runtime(path: Option<&Path>, span: Span) -> TokenStream {
     let Some(path) = path else {
-        return quote!(::graph_operation);
+        return quote_spanned!(span=> ::graph_operation);
     };
     let generated = |mut token: TokenTree| {
         if token.to_string() != "$crate" {
@@ -26,7 +26,7 @@ pub(crate) fn runtime(path: Option<Path>) -> TokenStream {
         }
         token
     };
-    path.into_token_stream().into_iter().map(generated).collect()
+    path.to_token_stream().into_iter().map(generated).collect()
 }
 
 /// The type without parentheses, and without the invisible groups that a `macro_rules!` macro puts

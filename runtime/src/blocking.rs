@@ -25,8 +25,9 @@ use crate::{BoxError, Result, ResumeToken, TeamsAsyncOperation, Update};
 
 /// A client of Microsoft Graph that blocks; see [`Client`](trait@crate::Client), its twin.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot send the checks of an operation: it is no `graph_operation::blocking::Client`",
+    message = "`{Self}` does not implement `graph_operation::blocking::Client`, which sends an operation's requests",
     label = "does not implement `graph_operation::blocking::Client`",
+    note = "only a function that blocks needs it; did you mean `async fn`?",
     note = "implement `graph_operation::blocking::Client` for `{Self}`, or name another client: `#[async_operation(client = self.client)]`"
 )]
 pub trait Client: Clone + Send + Sync + 'static {
