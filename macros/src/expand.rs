@@ -282,10 +282,13 @@ fn rebind(sig: &mut Signature) -> TokenStream {
                 let mutability = mutability.take();
                 let variable = ident.clone();
                 if ident.unraw().to_string().starts_with('_') {
-                    // Lints take the use of such a name for a mistake, if the author's token is used.
+                    // Such a variable should have neither a use nor a value without effects, say
+                    // lints; they do not look at a generated use, nor into a tuple.
                     ident.set_span(generated_at(ident.span()));
+                    quote!(#(#attrs)* let (#mutability #variable,) = (#ident,);)
+                } else {
+                    quote!(#(#attrs)* let #mutability #variable = #ident;)
                 }
-                quote!(#(#attrs)* let #mutability #variable = #ident;)
             }
             pat => {
                 let name = format_ident!("__arg{i}", span = Span::mixed_site());
