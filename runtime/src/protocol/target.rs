@@ -175,11 +175,9 @@ impl Target {
             None => (pause, Reason::Backoff),
         };
         let pause = pause.lengthened(attempts.jitter.draw());
-        // The last request is made when patience ends, unless the service asked for more.
-        let (pause, why) = match why {
-            Reason::Backoff if pause > left && !left.is_zero() => (left, Reason::Deadline),
-            _ => (pause, why),
-        };
+        // The last request is made when patience ends.
+        let last = pause > left && !left.is_zero();
+        let (pause, why) = if last { (left, Reason::Deadline) } else { (pause, why) };
         (attempts.due, attempts.why) = (attempts.now.plus(pause), why);
         pause <= left
     }
