@@ -291,10 +291,12 @@ fn sort(mut waiting: Vec<Item>) -> Result<Vec<Item>, String> {
 }
 
 /// An item's response; by chance its header names are in lower case, and a missing body is null.
+/// `Content-Type` is not, because Microsoft's own JavaScript client looks for it as it is written.
 fn respond(id: String, answer: &Answer, chance: u64) -> Response {
     let lower = chance & 1 == 0;
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in &answer.headers {
+        let lower = lower && name != CONTENT_TYPE;
         let name = if lower { name.as_str().to_owned() } else { title(name) };
         let value = String::from_utf8_lossy(value.as_bytes());
         headers
