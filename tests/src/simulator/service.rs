@@ -20,7 +20,7 @@ use super::{
     operation::{self, Operation},
     options::{Behaviour, Options},
     path::{self, Address, Version},
-    plan::Occasion,
+    plan::{Counted, Occasion},
     rate::Throttle,
     record::{self, ForeignRequest, Origin, Recorded},
     replay::Tape,
@@ -63,7 +63,7 @@ pub(super) struct Service {
     pub(super) resources: BTreeMap<String, Resource>,
     /// The identities of what was deleted.
     pub(super) deleted: HashSet<String>,
-    counts: HashMap<(Occasion, String), u64>,
+    pub(super) counts: Counted,
     pub(super) requests: Vec<Recorded>,
     /// The records of a batch's items, until that of the batch is written.
     pub(super) items: Vec<Recorded>,
@@ -260,7 +260,7 @@ impl Service {
             return context.not_found(id);
         };
         let behaviour = self.behaviour(&keys);
-        recorded.draw(&behaviour, Occasion::Check, salt);
+        recorded.draw(&behaviour, Occasion::Check, &identity, salt);
         let Some(operation) = self.operations.get_mut(&identity) else {
             return context.not_found(id);
         };

@@ -226,6 +226,8 @@ fn what_depends_on_a_failure_is_not_carried_out() {
     assert_eq!(statuses, [404, 424, 202, 202, 424]);
     assert_eq!(responses["2"]["body"]["error"]["code"], "FailedDependency");
     assert_eq!(simulator.operations().len(), 2);
+    let counts = simulator.counts();
+    assert_eq!((counts.items, counts.starts), (5, 2), "what is not carried out came all the same");
 }
 
 #[test]
