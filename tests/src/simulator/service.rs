@@ -257,12 +257,12 @@ impl Service {
         let Some((keys, salt)) = known.map(|operation| (operation.keys.clone(), operation.salt))
         else {
             recorded.operation = Some(id.to_owned());
-            return context.not_found(id);
+            return context.no_workflow();
         };
         let behaviour = self.behaviour(&keys);
         recorded.draw(&behaviour, Occasion::Check, &identity, salt);
         let Some(operation) = self.operations.get_mut(&identity) else {
-            return context.not_found(id);
+            return context.no_workflow();
         };
         recorded.operation = Some(operation.id().to_owned());
         operation.checked(call.at);
@@ -278,7 +278,7 @@ impl Service {
         let seen = recorded.fault.as_ref().is_none_or(Fault::is_truthful);
         let view = operation.look(call.at, seen);
         if view.stage == Stage::Going(Phase::Missing) {
-            return context.not_found(id);
+            return context.no_workflow();
         }
         let mut document = documents::operation(operation, &view, &root, call.wants_all_members());
         if let Some(names) = call.selected() {
