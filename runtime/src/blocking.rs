@@ -1,31 +1,37 @@
 //! The handle for programs without an executor: the same protocol, and threads that sleep.
 //!
-//! Everything here is the twin of what stands at the crate's root; the errors, the updates, the
-//! policy and the tokens are the same types.
+//! A client that never pends, seen as an asynchronous one, makes every future run to its end when it
+//! is polled once. So everything here wraps its twin at the crate's root, and behaves as it does; the
+//! errors, the updates, the policy and the tokens are the same types. One thing differs: nothing can
+//! interrupt a [`Client::send`] that does not return, so the deadline binds a request only through
+//! [`TimeLeft`](crate::TimeLeft), which the adapters obey.
 
-use std::fmt;
-use std::marker::PhantomData;
+use std::fmt::{self, Display};
+use std::future::{Future, pending};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{Request, Uri};
+use http::{Method, Request, Uri};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::client::{join, random, ready_responses};
-use crate::connection::Sent;
-use crate::handle::{Handle, Pace, Plan, Turn};
-use crate::mirrored::{completed_accessors, operation_accessors, operation_constructors};
-use crate::model::{Model, Reader, State};
-use crate::outcome::{Outcome, Target};
-use crate::protocol::{Answer, Get, Polling, TargetStep};
-use crate::trace::Span;
-use crate::{BoxError, Result, ResumeToken, TeamsAsyncOperation, Update};
+use crate::client::{anonymous_not_implemented, random};
+use crate::erased::{Connection, connect_blocking};
+use crate::error::{BoxError, Result};
+use crate::model::{Model, Reader, TeamsAsyncOperation};
+use crate::protocol::{Answer, Polling};
+use crate::response::ready_responses;
+use crate::resume_token::ResumeToken;
+use crate::update::Update;
+use crate::url;
 
 /// A client of Microsoft Graph that blocks; see [`Client`](trait@crate::Client), its twin.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not implement `graph_operation::blocking::Client`, which sends an operation's requests",
+    message = "`{Self}` cannot send the requests of an operation: it does not implement `graph_operation::blocking::Client`",
     label = "does not implement `graph_operation::blocking::Client`",
     note = "only a function that blocks needs it; did you mean `async fn`?",
     note = "implement `graph_operation::blocking::Client` for `{Self}`, or name another client: `#[async_operation(client = self.client)]`"
@@ -38,9 +44,31 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// `https://graph.microsoft.com/v1.0`.
     fn service_root(&self) -> &Uri;
 
-    /// Sends one request and reads its answer, error answers included; see
+    /// Sends one request and reads its response, error responses included; see
     /// [`Client::send`](crate::Client::send).
+    ///
+    /// A `ureq::Agent` as it comes makes errors of error responses, and loses their body, their id and
+    /// their `Retry-After`: [`ureq::send`](crate::ureq::send) configures the request, or configure the
+    /// agent with `http_status_as_error(false)`.
     fn send(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>, Self::Error>;
+
+    /// Sends one request to another host without a credential; see
+    /// [`Client::send_anonymous`](crate::Client::send_anonymous). Provided as an error.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no response. As provided, always.
+    fn send_anonymous(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>> {
+        drop(request);
+        Err(anonymous_not_implemented())
+    }
+
+    /// Renews the credential after a 401, and says whether there is a new one; see
+    /// [`Client::unauthorized`](crate::Client::unauthorized). Provided as `false`.
+    fn unauthorized(&self, response: &http::Response<Bytes>) -> bool {
+        let _ = response;
+        false
+    }
 
     /// Sleeps. A sleep that has finished counts as slept, however long it really took, so one that
     /// returns at once polls through at full speed.
@@ -53,20 +81,72 @@ pub trait Client: Clone + Send + Sync + 'static {
         Instant::now()
     }
 
-    /// Whether another try may help after this error; provided as `true`.
+    /// The wall clock's time, which resume tokens hold.
+    fn system_time(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    /// Whether a retry may help after this error; provided as `true`.
     fn is_transient(&self, error: &Self::Error) -> bool {
         let _ = error;
         true
     }
 
-    /// Random bits that keep operations which were started together from being checked together.
+    /// Random bits that keep operations apart which were started together.
     fn random(&self) -> u64 {
         random()
     }
 
-    /// The URL of a path below the service root, joined with one slash.
-    fn url(&self, path: impl fmt::Display) -> String {
-        join(self.service_root(), path)
+    /// A request to the path below the service root that these segments make, each encoded; see
+    /// [`Client::request`](crate::Client::request).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLocation`](crate::ErrorKind::InvalidLocation) if a segment is empty, `.` or `..`.
+    fn request<I>(&self, method: Method, segments: I) -> Result<Request<Bytes>>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        url::request(self.service_root(), method, segments)
+    }
+
+    /// The same with a JSON body and its `Content-Type`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`request`](Self::request), and [`Transport`](crate::ErrorKind::Transport) if `body`
+    /// cannot be written as JSON.
+    fn request_json<I>(
+        &self,
+        method: Method,
+        segments: I,
+        body: &(impl Serialize + ?Sized),
+    ) -> Result<Request<Bytes>>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        url::request_json(self.service_root(), method, segments, body)
+    }
+
+    /// The URL of the path below the service root that these segments make, each encoded.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLocation`](crate::ErrorKind::InvalidLocation) if a segment is empty, `.` or `..`.
+    fn url_of<I>(&self, segments: I) -> Result<String>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        url::of(self.service_root(), segments)
+    }
+
+    /// The URL of a path below the service root that the author wrote. It encodes nothing; see
+    /// [`Client::url`](crate::Client::url).
+    fn url(&self, path: impl Display) -> String {
+        url::join(self.service_root(), path)
     }
 }
 
@@ -84,12 +164,24 @@ macro_rules! forward_client {
                 C::send(self, request)
             }
 
+            fn send_anonymous(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>> {
+                C::send_anonymous(self, request)
+            }
+
+            fn unauthorized(&self, response: &http::Response<Bytes>) -> bool {
+                C::unauthorized(self, response)
+            }
+
             fn sleep(&self, duration: Duration) {
                 C::sleep(self, duration);
             }
 
             fn now(&self) -> Instant {
                 C::now(self)
+            }
+
+            fn system_time(&self) -> SystemTime {
+                C::system_time(self)
             }
 
             fn is_transient(&self, error: &Self::Error) -> bool {
@@ -106,84 +198,133 @@ macro_rules! forward_client {
 forward_client!(Arc);
 forward_client!(Box);
 
-/// What a blocking request function returns; see [`Response`](trait@crate::Response), its twin.
+/// What sending the request returned, in a blocking function; see [`Response`](trait@crate::Response), its twin.
 ///
 /// Implemented for `http::Response` with a body of `Bytes`, `Vec<u8>`, `String` or `()`, for ureq's
 /// with the feature `ureq`, and for `reqwest::blocking::Response` with `reqwest-blocking`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not the answer to a request: it is no `graph_operation::blocking::Response`",
+    message = "`{Self}` is neither a request nor the response to one: it does not implement `graph_operation::blocking::Response`",
     label = "does not implement `graph_operation::blocking::Response`",
     note = "return the HTTP response itself from the function, such as `http::Response<Bytes>` or, with the feature `ureq`, `http::Response<ureq::Body>`",
     note = "for the response type of another HTTP client, implement `graph_operation::blocking::Response`"
 )]
 pub trait Response {
-    /// Reads the answer. Limit the body that is read: an answer to a starting request is small.
+    /// Reads the response. Limit the body that is read: the response to a starting request is small.
     fn into_answer(self) -> Result<Answer>;
 }
 
 ready_responses!(Response,);
 
-/// An author's client behind a pointer.
-trait Connection: Send + Sync {
-    fn service_root(&self) -> &Uri;
-    fn now(&self) -> Instant;
-    fn random(&self) -> u64;
-    fn sleep(&self, duration: Duration);
-    fn send(&self, request: Get) -> Sent;
-    fn span(&self) -> &Span;
-}
+/// A client that blocks, seen as one that is always ready.
+#[derive(Clone)]
+struct AlwaysReady<C>(C);
 
-struct Connected<C> {
-    client: C,
-    span: Span,
-}
+impl<C: Client> crate::client::Client for AlwaysReady<C> {
+    type Error = C::Error;
 
-fn connect<C: Client>(client: C, span: Span) -> Arc<dyn Connection> {
-    Arc::new(Connected { client, span })
-}
-
-impl<C: Client> Connection for Connected<C> {
     fn service_root(&self) -> &Uri {
-        self.client.service_root()
+        self.0.service_root()
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>, C::Error> {
+        self.0.send(request)
+    }
+
+    async fn send_anonymous(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>> {
+        self.0.send_anonymous(request)
+    }
+
+    async fn unauthorized(&self, response: &http::Response<Bytes>) -> bool {
+        self.0.unauthorized(response)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.sleep(duration);
+    }
+
+    // It is asked for only by a `send` that has pended.
+    fn time_limit(&self, _: Duration) -> impl Future<Output = ()> + Send {
+        pending()
     }
 
     fn now(&self) -> Instant {
-        self.client.now()
+        self.0.now()
+    }
+
+    fn system_time(&self) -> SystemTime {
+        self.0.system_time()
+    }
+
+    fn is_transient(&self, error: &C::Error) -> bool {
+        self.0.is_transient(error)
     }
 
     fn random(&self) -> u64 {
-        self.client.random()
+        self.0.random()
     }
+}
 
-    fn sleep(&self, duration: Duration) {
-        if !duration.is_zero() {
-            self.client.sleep(duration);
+fn connect<C: Client>(client: C) -> Arc<dyn Connection> {
+    connect_blocking(AlwaysReady(client))
+}
+
+/// The output of a future of an always ready client.
+fn run<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return output;
         }
-    }
-
-    fn send(&self, request: Get) -> Sent {
-        self.client.send(request.into_request()).map_err(|error| {
-            let transient = self.client.is_transient(&error);
-            (error.into(), transient)
-        })
-    }
-
-    fn span(&self) -> &Span {
-        &self.span
     }
 }
 
 /// A long-running operation of Microsoft Graph; see [`Operation`](crate::Operation), its twin.
 #[must_use = "an operation runs on without its handle, but nobody learns how it ends"]
 pub struct Operation<T = Value, M = TeamsAsyncOperation> {
-    handle: Handle,
-    connection: Arc<dyn Connection>,
-    types: PhantomData<fn() -> (T, M)>,
+    inner: crate::Operation<T, M>,
 }
 
 /// # Starting, without the attribute
 impl Operation {
-    /// Reads the answer to a request that starts an operation.
+    /// Sends a request that starts an operation; see [`Operation::start`](crate::Operation::start).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Operation::start`](crate::Operation::start).
+    pub fn start(client: impl Client, request: Request<Bytes>) -> Result<Self> {
+        Self::start_as(client, request)
+    }
+
+    /// The same for an operation of another model.
+    pub fn start_as<M: Model>(
+        client: impl Client,
+        request: Request<Bytes>,
+    ) -> Result<Operation<Value, M>> {
+        let reader = Reader::of::<M>();
+        Ok(Self::begin(client, reader, M::POLLING(), request, false)?.typed())
+    }
+
+    /// Sends a request that may be carried out twice without harm; see
+    /// [`Operation::start_idempotent`](crate::Operation::start_idempotent).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Operation::start`](crate::Operation::start).
+    pub fn start_idempotent(client: impl Client, request: Request<Bytes>) -> Result<Self> {
+        Self::start_idempotent_as(client, request)
+    }
+
+    /// The same for an operation of another model.
+    pub fn start_idempotent_as<M: Model>(
+        client: impl Client,
+        request: Request<Bytes>,
+    ) -> Result<Operation<Value, M>> {
+        let reader = Reader::of::<M>();
+        Ok(Self::begin(client, reader, M::POLLING(), request, true)?.typed())
+    }
+
+    /// Reads the response to a request that starts an operation.
     pub fn from_response(client: impl Client, response: impl Response) -> Result<Self> {
         Self::from_response_as(client, response)
     }
@@ -194,28 +335,67 @@ impl Operation {
         response: impl Response,
     ) -> Result<Operation<Value, M>> {
         let answer = response.into_answer()?;
-        let operation = Operation::accept(client, Reader::of::<M>(), Polling::default(), answer)?;
-        Ok(operation.typed())
+        Ok(Self::accept(client, Reader::of::<M>(), M::POLLING(), answer)?.typed())
     }
-}
 
-operation_constructors!();
+    /// Follows the operation at an address that is known, absolute or relative to the service root.
+    pub fn from_location(client: impl Client, location: impl AsRef<str>) -> Result<Self> {
+        Self::from_location_as(client, location)
+    }
 
-impl Operation {
-    /// Sends a request that starts an operation.
+    /// The same for an operation of another model.
+    pub fn from_location_as<M: Model>(
+        client: impl Client,
+        location: impl AsRef<str>,
+    ) -> Result<Operation<Value, M>> {
+        let inner = crate::Operation::at(connect(client), Reader::of::<M>(), location.as_ref())?;
+        Ok(Operation { inner: inner.typed() })
+    }
+
+    /// Continues with an operation that another handle, perhaps in another process, has named; see
+    /// [`Operation::resume`](crate::Operation::resume).
+    pub fn resume(client: impl Client, token: ResumeToken) -> Result<Self> {
+        Self::resume_as(client, token)
+    }
+
+    /// The same for an operation of another model.
+    pub fn resume_as<M: Model>(
+        client: impl Client,
+        token: ResumeToken,
+    ) -> Result<Operation<Value, M>> {
+        let inner = crate::Operation::resumed(connect(client), Reader::of::<M>(), &token)?;
+        Ok(Operation { inner: inner.typed() })
+    }
+
+    pub(crate) fn accept<C: Client>(
+        client: C,
+        reader: &'static Reader,
+        policy: Polling,
+        answer: Answer,
+    ) -> Result<Self> {
+        let inner = crate::Operation::accepted(connect(client), reader, policy, answer)?;
+        Ok(Operation { inner })
+    }
+
     pub(crate) fn begin<C: Client>(
         client: C,
-        reader: Reader,
-        polling: Polling,
+        reader: &'static Reader,
+        policy: Polling,
         request: Request<Bytes>,
         idempotent: bool,
     ) -> Result<Self> {
-        let _ = idempotent;
-        match client.send(request) {
-            Ok(answer) => Operation::accept(client, reader, polling, Answer::from(answer)),
-            Err(error) => Err(crate::Error::new(crate::ErrorKind::Transport, "the request failed")
-                .with_source(error)),
-        }
+        let client = AlwaysReady(client);
+        let connection = connect_blocking(client);
+        let starting =
+            crate::operation::Starting::new(connection, reader, policy, request, idempotent);
+        Ok(Operation { inner: run(starting)? })
+    }
+}
+
+impl<T, M> Operation<T, M> {
+    /// The same with other types; the operation has been made for this model.
+    pub(crate) fn typed<U, N>(self) -> Operation<U, N> {
+        Operation { inner: self.inner.typed() }
     }
 }
 
@@ -223,34 +403,24 @@ impl<T, M: Model> Operation<T, M> {
     /// Sends one check now, whatever the policy says; see
     /// [`Operation::poll`](crate::Operation::poll).
     pub fn poll(&mut self) -> Result<Update<M>> {
-        match turn(&mut self.handle, &*self.connection, Pace::Now) {
-            Turn::Updated | Turn::Nothing => Ok(self.update()),
-            Turn::Failed(error) => Err(error),
-        }
+        run(self.inner.poll())
     }
 
     /// Polls by the policy until the operation has succeeded; see
     /// [`Operation::wait`](crate::Operation::wait).
     pub fn wait(&mut self) -> Result<Completed<T, M>> {
-        loop {
-            match turn(&mut self.handle, &*self.connection, Pace::Policy) {
-                Turn::Updated => {}
-                Turn::Failed(error) => return Err(error),
-                Turn::Nothing => break,
-            }
-        }
-        self.handle.end(self.connection.span())?;
-        Ok(Completed {
-            outcome: Outcome::of(&self.handle),
-            connection: Arc::clone(&self.connection),
-            types: PhantomData,
-        })
+        Ok(Completed { inner: run(self.inner.wait())? })
     }
 
-    /// Polls by the policy and gives each snapshot as it arrives; see
+    /// The same, and shows each check; see [`Operation::wait_with`](crate::Operation::wait_with).
+    pub fn wait_with(&mut self, see: impl FnMut(Update<M>)) -> Result<Completed<T, M>> {
+        Ok(Completed { inner: run(self.inner.wait_with(see))? })
+    }
+
+    /// Polls by the policy and gives each check as it ends; see
     /// [`Operation::updates`](crate::Operation::updates).
     pub fn updates(&mut self) -> Updates<'_, T, M> {
-        Updates { operation: self, ended: false }
+        Updates { inner: self.inner.updates() }
     }
 
     /// Waits, then reads the target; see [`Operation::target`](crate::Operation::target).
@@ -258,34 +428,79 @@ impl<T, M: Model> Operation<T, M> {
     where
         T: DeserializeOwned,
     {
-        self.wait()?.target()
+        run(self.inner.target())
     }
 
-    operation_accessors!();
-}
+    /// What the last check found.
+    pub fn update(&self) -> Update<M> {
+        self.inner.update()
+    }
 
-/// Makes one check, and in the policy's pace the ones that its faults ask for.
-fn turn(handle: &mut Handle, connection: &dyn Connection, pace: Pace) -> Turn {
-    loop {
-        let Some(Plan { sleep, request, due }) = handle.plan(connection.now(), pace) else {
-            return Turn::Nothing;
-        };
-        connection.sleep(sleep);
-        // A sleep that has finished counts as slept.
-        handle.sent(connection.now().max(due), connection.span());
-        let sent = connection.span().enter(|| connection.send(request));
-        let now = connection.now().max(due);
-        if let Some(turn) = handle.settle(sent, now, pace, connection.span()) {
-            return turn;
-        }
+    /// The operation's address, resolved; `None` if the service finished at once.
+    pub fn location(&self) -> Option<&Uri> {
+        self.inner.location()
+    }
+
+    /// Names the operation, so that another process can wait for it; `None` if the service finished
+    /// at once.
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        self.inner.resume_token()
+    }
+
+    /// The `request-id` of the response to the starting request, which Microsoft's support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        self.inner.request_id()
+    }
+
+    /// The `client-request-id` of the response to the starting request.
+    pub fn client_request_id(&self) -> Option<&str> {
+        self.inner.client_request_id()
+    }
+
+    /// The body of the starting 202; see
+    /// [`Operation::accepted_body`](crate::Operation::accepted_body).
+    pub fn accepted_body(&self) -> Option<&[u8]> {
+        self.inner.accepted_body()
+    }
+
+    /// The operation's id, as far as its address tells before any check.
+    pub fn operation_id(&self) -> Option<&str> {
+        self.inner.operation_id()
+    }
+
+    /// What the operation works on, as far as the starting response tells; see
+    /// [`Operation::target_hint`](crate::Operation::target_hint).
+    pub fn target_hint(&self) -> Option<&str> {
+        self.inner.target_hint()
+    }
+
+    /// Changes what the target deserializes to.
+    pub fn with_target<U>(self) -> Operation<U, M> {
+        self.typed()
+    }
+
+    /// Changes the policy from here on. The deadline still counts from the start.
+    pub fn set_polling(&mut self, polling: Polling) {
+        self.inner.set_polling(polling);
+    }
+
+    /// The same with another policy. The deadline still counts from the start.
+    pub fn with_polling(mut self, polling: Polling) -> Self {
+        self.set_polling(polling);
+        self
     }
 }
 
-/// The checks of an [`Operation`] as they arrive; see [`Operation::updates`].
+impl<T, M> fmt::Debug for Operation<T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// The checks of an [`Operation`] as they end; see [`Operation::updates`].
 #[must_use = "iterators do nothing unless advanced"]
 pub struct Updates<'a, T = Value, M = TeamsAsyncOperation> {
-    operation: &'a mut Operation<T, M>,
-    ended: bool,
+    inner: crate::Updates<'a, T, M>,
 }
 
 /// Ends after the operation has, and after an error.
@@ -293,55 +508,63 @@ impl<T, M: Model> Iterator for Updates<'_, T, M> {
     type Item = Result<Update<M>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let Operation { handle, connection, .. } = &mut *self.operation;
-        let turn = turn(handle, &**connection, Pace::Policy);
-        self.ended = handle.state().is_terminal() || !matches!(turn, Turn::Updated);
-        match turn {
-            Turn::Updated => Some(Ok(Update::of(handle))),
-            Turn::Failed(error) => Some(Err(error)),
-            Turn::Nothing if handle.state() == State::Running => {
-                handle.end(connection.span()).err().map(Err)
-            }
-            Turn::Nothing => None,
-        }
+        run(self.inner.next())
+    }
+}
+
+impl<T, M> fmt::Debug for Updates<'_, T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
     }
 }
 
 /// An operation that has succeeded; see [`Completed`](crate::Completed), its twin.
 pub struct Completed<T = Value, M = TeamsAsyncOperation> {
-    outcome: Outcome,
-    connection: Arc<dyn Connection>,
-    types: PhantomData<fn() -> (T, M)>,
+    inner: crate::Completed<T, M>,
 }
 
 impl<T, M: Model> Completed<T, M> {
-    completed_accessors!();
+    /// The operation as it ended; see [`Completed::operation`](crate::Completed::operation).
+    pub fn operation(&self) -> Option<&M> {
+        self.inner.operation()
+    }
+
+    /// The id of what the operation worked on, or of its result.
+    pub fn target_id(&self) -> Option<&str> {
+        self.inner.target_id()
+    }
+
+    /// Where the result is, as the service wrote it; see
+    /// [`Completed::target_location`](crate::Completed::target_location).
+    pub fn target_location(&self) -> Option<&str> {
+        self.inner.target_location()
+    }
 
     /// Reads the result; see [`Completed::target`](crate::Completed::target).
     pub fn target(&self) -> Result<T>
     where
         T: DeserializeOwned,
     {
-        let answer = read_target(&self.outcome, &*self.connection)?;
-        self.outcome.decode(&answer)
+        run(self.inner.target())
+    }
+
+    /// Reads the result by its id; see [`Completed::target_at`](crate::Completed::target_at).
+    pub fn target_at<P: AsRef<str>>(&self, path: impl FnOnce(&str) -> P) -> Result<T>
+    where
+        T: DeserializeOwned,
+    {
+        run(self.inner.target_at(path))
     }
 }
 
-fn read_target(outcome: &Outcome, connection: &dyn Connection) -> Result<http::Response<Bytes>> {
-    let mut target =
-        match outcome.target(connection.service_root(), connection.now(), connection.random())? {
-            Target::Here(answer) => return Ok(answer),
-            Target::Remote(target) => target,
-        };
-    loop {
-        connection.sleep(target.wait(connection.now()));
-        let sent = connection.send(target.request());
-        let step = target.settle(sent, connection.now());
-        if let TargetStep::Found(answer) = step.map_err(|error| outcome.complete(error))? {
-            return Ok(answer);
-        }
+impl<T, M> Clone for Completed<T, M> {
+    fn clone(&self) -> Self {
+        Completed { inner: self.inner.clone() }
+    }
+}
+
+impl<T, M> fmt::Debug for Completed<T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
     }
 }

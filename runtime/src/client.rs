@@ -1,22 +1,23 @@
-//! What a library's author brings: the client that sends, and the answer of the request.
+//! How a library's author sends requests.
 
 use std::fmt::Display;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{Request, Uri};
+use http::{Method, Request, Response, Uri};
+use serde::Serialize;
 
-use crate::protocol::Answer;
-use crate::{BoxError, Result};
+use crate::error::{BoxError, Error, Result};
+use crate::url;
 
-/// A client of Microsoft Graph: how an operation's checks are sent.
+/// A client of Microsoft Graph: how starting requests and checks are sent.
 ///
-/// A handle keeps a clone of the client and asks it for each check, so that a token that expires
-/// during the wait is no matter. `send` gets requests to the service root's own scheme, host and
-/// port and to no other place, whatever the service says, so it may add its token without looking.
+/// A handle keeps a clone of the client and calls it for each request, so that a token that expires
+/// during the wait does no harm. `send` gets requests to the service root's own scheme, host and port
+/// alone, whatever the service says, so it may add its token without looking.
 ///
 /// **Your HTTP client must not follow redirects** (with reqwest,
 /// `redirect::Policy::none()`): only it could carry a token elsewhere.
@@ -54,7 +55,7 @@ use crate::{BoxError, Result};
 ///
 /// Cloning should be cheap, as it is for HTTP clients and for anything in an [`Arc`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot send the checks of an operation: it is no `graph_operation::Client`",
+    message = "`{Self}` cannot send the requests of an operation: it does not implement `graph_operation::Client`",
     label = "does not implement `graph_operation::Client`",
     note = "implement `graph_operation::Client` for `{Self}`, or name another client: `#[async_operation(client = self.client)]`"
 )]
@@ -66,15 +67,44 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// `https://graph.microsoft.com/v1.0`.
     fn service_root(&self) -> &Uri;
 
-    /// Sends one request and reads its answer, error answers included.
+    /// Sends one request and reads its response, error responses included.
     ///
-    /// Limit the body that is read, and the time that it takes, which
-    /// [`TimeLeft::of`](crate::TimeLeft::of) tells: **the deadline of an operation binds an answer
-    /// that never comes only if `send` does.** The adapters do both.
+    /// Return an error response as a response: with reqwest, do not call `error_for_status`, which
+    /// loses its body, its id and its `Retry-After`. Limit the body that is read, and the time that it
+    /// takes, which [`TimeLeft::of`](crate::TimeLeft::of) tells; the adapters do both. At an
+    /// operation's deadline the handle gives the request up, see [`time_limit`](Self::time_limit).
     fn send(
         &self,
         request: Request<Bytes>,
-    ) -> impl Future<Output = Result<http::Response<Bytes>, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Response<Bytes>, Self::Error>> + Send;
+
+    /// Sends one request to another host than the service root's, **without a credential**, and reads
+    /// its response. Do not follow redirects.
+    ///
+    /// The monitor of a drive item copy is on another host, and its address is the credential; it
+    /// refuses any other. See [`Monitor::Anonymous`](crate::Monitor::Anonymous). Provided as an error.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no response. As provided, always.
+    fn send_anonymous(
+        &self,
+        request: Request<Bytes>,
+    ) -> impl Future<Output = Result<Response<Bytes>>> + Send {
+        drop(request);
+        ready(Err(anonymous_not_implemented()))
+    }
+
+    /// Renews the credential after a 401, and says whether there is a new one.
+    ///
+    /// A check, a start or a target that is answered with 401 asks this at most once until another
+    /// response comes. On `true` the request is sent again at once; on `false`, as provided, the 401 is
+    /// final. A claims challenge is in the response's `WWW-Authenticate`. It runs within the time limit
+    /// of the request, without a lock, and perhaps for many operations at once: renew once for all.
+    fn unauthorized(&self, response: &Response<Bytes>) -> impl Future<Output = bool> + Send {
+        let _ = response;
+        ready(false)
+    }
 
     /// Sleeps. A sleep that has finished counts as slept, however long it really took, so one that
     /// returns at once polls through at full speed.
@@ -94,6 +124,16 @@ pub trait Client: Clone + Send + Sync + 'static {
     #[cfg(not(feature = "tokio"))]
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 
+    /// Ends when a request has to be given up, `duration` from now. Provided as
+    /// [`sleep`](Self::sleep).
+    ///
+    /// It is asked for only once a [`send`](Self::send) has pended, and the request is given up only
+    /// if [`now`](Self::now) has advanced as well. A client whose sleeps move its clock returns a
+    /// future that never ends.
+    fn time_limit(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        self.sleep(duration)
+    }
+
     /// The present instant. Provided by tokio's clock with the feature `tokio`, else by std's.
     fn now(&self) -> Instant {
         #[cfg(feature = "tokio")]
@@ -102,30 +142,91 @@ pub trait Client: Clone + Send + Sync + 'static {
         Instant::now()
     }
 
-    /// Whether another try may help after this error. Provided as `true`; a client whose
-    /// credential is wrong says `false`, and the wait ends.
+    /// The wall clock's time, which resume tokens hold. Provided by std's clock.
+    fn system_time(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    /// Whether a retry may help after this error. Provided as `true`; a client whose credential is
+    /// wrong says `false`, and the wait ends.
     fn is_transient(&self, error: &Self::Error) -> bool {
         let _ = error;
         true
     }
 
-    /// Random bits that keep operations which were started together from being checked together.
+    /// Random bits that keep operations apart which were started together.
     fn random(&self) -> u64 {
         random()
     }
 
-    /// The URL of a path below the service root, joined with one slash.
+    /// A request to the path below the service root that these segments make, with `Accept`.
     ///
-    /// In an `async fn`, in a statement without an await: what `format_args!` gives cannot be sent
-    /// between threads.
+    /// Each segment is percent-encoded as one path segment, so that no id adds, removes or escapes
+    /// one. `$ref` and `delta` stay one segment, and the service interprets them.
     ///
     /// ```
-    /// # fn example(graph: impl graph_operation::Client, team_id: &str) {
-    /// let url = graph.url(format_args!("teams/{team_id}/archive"));
+    /// # fn example(graph: impl graph_operation::Client, team_id: &str) -> graph_operation::Result<()> {
+    /// let request = graph.request(http::Method::POST, ["teams", team_id, "archive"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLocation`](crate::ErrorKind::InvalidLocation) if a segment is empty, `.` or `..`.
+    fn request<I>(&self, method: Method, segments: I) -> Result<Request<Bytes>>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        url::request(self.service_root(), method, segments)
+    }
+
+    /// The same with a JSON body and its `Content-Type`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`request`](Self::request), and [`Transport`](crate::ErrorKind::Transport) if `body`
+    /// cannot be written as JSON.
+    fn request_json<I>(
+        &self,
+        method: Method,
+        segments: I,
+        body: &(impl Serialize + ?Sized),
+    ) -> Result<Request<Bytes>>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        url::request_json(self.service_root(), method, segments, body)
+    }
+
+    /// The URL of the path below the service root that these segments make, encoded as in
+    /// [`request`](Self::request).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLocation`](crate::ErrorKind::InvalidLocation) if a segment is empty, `.` or `..`.
+    fn url_of<I>(&self, segments: I) -> Result<String>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        url::of(self.service_root(), segments)
+    }
+
+    /// The URL of a path below the service root that the author wrote, joined with one slash.
+    ///
+    /// **It encodes nothing.** An argument in it could lead anywhere on the service; use
+    /// [`url_of`](Self::url_of) for those.
+    ///
+    /// ```
+    /// # fn example(graph: impl graph_operation::Client) {
+    /// let url = graph.url("me/joinedTeams?$select=id");
     /// # }
     /// ```
     fn url(&self, path: impl Display) -> String {
-        join(self.service_root(), path)
+        url::join(self.service_root(), path)
     }
 }
 
@@ -134,13 +235,12 @@ pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(())
 }
 
-pub(crate) fn join(root: &Uri, path: impl Display) -> String {
-    let origin = match (root.scheme(), root.authority()) {
-        (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
-        _ => String::new(),
-    };
-    let path = path.to_string();
-    format!("{origin}{}/{}", root.path().trim_end_matches('/'), path.trim_start_matches('/'))
+pub(crate) fn anonymous_not_implemented() -> Error {
+    Error::transport(
+        "the operation is monitored on another host: implement `Client::send_anonymous`, \
+         which sends a request without a credential",
+    )
+    .with_retryable(false)
 }
 
 /// Forwards every method of a client to the one inside.
@@ -156,16 +256,38 @@ macro_rules! forward_client {
             fn send(
                 &self,
                 request: Request<Bytes>,
-            ) -> impl Future<Output = Result<http::Response<Bytes>, Self::Error>> + Send {
+            ) -> impl Future<Output = Result<Response<Bytes>, Self::Error>> + Send {
                 C::send(self, request)
+            }
+
+            fn send_anonymous(
+                &self,
+                request: Request<Bytes>,
+            ) -> impl Future<Output = Result<Response<Bytes>>> + Send {
+                C::send_anonymous(self, request)
+            }
+
+            fn unauthorized(
+                &self,
+                response: &Response<Bytes>,
+            ) -> impl Future<Output = bool> + Send {
+                C::unauthorized(self, response)
             }
 
             fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
                 C::sleep(self, duration)
             }
 
+            fn time_limit(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+                C::time_limit(self, duration)
+            }
+
             fn now(&self) -> Instant {
                 C::now(self)
+            }
+
+            fn system_time(&self) -> SystemTime {
+                C::system_time(self)
             }
 
             fn is_transient(&self, error: &Self::Error) -> bool {
@@ -181,67 +303,3 @@ macro_rules! forward_client {
 
 forward_client!(Arc);
 forward_client!(Box);
-
-/// What a request function returns: the answer to the request that starts an operation.
-///
-/// Implemented for `http::Response` with a body of `Bytes`, `Vec<u8>`, `String` or `()`, and for
-/// `reqwest::Response` with the feature `reqwest`. For the response of another HTTP client:
-///
-/// ```
-/// use bytes::Bytes;
-/// use graph_operation::{Response, protocol::Answer};
-///
-/// struct OtherResponse {
-///     status: http::StatusCode,
-///     headers: http::HeaderMap,
-///     text: String,
-/// }
-///
-/// impl Response for OtherResponse {
-///     async fn into_answer(self) -> graph_operation::Result<Answer> {
-///         let mut answer = http::Response::new(Bytes::from(self.text));
-///         *answer.status_mut() = self.status;
-///         *answer.headers_mut() = self.headers;
-///         Ok(Answer::from(answer)) // and .with_url(…) where it is known
-///     }
-/// }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not the answer to a request: it is no `graph_operation::Response`",
-    label = "does not implement `graph_operation::Response`",
-    note = "return the HTTP response itself from the function, such as `http::Response<Bytes>` or, with the feature `reqwest`, `reqwest::Response`",
-    note = "for the response type of another HTTP client, implement `graph_operation::Response`"
-)]
-pub trait Response {
-    /// Reads the answer. Limit the body that is read: an answer to a starting request is small.
-    fn into_answer(self) -> impl Future<Output = Result<Answer>> + Send;
-}
-
-/// Implements a response trait for the bodies that are there at once.
-macro_rules! ready_responses {
-    ($trait:ident, $($async:ident)?) => {
-        /// As it is.
-        impl $trait for crate::protocol::Answer {
-            $($async)? fn into_answer(self) -> crate::Result<crate::protocol::Answer> {
-                Ok(self)
-            }
-        }
-
-        ready_responses!(@ $trait, [$($async)?], bytes::Bytes, |body| body);
-        ready_responses!(@ $trait, [$($async)?], Vec<u8>, bytes::Bytes::from);
-        ready_responses!(@ $trait, [$($async)?], String, bytes::Bytes::from);
-        ready_responses!(@ $trait, [$($async)?], (), |()| bytes::Bytes::new());
-    };
-    (@ $trait:ident, [$($async:ident)?], $body:ty, $into:expr) => {
-        impl $trait for http::Response<$body> {
-            $($async)? fn into_answer(self) -> crate::Result<crate::protocol::Answer> {
-                Ok(crate::protocol::Answer::from(self.map($into)))
-            }
-        }
-    };
-}
-
-#[cfg(feature = "blocking")]
-pub(crate) use ready_responses;
-
-ready_responses!(Response, async);

@@ -1,4 +1,4 @@
-//! The one error type, and what it can tell.
+//! The library's error: why an operation could not be started, followed or finished.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,10 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::DATE;
 use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
 
-use crate::model::Snapshot;
+use crate::model::{GraphError, Kept, Model, OperationError, Reader};
+use crate::printable::Printable;
 use crate::protocol::retry_after;
-use crate::{GraphError, Model, OperationError, ResumeToken};
+use crate::resume_token::ResumeToken;
 
 /// An error of any type, as the clients of an author may give.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -20,30 +22,35 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an operation could not be started, followed or finished.
 ///
-/// One pointer wide. [`kind`](Error::kind) says what happened, the accessors what is known of it;
-/// [`resume_token`](Error::resume_token) names the operation where it is still alive.
+/// One pointer wide, and cheap to clone. [`kind`](Error::kind) says what happened, the accessors what
+/// is known of it; [`resume_token`](Error::resume_token) names the operation where it is still alive.
 ///
-/// `{}` prints one line for a person, `{:#}` the same with the causes behind it. Neither holds a
-/// token, nor any header that the client sent.
-pub struct Error(Box<Inner>);
+/// `{}` prints one line for a person, `{:#}` the same with its sources. Neither holds a credential, a
+/// header that the client sent, or the query of an address.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The service answered the starting request, or a check, with an error.
+    /// The service answered the starting request, a check, or the reading of the target with an
+    /// error.
     Rejected,
     /// The starting request was answered with neither an error nor an acceptance.
     NotAccepted,
-    /// The request was accepted, but no header names an operation: nothing can be followed.
+    /// The request was accepted, but no header names an operation; or the operation succeeded, but
+    /// names no target that can be read.
     MissingLocation,
-    /// A header, a token or an answer leads to another origin than the service root's.
+    /// A header, a request, a token or a response leads to another origin than the service root's.
     ForeignLocation,
-    /// A location that is no usable address.
+    /// A location that is not a usable address.
     InvalidLocation,
-    /// No answer came: the connection, the timeout or the author's client failed.
+    /// No response came: the connection, the time limit or the author's client failed. Of a start, it
+    /// says nothing about whether the request was carried out.
     Transport,
-    /// An answer came that could not be read.
+    /// A response came that could not be read.
     Decode,
     /// The operation itself ended as failed or invalid.
     Failed,
@@ -53,76 +60,118 @@ pub enum ErrorKind {
     TargetNotReady,
     /// A resume token that is malformed, or of another service or another type of operation.
     InvalidToken,
+    /// The monitor of the operation disappeared: the operation has ended, and nothing tells how.
+    Vanished,
+    /// In an [`OperationSet`](crate::OperationSet), a start that failed with an error of another type,
+    /// which is the source.
+    NotStarted,
+    /// The key is in the [`OperationSet`](crate::OperationSet) already.
+    DuplicateKey,
 }
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
-    source: Option<BoxError>,
-    answer: Option<Arc<AnswerFacts>>,
-    operation: Option<Arc<dyn Snapshot>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    response: Option<Arc<ResponseFacts>>,
+    operation: Option<Kept>,
     failure: Option<OperationError>,
     resume_token: Option<ResumeToken>,
+    location: Option<Box<str>>,
     waited: Option<Duration>,
     checks: Option<u32>,
     retryable: bool,
+    not_sent: bool,
 }
 
-/// What an answer told about itself, which Microsoft's support asks for.
+/// What a response told about itself, which Microsoft's support asks for.
 #[derive(Debug)]
-pub(crate) struct AnswerFacts {
-    status: StatusCode,
+pub(crate) struct ResponseFacts {
+    pub(crate) status: StatusCode,
     graph_error: Option<GraphError>,
-    request_id: Option<String>,
-    client_request_id: Option<String>,
-    date: Option<String>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) client_request_id: Option<String>,
+    pub(crate) date: Option<String>,
     retry_after: Option<Duration>,
 }
 
-impl AnswerFacts {
-    pub(crate) fn of<B>(answer: &http::Response<B>) -> Arc<Self> {
-        Arc::new(Self::new(answer, None))
+impl ResponseFacts {
+    pub(crate) fn of<B>(response: &http::Response<B>) -> Arc<Self> {
+        Arc::new(Self::new(response, None))
     }
 
-    fn new<B>(answer: &http::Response<B>, graph_error: Option<GraphError>) -> Self {
-        let text = |name: &str| header_text(answer.headers(), name);
-        AnswerFacts {
-            status: answer.status(),
+    /// What a saved machine remembers of a response.
+    pub(crate) fn saved(
+        status: StatusCode,
+        request_id: Option<String>,
+        client_request_id: Option<String>,
+        date: Option<String>,
+    ) -> Arc<Self> {
+        Arc::new(ResponseFacts {
+            status,
+            graph_error: None,
+            request_id,
+            client_request_id,
+            date,
+            retry_after: None,
+        })
+    }
+
+    fn new<B>(response: &http::Response<B>, graph_error: Option<GraphError>) -> Self {
+        let text = |name: &str| header_text(response.headers(), name);
+        ResponseFacts {
+            status: response.status(),
             graph_error,
             request_id: text("request-id"),
             client_request_id: text("client-request-id"),
             date: text(DATE.as_str()),
-            retry_after: retry_after::parse(answer.headers()),
+            retry_after: retry_after::parse(response.headers()),
         }
     }
 }
 
 impl Error {
-    /// A failure to send a request or to receive its answer, as an author's own client meets it.
+    /// A failure to send a request or to receive its response, as an author's own client meets it.
     ///
     /// ```
     /// use graph_operation::{Error, ErrorKind};
     ///
-    /// let error = Error::transport("no credential is configured");
+    /// let error = Error::transport("connection reset");
     /// assert_eq!(error.kind(), ErrorKind::Transport);
     /// ```
     pub fn transport(source: impl Into<BoxError>) -> Self {
-        Error::new(ErrorKind::Transport, "no answer came from the service").with_source(source)
+        Error::new(ErrorKind::Transport, "no response came from the service").with_source(source)
     }
 
-    /// A request that cannot be sent for want of a credential: of the same kind, but no other try
-    /// helps, and none is made.
+    /// A request that surely never left: the host name was not resolved, or the connection was
+    /// refused. A start that failed like this is always repeated.
+    pub fn not_sent(source: impl Into<BoxError>) -> Self {
+        let mut error = Error::new(ErrorKind::Transport, "the request could not be sent");
+        error.inner().not_sent = true;
+        error.with_source(source)
+    }
+
+    /// A request that cannot be sent for want of a credential: of the same kind, but no retry helps,
+    /// and none is made.
     pub fn credential(source: impl Into<BoxError>) -> Self {
         Error::new(ErrorKind::Transport, "there is no credential to send the request with")
             .with_source(source)
             .with_retryable(false)
     }
 
-    /// What an author's client failed with, and whether another try can help.
+    /// What an author's client failed with, and whether a retry can help.
     pub(crate) fn of_client(error: BoxError, transient: bool) -> Self {
-        // An adapter's own error says more than that something failed.
+        // An adapter's own error says more than that something failed. An error that speaks of a whole
+        // operation cannot come from one request.
         let error = match error.downcast::<Error>() {
-            Ok(error) => *error,
+            Ok(error) => match error.kind() {
+                ErrorKind::Transport
+                | ErrorKind::Decode
+                | ErrorKind::Rejected
+                | ErrorKind::ForeignLocation => *error,
+                _ => Error::transport(*error),
+            },
             Err(error) => Error::transport(error),
         };
         let retryable = transient && error.is_retryable();
@@ -130,93 +179,126 @@ impl Error {
     }
 
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        let retryable = matches!(
-            kind,
-            ErrorKind::Transport
-                | ErrorKind::Decode
-                | ErrorKind::TimedOut
-                | ErrorKind::TargetNotReady
-        );
-        Error(Box::new(Inner {
+        let retryable =
+            matches!(kind, ErrorKind::Transport | ErrorKind::Decode | ErrorKind::TargetNotReady);
+        Error(Arc::new(Inner {
             kind,
             message: message.into(),
             source: None,
-            answer: None,
+            response: None,
             operation: None,
             failure: None,
             resume_token: None,
+            location: None,
             waited: None,
             checks: None,
             retryable,
+            not_sent: false,
         }))
     }
 
-    /// The service's error answer to `what`.
-    pub(crate) fn rejected(what: &str, answer: &http::Response<Bytes>) -> Self {
-        let status = answer.status();
-        let graph_error = GraphError::from_body(answer.body());
+    /// The service's error response to `what`.
+    pub(crate) fn rejected(what: &str, response: &http::Response<Bytes>) -> Self {
+        let status = response.status();
+        let graph_error = GraphError::from_body(response.body());
         let message = match &graph_error {
             Some(error) => format!("{what} was answered with {status}: {error}"),
             None => format!("{what} was answered with {status}"),
         };
         let mut error = Error::new(ErrorKind::Rejected, message);
-        error.0.retryable = is_passing(status);
-        error.0.answer = Some(Arc::new(AnswerFacts::new(answer, graph_error)));
+        let inner = error.inner();
+        inner.retryable = is_transient_status(status);
+        inner.response = Some(Arc::new(ResponseFacts::new(response, graph_error)));
         error
     }
 
-    /// A status outside of 2xx that came as an error of the HTTP client, without the answer.
+    /// A status outside of 2xx that came as an error of the HTTP client, without the response.
     #[cfg(any(feature = "reqwest", feature = "ureq"))]
     pub(crate) fn rejected_status(status: StatusCode) -> Self {
-        let mut answer = http::Response::new(Bytes::new());
-        *answer.status_mut() = status;
-        Error::rejected("the request", &answer)
+        let mut response = http::Response::new(Bytes::new());
+        *response.status_mut() = status;
+        Error::rejected("the request", &response)
     }
 
-    /// An operation that failed, and what is known of the answer that told so.
-    pub(crate) fn failed(operation: &Arc<dyn Snapshot>, answer: Option<Arc<AnswerFacts>>) -> Self {
-        let name = operation.operation_type().unwrap_or("operation");
-        let status = operation.status();
-        let failure = operation.failure();
+    /// An operation that failed, and what is known of the response that told so.
+    pub(crate) fn failed(
+        reader: &Reader,
+        operation: Option<Kept>,
+        response: Option<Arc<ResponseFacts>>,
+    ) -> Self {
+        let snapshot = operation.as_ref().and_then(Kept::snapshot);
+        let name = snapshot.and_then(|snapshot| snapshot.operation_type());
+        let status = snapshot.map_or("failed", |snapshot| snapshot.status());
+        let failure = snapshot.and_then(|snapshot| snapshot.failure());
+        let (name, status) = (Printable(name.unwrap_or(reader.model)), Printable(status));
         let message = match &failure {
             Some(failure) => format!("{name} ended as {status}: {failure}"),
             None => format!("{name} ended as {status}: no reason given"),
         };
-        let mut error = Error::new(ErrorKind::Failed, message).with_operation(Some(operation));
-        error.0.failure = failure;
-        error.0.answer = answer;
+        let mut error = Error::new(ErrorKind::Failed, message).with_operation(operation);
+        let inner = error.inner();
+        inner.failure = failure;
+        inner.response = response;
         error
     }
 
+    /// The error itself: a copy where it is shared.
+    fn inner(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
+        self.inner().source = Some(Arc::from(source.into()));
         self
     }
 
-    pub(crate) fn with_answer<B>(mut self, answer: &http::Response<B>) -> Self {
-        self.0.answer = Some(AnswerFacts::of(answer));
+    /// The source of an error of JSON: where it is, without the text, which may be a secret.
+    pub(crate) fn with_json(self, error: serde_json::Error) -> Self {
+        self.with_source(JsonError::from(error))
+    }
+
+    pub(crate) fn with_response<B>(mut self, response: &http::Response<B>) -> Self {
+        self.inner().response = Some(ResponseFacts::of(response));
         self
     }
 
-    pub(crate) fn with_operation(mut self, operation: Option<&Arc<dyn Snapshot>>) -> Self {
-        self.0.operation = operation.cloned();
+    pub(crate) fn with_operation(mut self, operation: Option<Kept>) -> Self {
+        self.inner().operation = operation;
         self
     }
 
     pub(crate) fn with_resume_token(mut self, token: Option<ResumeToken>) -> Self {
-        self.0.resume_token = token;
+        self.inner().resume_token = token;
+        self
+    }
+
+    pub(crate) fn with_location(mut self, location: String) -> Self {
+        self.inner().location = Some(location.into());
         self
     }
 
     pub(crate) fn with_effort(mut self, waited: Duration, checks: u32) -> Self {
-        self.0.waited = Some(waited);
-        self.0.checks = Some(checks);
+        let inner = self.inner();
+        inner.waited = Some(waited);
+        inner.checks = Some(checks);
         self
     }
 
     pub(crate) fn with_retryable(mut self, retryable: bool) -> Self {
-        self.0.retryable = retryable;
+        self.inner().retryable = retryable;
         self
+    }
+
+    /// Says of a start that nobody knows whether it was carried out: repeating it is not safe.
+    pub(crate) fn perhaps_carried_out(mut self) -> Self {
+        let inner = self.inner();
+        inner.retryable = false;
+        inner.message.push_str("; the request may have been carried out");
+        self
+    }
+
+    pub(crate) fn is_not_sent(&self) -> bool {
+        self.0.not_sent
     }
 
     /// What happened.
@@ -224,14 +306,38 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same may succeed later: a wait that is taken up again, or a request repeated.
+    /// Whether the same may succeed later: a wait that is continued, a target that is read again, or a
+    /// start that is repeated.
+    ///
+    /// `false` for a start that may have been carried out, which would be carried out twice. `false`
+    /// for [`TimedOut`](ErrorKind::TimedOut): only a later deadline continues such a wait.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }
 
     /// The service's error body, where it sent one.
     pub fn graph_error(&self) -> Option<&GraphError> {
-        self.0.answer.as_ref()?.graph_error.as_ref()
+        self.response()?.graph_error.as_ref()
+    }
+
+    fn response(&self) -> Option<&ResponseFacts> {
+        self.facts().0.response.as_deref()
+    }
+
+    /// The error that knows of a response: of a start that failed with an error of another type, the
+    /// first one of this library in its chain.
+    fn facts(&self) -> &Error {
+        if self.kind() != ErrorKind::NotStarted {
+            return self;
+        }
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            if let Some(error) = error.downcast_ref() {
+                return error;
+            }
+            source = error.source();
+        }
+        self
     }
 
     /// The reason's code: of the failed operation, or else of the service's error body.
@@ -255,14 +361,14 @@ impl Error {
         self.0.failure.as_ref()
     }
 
-    /// The HTTP status of the answer that caused the error.
+    /// The HTTP status of the response that caused the error.
     pub fn status(&self) -> Option<StatusCode> {
-        Some(self.0.answer.as_ref()?.status)
+        Some(self.response()?.status)
     }
 
     /// The service's id of the request that caused the error, which Microsoft's support asks for.
     pub fn request_id(&self) -> Option<&str> {
-        let facts = self.0.answer.as_ref()?;
+        let facts = self.response()?;
         facts.request_id.as_deref().or_else(|| {
             facts.graph_error.as_ref()?.chain().find_map(|error| error.request_id.as_deref())
         })
@@ -270,24 +376,24 @@ impl Error {
 
     /// The client's id of the request that caused the error.
     pub fn client_request_id(&self) -> Option<&str> {
-        let facts = self.0.answer.as_ref()?;
+        let facts = self.response()?;
         facts.client_request_id.as_deref().or_else(|| {
             facts.graph_error.as_ref()?.chain().find_map(|error| error.client_request_id.as_deref())
         })
     }
 
-    /// When the answer was made, by the service's clock, as it was written.
+    /// When the response was made, by the service's clock, as it was written.
     pub fn date(&self) -> Option<&str> {
-        let facts = self.0.answer.as_ref()?;
+        let facts = self.response()?;
         facts
             .date
             .as_deref()
             .or_else(|| facts.graph_error.as_ref()?.chain().find_map(|error| error.date.as_deref()))
     }
 
-    /// How long the service asked to be left alone.
+    /// How long the service asked to wait.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.answer.as_ref()?.retry_after
+        self.response()?.retry_after
     }
 
     /// The operation as it was last seen, if it is an `M`.
@@ -295,19 +401,28 @@ impl Error {
         self.0.operation.as_ref()?.downcast_ref()
     }
 
-    /// What the failed operation was about to do, such as `archiveTeam`.
+    /// What the operation does, such as `archiveTeam`.
     pub fn operation_type(&self) -> Option<&str> {
-        self.0.operation.as_ref()?.operation_type()
+        self.0.operation.as_ref()?.snapshot()?.operation_type()
     }
 
     /// How often the service had tried when the operation was last seen.
     pub fn attempts(&self) -> Option<u32> {
-        self.0.operation.as_ref()?.attempts()
+        self.0.operation.as_ref()?.snapshot()?.attempts()
     }
 
-    /// Names the operation, where the error leaves it alive.
+    /// Names the operation, where the error leaves it alive: for every kind of error that a check can
+    /// end with, and for [`TimedOut`](ErrorKind::TimedOut) and those of the target. `None` for the
+    /// errors of a start, and for [`Failed`](ErrorKind::Failed) and [`Vanished`](ErrorKind::Vanished).
     pub fn resume_token(&self) -> Option<ResumeToken> {
         self.0.resume_token.clone()
+    }
+
+    /// The address as the service wrote it, without its query, for
+    /// [`ForeignLocation`](ErrorKind::ForeignLocation) and
+    /// [`InvalidLocation`](ErrorKind::InvalidLocation).
+    pub fn location(&self) -> Option<&str> {
+        self.0.location.as_deref()
     }
 
     /// How long the operation had been waited for.
@@ -315,28 +430,53 @@ impl Error {
         self.0.waited
     }
 
-    /// How many checks had been sent.
+    /// How many requests had been sent: checks of an operation, or requests for its target, or
+    /// starting requests.
     pub fn checks(&self) -> Option<u32> {
         self.0.checks
     }
 }
 
-/// The statuses that pass by themselves: throttling, and a service that is down for the moment.
+/// The statuses that pass by themselves: throttling (509 is a drive's), and a service that is down for
+/// the moment.
 ///
 /// Source: <https://learn.microsoft.com/graph/errors>, and the retry handler of Graph's own SDKs.
-pub(crate) fn is_passing(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::REQUEST_TIMEOUT
-            | StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::INTERNAL_SERVER_ERROR
-            | StatusCode::BAD_GATEWAY
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT
-    )
+pub(crate) fn is_transient_status(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504 | 509)
 }
 
-/// A header of an answer as text.
+/// An error of JSON without the text that it quotes.
+#[derive(Debug)]
+struct JsonError {
+    category: serde_json::error::Category,
+    line: usize,
+    column: usize,
+}
+
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> Self {
+        JsonError { category: error.classify(), line: error.line(), column: error.column() }
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.category {
+            serde_json::error::Category::Io => "the text cannot be read",
+            serde_json::error::Category::Syntax => "the text is not JSON",
+            serde_json::error::Category::Data => "the JSON has another shape",
+            serde_json::error::Category::Eof => "the JSON is cut off",
+        })?;
+        match self.line {
+            0 => Ok(()),
+            line => write!(f, " (line {line}, column {})", self.column),
+        }
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+/// A header of a response as text.
 pub(crate) fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
@@ -362,8 +502,8 @@ impl fmt::Debug for Error {
         if let Some(source) = &self.0.source {
             debug.field("source", source);
         }
-        if let Some(answer) = &self.0.answer {
-            debug.field("answer", answer);
+        if let Some(response) = &self.0.response {
+            debug.field("response", response);
         }
         if let Some(operation) = &self.0.operation {
             debug.field("operation", operation);
@@ -421,11 +561,14 @@ impl fmt::Display for ErrorKind {
             ErrorKind::ForeignLocation => "foreign location",
             ErrorKind::InvalidLocation => "invalid location",
             ErrorKind::Transport => "transport",
-            ErrorKind::Decode => "undecodable answer",
+            ErrorKind::Decode => "undecodable response",
             ErrorKind::Failed => "failed",
             ErrorKind::TimedOut => "timed out",
             ErrorKind::TargetNotReady => "target not ready",
             ErrorKind::InvalidToken => "invalid token",
+            ErrorKind::Vanished => "vanished",
+            ErrorKind::NotStarted => "not started",
+            ErrorKind::DuplicateKey => "duplicate key",
         })
     }
 }

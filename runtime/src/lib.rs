@@ -109,13 +109,14 @@
 //! | `reqwest-blocking` | | the same for reqwest's blocking client |
 //! | `http-body` | | collects any `http_body::Body`, for every other HTTP client |
 //! | `tracing` | | a span for each operation, events for its checks and retries |
+//! | `families` | | models of Graph's other families of operations |
 //! | `testing` | | a scripted client with a virtual clock, for the tests of annotated functions |
 //!
 //! # Other operations of Graph
 //!
-//! An operation of another resource type needs a [`Model`]; [`EngagementAsyncOperation`] is the
-//! second that is built in. Name it with `model = …` in the attribute. And a driver of another kind,
-//! such as a workflow engine, is built on [`protocol`], which neither sends nor sleeps.
+//! An operation of another resource type needs a [`Model`], named with `model = …` in the attribute.
+//! [`docs::families`] lists those that are built in. And a driver of another kind, such as
+//! a workflow engine, is built on [`protocol`], which neither sends nor sleeps.
 //!
 //! [resource]: https://learn.microsoft.com/graph/api/resources/teamsasyncoperation
 #![forbid(unsafe_code)]
@@ -125,42 +126,58 @@
 #[doc(hidden)]
 #[path = "macro_support.rs"]
 pub mod __private;
+mod adapters;
 #[cfg(feature = "blocking")]
 pub mod blocking;
-#[cfg(any(feature = "reqwest", feature = "ureq", feature = "http-body"))]
-mod body;
 mod client;
-mod connection;
+mod completed;
+/// Longer explanations.
+pub mod docs {
+    #[doc = include_str!("docs/families.md")]
+    pub mod families {}
+}
+mod erased;
 mod error;
-mod handle;
-#[cfg(feature = "http-body")]
-pub mod http_body;
-mod mirrored;
+mod follower;
+mod line;
 mod model;
 mod operation;
-mod outcome;
+mod printable;
 pub mod protocol;
-#[cfg(feature = "reqwest")]
-pub mod reqwest;
+mod response;
+mod resume_token;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod token;
 mod trace;
 mod update;
-#[cfg(feature = "ureq")]
-pub mod ureq;
+mod url;
 
-pub use client::{Client, Response};
+#[cfg(feature = "http-body")]
+pub use adapters::http_body;
+#[cfg(feature = "reqwest")]
+pub use adapters::reqwest;
+#[cfg(feature = "ureq")]
+pub use adapters::ureq;
+pub use client::Client;
+pub use completed::Completed;
 pub use error::{BoxError, Error, ErrorKind, Result};
 #[cfg(feature = "macros")]
 #[doc = include_str!("async_operation.md")]
 pub use graph_operation_macros::async_operation;
 pub use model::{
     AdditionalData, EngagementAsyncOperation, EngagementAsyncOperationType, GraphError,
-    LongRunningOperationStatus, Model, OperationError, Progress, State, TeamsAsyncOperation,
-    TeamsAsyncOperationStatus, TeamsAsyncOperationType,
+    LongRunningOperationStatus, Model, Monitor, OperationError, Progress, State, Summary,
+    TargetRef, TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
 };
-pub use operation::{Completed, Operation, OperationFuture, Updates};
+#[cfg(feature = "families")]
+pub use model::{
+    ConnectionOperation, ConnectionOperationStatus, DriveItemCopy, DriveItemCopyStatus,
+    LongRunningOperation, OnenoteOperation, OnenoteOperationStatus, PrintOperation,
+    PrintOperationProcessingState, PrintOperationStatus, RichLongRunningOperation,
+    WorkbookOperation, WorkbookOperationStatus,
+};
+pub use operation::{Operation, OperationFuture, Updates};
 pub use protocol::{Polling, TimeLeft};
-pub use token::ResumeToken;
+pub use response::Response;
+pub use resume_token::ResumeToken;
 pub use update::Update;

@@ -6,41 +6,128 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use bytes::Bytes;
 use futures_core::Stream;
+use http::{Request, Uri};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::connection::{Check, Connection, connect};
-use crate::handle::{Handle, Pace, Plan, Turn};
-use crate::mirrored::{completed_accessors, operation_accessors, operation_constructors};
-use crate::model::{Model, Reader, State};
-use crate::outcome::{Outcome, Target};
-use crate::protocol::{Answer, Polling, TargetStep};
+use crate::client::Client;
+use crate::completed::Completed;
+use crate::erased::{Connection, connect};
+use crate::error::{Error, ErrorKind, Result};
+use crate::follower::{Follower, decode, operation_id, target_hint};
+use crate::line::{Line, Turn};
+use crate::model::{Model, Reader, TeamsAsyncOperation};
+use crate::protocol::{Accepted, Answer, Polling, Start, Started, accept_from, located, resolve};
+use crate::response::Response;
+use crate::resume_token::ResumeToken;
 use crate::trace::Span;
-use crate::{Client, Response, Result, ResumeToken, TeamsAsyncOperation, Update};
+use crate::update::Update;
 
 /// A long-running operation of Microsoft Graph: accepted, perhaps still running.
 ///
+/// ```no_run
+/// # async fn example(
+/// #     archive_team: impl AsyncFn(&str) -> graph_operation::Result<graph_operation::Operation>,
+/// # ) -> graph_operation::Result<()> {
+/// archive_team("…").await?.await?; // started, then ended
+///
+/// let mut operation = archive_team("…").await?;
+/// operation.wait_with(|update| println!("{:?} after {:?}", update.state(), update.waited())).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Awaiting it polls by the policy until the operation ends, and gives [`Completed`]. Everything
-/// else it can do keeps it: [`poll`](Self::poll) checks once, [`updates`](Self::updates) shows each
-/// check, [`wait`](Self::wait) can be dropped and called again, [`target`](Self::target) waits and
-/// reads the result.
+/// else keeps it: [`poll`](Self::poll) checks once, [`updates`](Self::updates) shows each check,
+/// [`wait`](Self::wait) can be dropped and called again, [`target`](Self::target) waits and reads the
+/// result.
+///
+/// No future of it loses anything when it is dropped. A request that is under way stays with the
+/// handle, and holds its connection; the next call takes it up in place of sending another. A request
+/// that nobody takes up is dropped with the handle, and one that is older than
+/// [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT) is sent anew.
 ///
 /// `T` is what the target deserializes to, `M` the operation's [`Model`]. The type does not depend
 /// on the client: an operation can be stored, sent and spawned as it is.
 #[must_use = "an operation runs on without its handle, but nobody learns how it ends"]
 pub struct Operation<T = Value, M = TeamsAsyncOperation> {
-    handle: Handle,
-    connection: Arc<dyn Connection>,
+    follower: Box<Follower>,
     types: PhantomData<fn() -> (T, M)>,
 }
 
 /// # Starting, without the attribute
 impl Operation {
-    /// Reads the answer to a request that starts an operation.
+    /// Sends a request that starts an operation, and reads the response.
+    ///
+    /// The request is repeated where the service refuses it for the moment (429 and 503), and where it
+    /// surely never left. A request that may have been carried out is not repeated: it fails with an
+    /// error whose [`is_retryable`](Error::is_retryable) is `false`. Dropping the future does not undo
+    /// the request: it may have been carried out. Spawn it, or list the operations afterwards.
+    ///
+    /// ```
+    /// use graph_operation::testing::{ScriptedClient, accepted, block_on, graph_error, succeeded};
+    /// use graph_operation::{Client, Operation};
+    /// use http::Method;
+    ///
+    /// # fn main() -> graph_operation::Result<()> {
+    /// let client = ScriptedClient::new();
+    /// client
+    ///     .answer(graph_error(429, "tooManyRequests", "Later."))
+    ///     .answer(accepted("/teams('1')/operations('2')"))
+    ///     .answer(succeeded("/teams('1')"));
+    /// let request = client.request(Method::POST, ["teams", "1", "archive"])?;
+    /// block_on(async { Operation::start(client.clone(), request).await?.await })?;
+    /// assert_eq!(client.requests().len(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ForeignLocation`](ErrorKind::ForeignLocation), before anything is sent, if the request is not
+    /// of the service root's origin; those of [`accept`](crate::protocol::accept()); and the fault that
+    /// was not repeated.
+    pub async fn start(client: impl Client, request: Request<Bytes>) -> Result<Self> {
+        Self::start_as(client, request).await
+    }
+
+    /// The same for an operation of another model.
+    pub async fn start_as<M: Model>(
+        client: impl Client,
+        request: Request<Bytes>,
+    ) -> Result<Operation<Value, M>> {
+        let reader = Reader::of::<M>();
+        Ok(Operation::begin(client, reader, M::POLLING(), request, false).await?.typed())
+    }
+
+    /// Sends a request that starts an operation, and that may be carried out twice without harm: it
+    /// is also repeated when nobody knows whether it was carried out (no response, 408, 500, 502,
+    /// 504).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Self::start).
+    pub async fn start_idempotent(client: impl Client, request: Request<Bytes>) -> Result<Self> {
+        Self::start_idempotent_as(client, request).await
+    }
+
+    /// The same for an operation of another model.
+    pub async fn start_idempotent_as<M: Model>(
+        client: impl Client,
+        request: Request<Bytes>,
+    ) -> Result<Operation<Value, M>> {
+        let reader = Reader::of::<M>();
+        Ok(Operation::begin(client, reader, M::POLLING(), request, true).await?.typed())
+    }
+
+    /// Reads the response to a request that starts an operation.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`accept`](crate::protocol::accept()), and of reading the response.
     pub async fn from_response(client: impl Client, response: impl Response) -> Result<Self> {
         Self::from_response_as(client, response).await
     }
@@ -51,85 +138,190 @@ impl Operation {
         response: impl Response,
     ) -> Result<Operation<Value, M>> {
         let answer = response.into_answer().await?;
-        let operation = Operation::accept(client, Reader::of::<M>(), Polling::default(), answer)?;
+        let operation = Operation::accept(client, Reader::of::<M>(), M::POLLING(), answer)?;
         Ok(operation.typed())
     }
-}
 
-operation_constructors!();
+    /// Follows the operation at an address that is known, absolute or relative to the service root.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`resolve`](crate::protocol::resolve).
+    pub fn from_location(client: impl Client, location: impl AsRef<str>) -> Result<Self> {
+        Self::from_location_as(client, location)
+    }
 
-impl Operation {
-    /// Sends a request that starts an operation.
+    /// The same for an operation of another model.
+    pub fn from_location_as<M: Model>(
+        client: impl Client,
+        location: impl AsRef<str>,
+    ) -> Result<Operation<Value, M>> {
+        Ok(Self::at(connect(client), Reader::of::<M>(), location.as_ref())?.typed())
+    }
+
+    /// Continues with an operation that another handle, perhaps in another process, has named.
+    ///
+    /// The first check comes after the policy's first wait. The deadline counts from the start of the
+    /// operation, if the token knows it, and otherwise from here; a last check is made in any case.
+    /// The policy is the default one until [`with_polling`](Operation::with_polling) says otherwise: a
+    /// token does not carry it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken`](ErrorKind::InvalidToken), before any request, if the token is of another
+    /// origin than the client's service root, or of another model.
+    pub fn resume(client: impl Client, token: ResumeToken) -> Result<Self> {
+        Self::resume_as(client, token)
+    }
+
+    /// The same for an operation of another model.
+    pub fn resume_as<M: Model>(
+        client: impl Client,
+        token: ResumeToken,
+    ) -> Result<Operation<Value, M>> {
+        Ok(Self::resumed(connect(client), Reader::of::<M>(), &token)?.typed())
+    }
+
+    pub(crate) fn accept<C: Client>(
+        client: C,
+        reader: &'static Reader,
+        policy: Polling,
+        answer: Answer,
+    ) -> Result<Self> {
+        Self::accepted(connect(client), reader, policy, answer)
+    }
+
     pub(crate) fn begin<C: Client>(
         client: C,
-        reader: Reader,
-        polling: Polling,
-        request: http::Request<Bytes>,
+        reader: &'static Reader,
+        policy: Polling,
+        request: Request<Bytes>,
         idempotent: bool,
     ) -> Starting {
-        let _ = idempotent;
-        Starting(Box::pin(async move {
-            let answer = match client.send(request).await {
-                Ok(answer) => Answer::from(answer),
-                Err(error) => {
-                    return Err(crate::Error::new(
-                        crate::ErrorKind::Transport,
-                        "the request failed",
-                    )
-                    .with_source(error));
-                }
-            };
-            Operation::accept(client, reader, polling, answer)
-        }))
+        Starting::new(connect(client), reader, policy, request, idempotent)
+    }
+
+    pub(crate) fn accepted(
+        connection: Arc<dyn Connection>,
+        reader: &'static Reader,
+        policy: Polling,
+        answer: Answer,
+    ) -> Result<Self> {
+        let accepted = accept_from(connection.service_root(), reader.monitor, answer, false)?;
+        Ok(Self::follow(connection, reader, policy, accepted, None))
+    }
+
+    pub(crate) fn at(
+        connection: Arc<dyn Connection>,
+        reader: &'static Reader,
+        location: &str,
+    ) -> Result<Self> {
+        let location = match reader.monitor {
+            crate::model::Monitor::ServiceRoot => {
+                resolve(connection.service_root(), None, location.as_bytes())?
+            }
+            crate::model::Monitor::Anonymous => {
+                crate::protocol::location::resolve_anonymous(location.as_bytes())?
+            }
+        };
+        let started = Started::at(location);
+        Ok(Self::follow(connection, reader, (reader.polling)(), started.into(), None))
+    }
+
+    pub(crate) fn resumed(
+        connection: Arc<dyn Connection>,
+        reader: &'static Reader,
+        token: &ResumeToken,
+    ) -> Result<Self> {
+        if token.model() != reader.model {
+            let message =
+                format!("the resume token is of a {}, not of a {}", token.model(), reader.model);
+            return Err(Error::new(ErrorKind::InvalidToken, message));
+        }
+        let location = located(reader, connection.service_root(), &token.location().to_string())?;
+        let started = Started::resumed(location, token, connection.system_time());
+        Ok(Self::follow(connection, reader, (reader.polling)(), started.into(), None))
+    }
+
+    /// Follows what was accepted, in the span of the start if there is one.
+    fn follow(
+        connection: Arc<dyn Connection>,
+        reader: &'static Reader,
+        policy: Polling,
+        accepted: Accepted,
+        span: Option<Span>,
+    ) -> Self {
+        let (accepted, span) = match accepted {
+            Accepted::Started(started) => {
+                let started = started.or_started_at(|| connection.system_time());
+                (started.into(), span.unwrap_or_else(Span::open))
+            }
+            finished @ Accepted::Finished(_) => (finished, Span::none()),
+        };
+        let follower = Follower::new(connection, reader, accepted, policy, span);
+        Operation { follower, types: PhantomData }
     }
 }
 
-/// An operation that is being started.
-#[must_use = "futures do nothing unless polled"]
-pub(crate) struct Starting(Pin<Box<dyn Future<Output = Result<Operation>> + Send>>);
-
-impl Future for Starting {
-    type Output = Result<Operation>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
+impl<T, M> Operation<T, M> {
+    /// The same with other types; the follower has been made for this model.
+    pub(crate) fn typed<U, N>(self) -> Operation<U, N> {
+        Operation { follower: self.follower, types: PhantomData }
     }
 }
 
 impl<T, M: Model> Operation<T, M> {
-    /// Sends one check now, whatever the policy says.
+    /// Sends one check now, whatever the policy says, or takes up the one that is under way.
     ///
     /// After the end it sends nothing and gives the last update again. That the operation failed is
-    /// no error here: the update tells.
+    /// not an error here: the update tells.
     ///
     /// # Errors
     ///
     /// Any fault, also a passing one. The operation can be polled and waited for as before.
     pub async fn poll(&mut self) -> Result<Update<M>> {
-        match self.turn(Pace::Now).await {
-            Turn::Updated | Turn::Nothing => Ok(self.update()),
-            Turn::Failed(error) => Err(error),
-        }
+        self.follower.begin_call();
+        poll_fn(|cx| self.follower.poll_check(cx)).await?;
+        Ok(self.update())
     }
 
     /// Polls by the policy until the operation has succeeded.
     ///
-    /// The future may be dropped at any time, and `wait` called again: the time since the last
-    /// check counts, and so does the time to the deadline.
+    /// The future may be dropped at any time, and `wait` called again: a request that is under way is
+    /// taken up, and the time since the last check counts, as does the time to the deadline.
     ///
     /// # Errors
     ///
-    /// [`Failed`](crate::ErrorKind::Failed) if the operation did,
-    /// [`TimedOut`](crate::ErrorKind::TimedOut) if it did neither before the deadline, and otherwise
-    /// the fault that was not worth another try.
+    /// [`Failed`](ErrorKind::Failed) if the operation did, [`TimedOut`](ErrorKind::TimedOut) if it did
+    /// neither before the deadline, [`Vanished`](ErrorKind::Vanished) if its monitor disappeared, and
+    /// otherwise the fault that was not retried. After all but `Failed` and `Vanished` the operation
+    /// can be waited for again; after `TimedOut`, with a later deadline
+    /// ([`set_polling`](Self::set_polling)).
     pub async fn wait(&mut self) -> Result<Completed<T, M>> {
-        let mut check = None;
-        poll_fn(|cx| self.poll_wait(&mut check, cx)).await
+        self.follower.begin_call();
+        poll_fn(|cx| self.follower.poll_end(cx, |_, _| ())).await?;
+        Ok(self.completed())
     }
 
-    /// Polls by the policy and gives each snapshot as it arrives, until the operation has ended.
+    /// Polls by the policy until the operation has succeeded, and shows each check, those that failed
+    /// and are retried included.
     ///
-    /// That the operation failed is no error here: the last update tells, and so does a
+    /// # Errors
+    ///
+    /// Those of [`wait`](Self::wait).
+    pub async fn wait_with(&mut self, mut see: impl FnMut(Update<M>)) -> Result<Completed<T, M>> {
+        self.follower.begin_call();
+        poll_fn(|cx| {
+            self.follower.poll_end(cx, |follower, fault| see(Update::of(&follower.poller, fault)))
+        })
+        .await?;
+        Ok(self.completed())
+    }
+
+    /// Polls by the policy and gives each check as it ends, until the operation has ended.
+    ///
+    /// A check that failed and is retried is an update with a [`fault`](Update::fault). That the
+    /// operation failed is not an error here: the last update tells, and so does a
     /// [`wait`](Self::wait) afterwards. An error ends the updates and leaves the operation as it was;
     /// pass it on with `?`, because a wait would begin anew.
     ///
@@ -145,7 +337,8 @@ impl<T, M: Model> Operation<T, M> {
     /// # }
     /// ```
     pub fn updates(&mut self) -> Updates<'_, T, M> {
-        Updates { operation: self, check: None, ended: false }
+        self.follower.begin_call();
+        Updates { operation: self, ended: false }
     }
 
     /// Waits, then reads the target.
@@ -157,81 +350,99 @@ impl<T, M: Model> Operation<T, M> {
     where
         T: DeserializeOwned,
     {
-        self.wait().await?.target().await
+        self.follower.begin_call();
+        poll_fn(|cx| {
+            ready!(self.follower.poll_end(cx, |_, _| ()))?;
+            loop {
+                let response = ready!(self.follower.poll_target(cx))?;
+                match decode(&response) {
+                    Ok(value) => {
+                        self.follower.target_read();
+                        return Poll::Ready(Ok(value));
+                    }
+                    Err(undecodable) => self.follower.target_unreadable(undecodable)?,
+                }
+            }
+        })
+        .await
     }
 
-    operation_accessors!();
-
-    async fn turn(&mut self, pace: Pace) -> Turn {
-        let mut check = None;
-        poll_fn(|cx| poll_turn(&mut self.handle, &self.connection, &mut check, pace, cx)).await
+    fn completed(&self) -> Completed<T, M> {
+        Completed::of(&self.follower.poller, self.follower.connection())
     }
 
-    fn poll_wait(
-        &mut self,
-        check: &mut Option<InFlight>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Completed<T, M>>> {
-        ready!(poll_end(&mut self.handle, &self.connection, check, cx))?;
-        Poll::Ready(Ok(Completed {
-            outcome: Outcome::of(&self.handle),
-            connection: Arc::clone(&self.connection),
-            types: PhantomData,
-        }))
+    /// What the last check found.
+    pub fn update(&self) -> Update<M> {
+        Update::of(&self.follower.poller, None)
+    }
+
+    /// The operation's address, resolved; `None` if the service finished at once.
+    pub fn location(&self) -> Option<&Uri> {
+        self.follower.poller.location()
+    }
+
+    /// Names the operation, so that another process can wait for it; `None` if the service finished
+    /// at once.
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        self.follower.poller.resume_token()
+    }
+
+    /// The `request-id` of the response to the starting request, which Microsoft's support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        let poller = &self.follower.poller;
+        match poller.finished() {
+            Some(response) => response.headers().get("request-id")?.to_str().ok(),
+            None => poller.origin()?.request_id.as_deref(),
+        }
+    }
+
+    /// The `client-request-id` of the response to the starting request.
+    pub fn client_request_id(&self) -> Option<&str> {
+        let poller = &self.follower.poller;
+        match poller.finished() {
+            Some(response) => response.headers().get("client-request-id")?.to_str().ok(),
+            None => poller.origin()?.client_request_id.as_deref(),
+        }
+    }
+
+    /// The body of the starting 202, where there was one: the response to a password reset has the new
+    /// password, and it is sent only there. It is in no `Debug` and in no resume token.
+    pub fn accepted_body(&self) -> Option<&[u8]> {
+        Some(&self.follower.poller.origin()?.body[..]).filter(|body| !body.is_empty())
+    }
+
+    /// The operation's id, as far as its address tells before any check.
+    pub fn operation_id(&self) -> Option<&str> {
+        operation_id(&self.follower.poller)
+    }
+
+    /// What the operation works on, as far as the starting response tells before any check: the path
+    /// of the team that is being created, for example. A hint for a person; the result is found
+    /// through [`target`](Self::target).
+    pub fn target_hint(&self) -> Option<&str> {
+        target_hint(&self.follower.poller)
+    }
+
+    /// Changes what the target deserializes to.
+    pub fn with_target<U>(self) -> Operation<U, M> {
+        self.typed()
+    }
+
+    /// Changes the policy from here on. The deadline still counts from the start.
+    pub fn set_polling(&mut self, polling: Polling) {
+        self.follower.poller.set_polling(polling);
+    }
+
+    /// The same with another policy. The deadline still counts from the start.
+    pub fn with_polling(mut self, polling: Polling) -> Self {
+        self.set_polling(polling);
+        self
     }
 }
 
-/// A check under way. It may be dropped: whether it was sent is known already.
-struct InFlight {
-    check: Check,
-    due: Instant,
-}
-
-/// Makes one check, and in the policy's pace the ones that its faults ask for.
-fn poll_turn(
-    handle: &mut Handle,
-    connection: &Arc<dyn Connection>,
-    in_flight: &mut Option<InFlight>,
-    pace: Pace,
-    cx: &mut Context<'_>,
-) -> Poll<Turn> {
-    loop {
-        let Some(InFlight { check, due }) = in_flight else {
-            let Some(Plan { sleep, request, due }) = handle.plan(connection.now(), pace) else {
-                return Poll::Ready(Turn::Nothing);
-            };
-            let check = Arc::clone(connection).check(sleep, request);
-            *in_flight = Some(InFlight { check, due });
-            continue;
-        };
-
-        let polled = connection.span().enter(|| check.as_mut().poll(cx));
-        // A sleep that has finished counts as slept.
-        let now = connection.now().max(*due);
-        if connection.take_sent() {
-            handle.sent(now, connection.span());
-        }
-        let sent = ready!(polled);
-        *in_flight = None;
-        if let Some(turn) = handle.settle(sent, now, pace, connection.span()) {
-            return Poll::Ready(turn);
-        }
-    }
-}
-
-/// Makes checks until the operation has succeeded, or an error says why not.
-fn poll_end(
-    handle: &mut Handle,
-    connection: &Arc<dyn Connection>,
-    in_flight: &mut Option<InFlight>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<()>> {
-    loop {
-        match ready!(poll_turn(handle, connection, in_flight, Pace::Policy, cx)) {
-            Turn::Updated => {}
-            Turn::Failed(error) => return Poll::Ready(Err(error)),
-            Turn::Nothing => return Poll::Ready(handle.end(connection.span())),
-        }
+impl<T, M> fmt::Debug for Operation<T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Operation").field(&self.follower).finish()
     }
 }
 
@@ -240,32 +451,38 @@ impl<T, M: Model> IntoFuture for Operation<T, M> {
     type Output = Result<Completed<T, M>>;
     type IntoFuture = OperationFuture<T, M>;
 
-    fn into_future(self) -> OperationFuture<T, M> {
-        OperationFuture { operation: self, check: None }
+    fn into_future(mut self) -> OperationFuture<T, M> {
+        self.follower.begin_call();
+        OperationFuture { operation: self }
     }
 }
 
 /// The future of awaiting an [`Operation`].
 #[must_use = "futures do nothing unless polled"]
-pub struct OperationFuture<T, M> {
+pub struct OperationFuture<T = Value, M = TeamsAsyncOperation> {
     operation: Operation<T, M>,
-    check: Option<InFlight>,
 }
 
 impl<T, M: Model> Future for OperationFuture<T, M> {
     type Output = Result<Completed<T, M>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        this.operation.poll_wait(&mut this.check, cx)
+        let operation = &mut self.get_mut().operation;
+        ready!(operation.follower.poll_end(cx, |_, _| ()))?;
+        Poll::Ready(Ok(operation.completed()))
     }
 }
 
-/// The checks of an [`Operation`] as they arrive; see [`Operation::updates`].
+impl<T, M> fmt::Debug for OperationFuture<T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OperationFuture").field(&self.operation.follower).finish()
+    }
+}
+
+/// The checks of an [`Operation`] as they end; see [`Operation::updates`].
 #[must_use = "streams do nothing unless polled"]
 pub struct Updates<'a, T = Value, M = TeamsAsyncOperation> {
     operation: &'a mut Operation<T, M>,
-    check: Option<InFlight>,
     ended: bool,
 }
 
@@ -274,6 +491,7 @@ impl<T, M: Model> Updates<'_, T, M> {
     ///
     /// The future may be dropped at any time, and `next` called again.
     pub async fn next(&mut self) -> Option<Result<Update<M>>> {
+        self.operation.follower.begin_call();
         poll_fn(|cx| self.poll_update(cx)).await
     }
 
@@ -281,17 +499,25 @@ impl<T, M: Model> Updates<'_, T, M> {
         if self.ended {
             return Poll::Ready(None);
         }
-        let Operation { handle, connection, .. } = &mut *self.operation;
-        let turn = ready!(poll_turn(handle, connection, &mut self.check, Pace::Policy, cx));
-        self.ended = handle.state().is_terminal() || !matches!(turn, Turn::Updated);
-        Poll::Ready(match turn {
-            Turn::Updated => Some(Ok(Update::of(handle))),
-            Turn::Failed(error) => Some(Err(error)),
-            Turn::Nothing if handle.state() == State::Running => {
-                handle.end(connection.span()).err().map(Err)
+        let follower = &mut *self.operation.follower;
+        let turn = ready!(follower.poll_turn(&mut None, cx));
+        let poller = &follower.poller;
+        let fault = match turn {
+            Turn::Received(()) => None,
+            Turn::Retrying(error) => Some(error),
+            Turn::Failed(error) => {
+                self.ended = true;
+                return Poll::Ready(Some(Err(error)));
             }
-            Turn::Nothing => None,
-        })
+            Turn::Done(result) => {
+                self.ended = true;
+                // The last update has told of a failure.
+                let error = result.err().filter(|error| error.kind() != ErrorKind::Failed);
+                return Poll::Ready(error.map(Err));
+            }
+        };
+        self.ended = poller.is_ended();
+        Poll::Ready(Some(Ok(Update::of(poller, fault))))
     }
 }
 
@@ -303,60 +529,75 @@ impl<T, M: Model> Stream for Updates<'_, T, M> {
     }
 }
 
-/// An operation that has succeeded.
-pub struct Completed<T = Value, M = TeamsAsyncOperation> {
-    outcome: Outcome,
-    connection: Arc<dyn Connection>,
-    types: PhantomData<fn() -> (T, M)>,
-}
-
-impl<T, M: Model> Completed<T, M> {
-    completed_accessors!();
-
-    /// Reads the result.
-    ///
-    /// A target that is not found is asked for again for a while
-    /// ([`Polling::target_patience`]): that an operation succeeded is known before its result can
-    /// be read. Where the service finished at once, the result is read from its answer, without a
-    /// request.
-    ///
-    /// # Errors
-    ///
-    /// [`TargetNotReady`](crate::ErrorKind::TargetNotReady) if patience ended,
-    /// [`Decode`](crate::ErrorKind::Decode) if the target is no `T`,
-    /// [`MissingLocation`](crate::ErrorKind::MissingLocation) if the operation names none,
-    /// [`ForeignLocation`](crate::ErrorKind::ForeignLocation) if it lies elsewhere than at the
-    /// service root.
-    pub async fn target(&self) -> Result<T>
-    where
-        T: DeserializeOwned,
-    {
-        let answer = read_target(&self.outcome, &self.connection).await?;
-        self.outcome.decode(&answer)
-    }
-}
-
-async fn read_target(
-    outcome: &Outcome,
-    connection: &Arc<dyn Connection>,
-) -> Result<http::Response<Bytes>> {
-    let mut target =
-        match outcome.target(connection.service_root(), connection.now(), connection.random())? {
-            Target::Here(answer) => return Ok(answer),
-            Target::Remote(target) => target,
-        };
-    loop {
-        let sleep = target.wait(connection.now());
-        let sent = Arc::clone(connection).check(sleep, target.request()).await;
-        let step = target.settle(sent, connection.now());
-        if let TargetStep::Found(answer) = step.map_err(|error| outcome.complete(error))? {
-            return Ok(answer);
-        }
-    }
-}
-
-impl<T, M> fmt::Debug for OperationFuture<T, M> {
+impl<T, M> fmt::Debug for Updates<'_, T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OperationFuture").field(&self.operation.handle).finish()
+        f.debug_tuple("Updates").field(&self.operation.follower).finish()
+    }
+}
+
+/// A starting request that is being sent.
+#[must_use = "futures do nothing unless polled"]
+pub(crate) struct Starting {
+    start: Result<Start>,
+    /// As in a handle: a future under way need not be `Sync`.
+    line: Option<Line>,
+    reader: &'static Reader,
+    policy: Polling,
+    started_at: Option<std::time::SystemTime>,
+}
+
+impl Starting {
+    pub(crate) fn new(
+        connection: Arc<dyn Connection>,
+        reader: &'static Reader,
+        policy: Polling,
+        request: Request<Bytes>,
+        idempotent: bool,
+    ) -> Self {
+        let (now, seed) = (connection.now(), connection.random());
+        let root = connection.service_root();
+        let start = Start::with_reader(reader, root, request, idempotent, policy, now, seed);
+        let started_at = Some(connection.system_time());
+        let span = if start.is_ok() { Span::open() } else { Span::none() };
+        Starting { start, line: Some(Line::new(connection, span)), reader, policy, started_at }
+    }
+}
+
+impl Future for Starting {
+    type Output = Result<Operation>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let Some(line) = &mut this.line else { return Poll::Pending };
+        let start = match &mut this.start {
+            Ok(start) => start,
+            Err(error) => return Poll::Ready(Err(error.clone())),
+        };
+        let accepted = loop {
+            match ready!(line.poll_turn(start, &mut None, cx)) {
+                Turn::Received(accepted) => break accepted,
+                Turn::Retrying(_) => {}
+                Turn::Failed(error) | Turn::Done(Err(error)) => return Poll::Ready(Err(error)),
+                Turn::Done(Ok(())) => return Poll::Pending,
+            }
+        };
+        let Some(line) = this.line.take() else { return Poll::Pending };
+        let accepted = match accepted {
+            Accepted::Started(started) => match this.started_at {
+                Some(at) => started.started_at(at).into(),
+                None => started.into(),
+            },
+            finished @ Accepted::Finished(_) => finished,
+        };
+        let (connection, span) = line.into_parts();
+        let operation =
+            Operation::follow(connection, this.reader, this.policy, accepted, Some(span));
+        Poll::Ready(Ok(operation))
+    }
+}
+
+impl fmt::Debug for Starting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Starting").field("start", &self.start).finish_non_exhaustive()
     }
 }

@@ -59,10 +59,10 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use crate::{Client, Error, Result};
@@ -202,6 +202,11 @@ impl ScriptedClient {
         shared.begun.checked_add(shared.elapsed).unwrap_or(shared.begun)
     }
 
+    /// The virtual clock, counted from the beginning of 2026.
+    fn wall_clock(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.lock().elapsed
+    }
+
     fn seed(&self) -> u64 {
         let mut shared = self.lock();
         shared.seeds += 1;
@@ -242,8 +247,17 @@ impl Client for ScriptedClient {
         }
     }
 
+    // The clock moves with the sleeps alone, and a request takes no time by it.
+    fn time_limit(&self, _: Duration) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
     fn now(&self) -> Instant {
         self.time()
+    }
+
+    fn system_time(&self) -> SystemTime {
+        self.wall_clock()
     }
 
     fn is_transient(&self, error: &Error) -> bool {
@@ -274,6 +288,10 @@ impl crate::blocking::Client for ScriptedClient {
 
     fn now(&self) -> Instant {
         self.time()
+    }
+
+    fn system_time(&self) -> SystemTime {
+        self.wall_clock()
     }
 
     fn is_transient(&self, error: &Error) -> bool {
@@ -336,33 +354,34 @@ pub fn operation(properties: &Value) -> Response<Bytes> {
     json_answer(200, &operation)
 }
 
-/// An answer with this status and JSON body.
+/// A response with this status, a `StatusCode` or a number, and this JSON body.
 ///
 /// # Panics
 ///
-/// If the status is none.
-pub fn json_answer(code: u16, body: &Value) -> Response<Bytes> {
+/// If the number is not a status.
+pub fn json_answer(code: impl TryInto<StatusCode>, body: &Value) -> Response<Bytes> {
     let answer = status(code).map(|_| Bytes::from(body.to_string()));
     with_header(answer, "content-type", "application/json")
 }
 
-/// An error answer of Graph's.
+/// An error response of Graph's, with this status, a `StatusCode` or a number.
 ///
 /// # Panics
 ///
-/// If the status is none.
-pub fn graph_error(code: u16, error: &str, message: &str) -> Response<Bytes> {
+/// If the number is not a status.
+pub fn graph_error(code: impl TryInto<StatusCode>, error: &str, message: &str) -> Response<Bytes> {
     json_answer(code, &json!({ "error": { "code": error, "message": message } }))
 }
 
-/// An answer with this status and nothing else.
+/// A response with this status, a `StatusCode` or a number, and nothing else.
 ///
 /// # Panics
 ///
-/// If the status is none.
-pub fn status(code: u16) -> Response<Bytes> {
+/// If the number is not a status.
+pub fn status(code: impl TryInto<StatusCode>) -> Response<Bytes> {
     let mut answer = Response::new(Bytes::new());
-    *answer.status_mut() = http::StatusCode::from_u16(code).expect("a test names a valid status");
+    let code = code.try_into().ok();
+    *answer.status_mut() = code.expect("a test names a valid status");
     answer
 }
 

@@ -6,67 +6,90 @@ pub(crate) use on::Span;
 #[cfg(not(feature = "tracing"))]
 pub(crate) use off::Span;
 
+/// What a check found.
+#[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+pub(crate) struct Found<'a> {
+    pub(crate) check: u32,
+    pub(crate) state: crate::model::State,
+    pub(crate) status: &'a str,
+}
+
 #[cfg(feature = "tracing")]
 mod on {
-    use std::sync::{Mutex, PoisonError};
-
     use tracing::field::{Empty, display};
     use tracing::{Level, event, info_span};
 
-    use crate::handle::Handle;
-    use crate::{Error, State};
+    use super::Found;
+    use crate::error::Error;
+    use crate::model::{Kept, State};
 
-    /// The span of one operation, until the operation ends.
-    ///
-    /// It lives beside the client, behind the handle's pointer, and so adds nothing to a future.
-    pub(crate) struct Span(Mutex<tracing::Span>);
+    /// The span of one operation, until the operation ends; boxed, because most programs have none.
+    pub(crate) struct Span {
+        span: Option<Box<tracing::Span>>,
+        typed: bool,
+    }
 
     impl Span {
-        pub(crate) fn of(handle: &Handle) -> Self {
-            let span = match handle.location() {
-                Some(_) => info_span!(
-                    "operation",
-                    id = handle.operation_id(),
-                    "type" = Empty,
-                    status = Empty,
-                    checks = Empty,
-                    outcome = Empty,
-                    error = Empty,
-                ),
-                None => tracing::Span::none(),
-            };
-            Span(Mutex::new(span))
+        pub(crate) fn none() -> Self {
+            Span { span: None, typed: false }
+        }
+
+        /// A span of an operation whose id is recorded when it is known.
+        pub(crate) fn open() -> Self {
+            let span = info_span!(
+                "operation",
+                id = Empty,
+                "type" = Empty,
+                status = Empty,
+                checks = Empty,
+                outcome = Empty,
+                error = Empty,
+            );
+            Span { span: (!span.is_disabled()).then(|| Box::new(span)), typed: false }
+        }
+
+        pub(crate) fn identify(&self, id: Option<&str>) {
+            if let (Some(span), Some(id)) = (&self.span, id) {
+                span.record("id", id);
+            }
         }
 
         /// Runs `step` inside of the span.
         pub(crate) fn enter<T>(&self, step: impl FnOnce() -> T) -> T {
-            let span = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            span.in_scope(step)
+            match &self.span {
+                Some(span) => span.in_scope(step),
+                None => step(),
+            }
         }
 
-        pub(crate) fn sent(&self, handle: &Handle) {
-            self.enter(|| event!(Level::DEBUG, check = handle.checks(), "check sent"));
+        pub(crate) fn sent(&self, request: u32) {
+            self.enter(|| event!(Level::DEBUG, check = request, "request sent"));
         }
 
         /// Shows what a check found, and closes the span if that was the end.
-        pub(crate) fn updated(&self, handle: &Handle) {
-            let Some(snapshot) = handle.snapshot() else { return };
-            let (check, status) = (handle.checks(), snapshot.status());
-            let mut span = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            span.record("type", snapshot.operation_type());
+        pub(crate) fn updated(&mut self, found: &Found<'_>, kept: impl FnOnce() -> Option<Kept>) {
+            let Some(span) = &self.span else { return };
+            let Found { check, state, status } = *found;
             span.record("status", status);
             span.record("checks", check);
             span.in_scope(|| event!(Level::DEBUG, check, status, "checked"));
-            match handle.state() {
+            let kept = if self.typed && state == State::Running { None } else { kept() };
+            let snapshot = kept.as_ref().and_then(Kept::snapshot);
+            if let Some(operation_type) = snapshot.and_then(|snapshot| snapshot.operation_type()) {
+                span.record("type", operation_type);
+                self.typed = true;
+            }
+            match state {
                 State::Running => return,
                 State::Succeeded => span.record("outcome", "succeeded"),
                 State::Failed => {
-                    let error = snapshot.failure().unwrap_or_default().to_string();
+                    let failure = snapshot.and_then(|snapshot| snapshot.failure());
+                    let error = failure.unwrap_or_default().to_string();
                     span.in_scope(|| event!(Level::ERROR, error, "operation failed"));
                     span.record("outcome", "failed").record("error", error)
                 }
             };
-            *span = tracing::Span::none();
+            self.span = None;
         }
 
         pub(crate) fn retrying(&self, reason: &Error) {
@@ -74,15 +97,15 @@ mod on {
                 event!(
                     Level::WARN,
                     reason = format_args!("{reason:#}"),
-                    "check failed, trying again"
+                    "request failed, retrying"
                 );
             });
         }
 
-        /// Marks why the waiting stopped before the end.
+        /// Records why the waiting stopped before the end.
         pub(crate) fn stopped(&self, reason: &Error) {
+            let Some(span) = &self.span else { return };
             let error = format!("{reason:#}");
-            let span = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             span.in_scope(|| event!(Level::ERROR, error, "stopped waiting"));
             span.record("outcome", display(reason.kind())).record("error", error);
         }
@@ -91,25 +114,32 @@ mod on {
 
 #[cfg(not(feature = "tracing"))]
 mod off {
-    use crate::Error;
-    use crate::handle::Handle;
+    use super::Found;
+    use crate::error::Error;
+    use crate::model::Kept;
 
     /// Nothing.
     pub(crate) struct Span;
 
     #[allow(clippy::unused_self)] // The shape is that of the span there is.
     impl Span {
-        pub(crate) fn of(_: &Handle) -> Self {
+        pub(crate) fn none() -> Self {
             Span
         }
+
+        pub(crate) fn open() -> Self {
+            Span
+        }
+
+        pub(crate) fn identify(&self, _: Option<&str>) {}
 
         pub(crate) fn enter<T>(&self, step: impl FnOnce() -> T) -> T {
             step()
         }
 
-        pub(crate) fn sent(&self, _: &Handle) {}
+        pub(crate) fn sent(&self, _: u32) {}
 
-        pub(crate) fn updated(&self, _: &Handle) {}
+        pub(crate) fn updated(&mut self, _: &Found<'_>, _: impl FnOnce() -> Option<Kept>) {}
 
         pub(crate) fn retrying(&self, _: &Error) {}
 

@@ -5,43 +5,47 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::handle::Handle;
-use crate::model::{Model, Snapshot, State};
-use crate::{Progress, ResumeToken, TeamsAsyncOperation};
+use crate::error::Error;
+use crate::model::{Kept, Model, Progress, State, TeamsAsyncOperation};
+use crate::protocol::{Origin, Poller};
+use crate::resume_token::ResumeToken;
 
 /// An operation as one check found it.
 pub struct Update<M = TeamsAsyncOperation> {
-    snapshot: Option<Arc<dyn Snapshot>>,
+    kept: Option<Kept>,
     state: State,
     checks: u32,
     waited: Duration,
     next_check: Option<Duration>,
     unchanged_for: Duration,
     retried: bool,
-    location: Option<Arc<Uri>>,
+    fault: Option<Error>,
+    origin: Option<Arc<Origin>>,
     model: PhantomData<fn() -> M>,
 }
 
 impl<M: Model> Update<M> {
-    pub(crate) fn of(handle: &Handle) -> Self {
+    pub(crate) fn of(poller: &Poller, fault: Option<Error>) -> Self {
         Update {
-            snapshot: handle.snapshot().cloned(),
-            state: handle.state(),
-            checks: handle.checks(),
-            waited: handle.waited(),
-            next_check: handle.next_check(),
-            unchanged_for: handle.unchanged_for(),
-            retried: handle.retried(),
-            location: handle.shared_location(),
+            kept: poller.kept(),
+            state: poller.state(),
+            checks: poller.checks(),
+            waited: poller.waited_for(),
+            next_check: poller.until_next(),
+            unchanged_for: poller.unchanged_for(),
+            retried: poller.is_retried(),
+            fault,
+            origin: poller.origin().cloned(),
             model: PhantomData,
         }
     }
 
-    /// The operation; `None` if the service had finished at once, without one.
+    /// The operation, decoded when this is first called; `None` before the first response that could
+    /// be read, and if the service finished at once, without one.
     pub fn operation(&self) -> Option<&M> {
-        self.snapshot.as_ref()?.downcast_ref()
+        self.kept.as_ref()?.downcast_ref()
     }
 
     /// Whether the operation runs, or how it ended.
@@ -54,13 +58,18 @@ impl<M: Model> Update<M> {
         self.state.is_terminal()
     }
 
+    /// Why this check failed, if it did and is retried; [`operation`](Self::operation) is then the
+    /// last one that was read.
+    pub fn fault(&self) -> Option<&Error> {
+        self.fault.as_ref()
+    }
+
     /// How many checks were sent so far.
     pub fn checks(&self) -> u32 {
         self.checks
     }
 
-    /// How long the operation has been waited for, since it was started or resumed, as of the last
-    /// check.
+    /// How long the operation has been waited for, since it was started, as of the last check.
     pub fn waited(&self) -> Duration {
         self.waited
     }
@@ -72,10 +81,11 @@ impl<M: Model> Update<M> {
 
     /// How far the operation has come, where the service tells.
     pub fn progress(&self) -> Option<Progress> {
-        self.snapshot.as_ref()?.progress()
+        self.kept.as_ref()?.snapshot()?.progress()
     }
 
-    /// Whether this check showed that the service has tried again: its count of attempts grew.
+    /// Whether this check showed that the service has retried the operation: its count of attempts
+    /// grew.
     pub fn is_retried(&self) -> bool {
         self.retried
     }
@@ -93,24 +103,51 @@ impl<M: Model> Update<M> {
 
     /// Names the operation, so that another process can wait for it.
     pub fn resume_token(&self) -> Option<ResumeToken> {
-        Some(ResumeToken::new(M::TYPE, Uri::clone(self.location.as_ref()?)))
+        Some(self.origin.as_ref()?.resume_token(M::TYPE))
     }
 }
 
 impl<M> Clone for Update<M> {
     fn clone(&self) -> Self {
-        Update { snapshot: self.snapshot.clone(), location: self.location.clone(), ..*self }
+        Update {
+            kept: self.kept.clone(),
+            fault: self.fault.clone(),
+            origin: self.origin.clone(),
+            ..*self
+        }
+    }
+}
+
+/// For status pages and journals. Durations are in seconds, and the operation is written as the
+/// service sent it; of a fault, its message.
+impl<M: Model> Serialize for Update<M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut update = serializer.serialize_struct("Update", 8)?;
+        update.serialize_field("state", &self.state)?;
+        update.serialize_field("checks", &self.checks)?;
+        update.serialize_field("waited", &self.waited.as_secs_f64())?;
+        update.serialize_field("nextCheck", &self.next_check.map(|wait| wait.as_secs_f64()))?;
+        update.serialize_field("unchangedFor", &self.unchanged_for.as_secs_f64())?;
+        update.serialize_field("progress", &self.progress())?;
+        update.serialize_field("fault", &self.fault.as_ref().map(ToString::to_string))?;
+        let operation = self
+            .kept
+            .as_ref()
+            .and_then(|kept| serde_json::from_slice::<serde_json::Value>(kept.body()).ok());
+        update.serialize_field("operation", &operation)?;
+        update.end()
     }
 }
 
 impl<M> fmt::Debug for Update<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Update")
-            .field("operation", &self.snapshot)
+            .field("operation", &self.kept)
             .field("state", &self.state)
             .field("checks", &self.checks)
             .field("waited", &self.waited)
             .field("next_check", &self.next_check)
+            .field("fault", &self.fault)
             .finish_non_exhaustive()
     }
 }

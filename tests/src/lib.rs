@@ -1,6 +1,7 @@
 //! What the suites of this workspace share: a simulator of Microsoft Graph's long-running
-//! operations, and the protocol's machine driven by arbitrary bytes.
+//! operations, and the protocol's machine and the readers driven by arbitrary bytes.
 
+pub mod documents;
 pub mod machine;
 pub mod simulator;
 

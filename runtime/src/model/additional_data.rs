@@ -1,17 +1,22 @@
 //! The properties that the metadata does not declare.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::json::{properties, value};
+
 /// The properties of a document that the metadata does not declare, by their names.
 ///
-/// A map of JSON values, made when it is first looked at: the answer to a check holds some that few
-/// programs ever read.
+/// A map of JSON values, decoded when it is first looked at. A declared property whose value is not
+/// of its type is here too. A value that [`Value`] cannot hold, such as `1e400`, is here as its raw
+/// text, and is written back as it came.
 ///
 /// ```
 /// # use graph_operation::TeamsAsyncOperation;
@@ -23,43 +28,66 @@ use serde_json::{Map, Value};
 /// ```
 #[derive(Clone, Default)]
 pub struct AdditionalData {
-    /// `"name":value,` for each, to be read.
-    unread: Vec<u8>,
-    read: OnceLock<Map<String, Value>>,
+    /// `"name":value,` for each property.
+    raw: String,
+    decoded: OnceLock<Decoded>,
+}
+
+#[derive(Clone, Default)]
+struct Decoded {
+    map: Map<String, Value>,
+    /// What stands in the map as its raw text.
+    raw: BTreeMap<String, Box<RawValue>>,
 }
 
 impl AdditionalData {
     /// Adds a property as it stands in the document.
-    pub(super) fn push_raw(&mut self, name: &str, value: &RawValue) -> serde_json::Result<()> {
-        // Most documents have two properties: an address, and a longer one.
-        let length = name.len() + value.get().len() + r#""":,"#.len();
-        self.unread.reserve(if self.unread.is_empty() { length.max(384) } else { length });
-        self.push_name(name)?;
-        self.unread.extend_from_slice(value.get().as_bytes());
-        self.unread.push(b',');
-        Ok(())
+    pub(super) fn push(&mut self, name: &str, raw: &str) {
+        // Most documents have two such properties: an address, and a longer one.
+        let length = name.len() + raw.len() + r#""":,"#.len();
+        self.raw.reserve(if self.raw.is_empty() { length.max(384) } else { length });
+        if name.contains(|c: char| c.is_control() || c == '"' || c == '\\') {
+            self.raw.push_str(&Value::from(name).to_string());
+        } else {
+            self.raw.push('"');
+            self.raw.push_str(name);
+            self.raw.push('"');
+        }
+        self.raw.push(':');
+        self.raw.push_str(raw);
+        self.raw.push(',');
     }
 
-    /// Adds a property that was read already.
-    pub(super) fn push_value(&mut self, name: &str, value: &Value) -> serde_json::Result<()> {
-        self.push_name(name)?;
-        serde_json::to_writer(&mut self.unread, value)?;
-        self.unread.push(b',');
-        Ok(())
-    }
-
-    fn push_name(&mut self, name: &str) -> serde_json::Result<()> {
-        serde_json::to_writer(&mut self.unread, name)?;
-        self.unread.push(b':');
-        Ok(())
-    }
-
-    fn map(&self) -> &Map<String, Value> {
-        self.read.get_or_init(|| {
-            let properties = self.unread.strip_suffix(b",").unwrap_or_default();
-            // What was JSON to skip may be none to read, such as half of a surrogate pair.
-            serde_json::from_slice(&[b"{", properties, b"}"].concat()).unwrap_or_default()
+    fn decoded(&self) -> &Decoded {
+        self.decoded.get_or_init(|| {
+            let mut decoded = Decoded::default();
+            let document = format!("{{{}}}", self.raw.strip_suffix(',').unwrap_or_default());
+            // Each was read once before, so this does not fail.
+            let _ = properties(&document, |name, raw| {
+                let readable = value(raw);
+                decoded.raw.remove(&*name);
+                if readable.is_none()
+                    && let Ok(raw) = RawValue::from_string(raw.to_owned())
+                {
+                    decoded.raw.insert(name.clone().into_owned(), raw);
+                }
+                decoded.map.insert(name.into_owned(), readable.unwrap_or_else(|| raw.into()));
+            });
+            decoded
         })
+    }
+
+    /// Writes the properties into the object that `map` is.
+    pub(super) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let decoded = self.decoded();
+        for (name, value) in &decoded.map {
+            // Not every serializer takes the raw form: a `Value` cannot hold it either.
+            let raw = decoded.raw.get(name).map(|raw| map.serialize_entry(name, raw));
+            if !matches!(raw, Some(Ok(()))) {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -67,7 +95,7 @@ impl Deref for AdditionalData {
     type Target = Map<String, Value>;
 
     fn deref(&self) -> &Map<String, Value> {
-        self.map()
+        &self.decoded().map
     }
 }
 
@@ -76,24 +104,26 @@ impl<'a> IntoIterator for &'a AdditionalData {
     type IntoIter = serde_json::map::Iter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.map().iter()
+        self.iter()
     }
 }
 
 impl PartialEq for AdditionalData {
     fn eq(&self, other: &Self) -> bool {
-        self.map() == other.map()
+        **self == **other
     }
 }
 
 impl fmt::Debug for AdditionalData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.map().fmt(f)
+        (**self).fmt(f)
     }
 }
 
 impl Serialize for AdditionalData {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.map().serialize(serializer)
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.write(&mut map)?;
+        map.end()
     }
 }

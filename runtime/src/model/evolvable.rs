@@ -1,7 +1,48 @@
-//! Graph's evolvable enumerations: members may come at any time, and none may be lost.
+//! Graph's evolvable enumerations: members may be added at any time, and none may be lost.
 
-/// Declares an enumeration that reads and writes as on the wire and keeps what it does not know.
+use super::State;
+use super::property::Spellings;
+
+/// A status: an enumeration, or an object around one.
+pub(super) trait Status {
+    /// The property of the object that holds the word, if the status is an object.
+    const WITHIN: Option<&'static str> = None;
+
+    /// The state that a member of the enumeration stands for; `None` if it is not known.
+    fn state_of(word: &str) -> Option<State>;
+
+    /// The member, or the service's own word where it is not known.
+    fn word(&self) -> &str;
+
+    /// The word as the service spelled it, given the spellings of the whole operation.
+    fn spelled<'a>(&'a self, spellings: &'a Spellings) -> &'a str {
+        spellings.word("status", self.word())
+    }
+}
+
+/// Declares an enumeration that reads and writes as on the wire and keeps members it does not know.
+///
+/// With a state for each member it declares a status.
 macro_rules! evolvable {
+    (
+        $(#[$meta:meta])*
+        $name:ident { $( $(#[$member_meta:meta])* $member:ident = $text:literal => $state:ident, )+ }
+    ) => {
+        evolvable! { $(#[$meta])* $name { $( $(#[$member_meta])* $member = $text, )+ } }
+
+        impl $crate::model::evolvable::Status for $name {
+            fn state_of(word: &str) -> Option<$crate::model::State> {
+                Some(match Self::known(word)? {
+                    $( Self::$member => $crate::model::State::$state, )+
+                    Self::Unknown(_) => return None,
+                })
+            }
+
+            fn word(&self) -> &str {
+                self.as_str()
+            }
+        }
+    };
     (
         $(#[$meta:meta])*
         $name:ident { $( $(#[$member_meta:meta])* $member:ident = $text:literal, )+ }
@@ -12,7 +53,7 @@ macro_rules! evolvable {
         pub enum $name {
             $( $(#[$member_meta])* $member, )+
             /// A member that this version of the library does not know, by its own text; empty
-            /// where the service sent nothing.
+            /// if the service sent nothing.
             Unknown(String),
         }
 
@@ -25,27 +66,28 @@ macro_rules! evolvable {
                 }
             }
 
+            /// Services differ in case between pages and versions.
             fn known(text: &str) -> Option<Self> {
-                match text {
-                    $( $text => Some(Self::$member), )+
-                    _ => None,
-                }
+                $( if text.eq_ignore_ascii_case($text) { return Some(Self::$member); } )+
+                None
             }
         }
 
-        /// What stands for an absent member.
+        /// Stands for an absent member.
         impl Default for $name {
             fn default() -> Self {
                 Self::Unknown(String::new())
             }
         }
 
+        /// Matches without regard to case.
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
                 Self::known(text).unwrap_or_else(|| Self::Unknown(text.to_owned()))
             }
         }
 
+        /// Matches without regard to case.
         impl From<String> for $name {
             fn from(text: String) -> Self {
                 Self::known(&text).unwrap_or(Self::Unknown(text))
@@ -80,25 +122,34 @@ macro_rules! evolvable {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Visitor;
+                Ok(Self::from(String::deserialize(deserializer)?))
+            }
+        }
 
-                impl serde::de::Visitor<'_> for Visitor {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str(concat!("a member of ", stringify!($name)))
-                    }
-
-                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
-                        Ok($name::from(text))
-                    }
-
-                    fn visit_string<E: serde::de::Error>(self, text: String) -> Result<$name, E> {
-                        Ok($name::from(text))
-                    }
+        impl $crate::model::property::Property for $name {
+            fn read(wire: &$crate::model::property::Wire<'_>) -> Option<Self> {
+                use $crate::model::property::Wire;
+                match wire {
+                    Wire::Null => Some(Self::default()),
+                    Wire::Text(text) => Some(Self::from(text.as_ref())),
+                    Wire::Other(_) => None,
                 }
+            }
 
-                deserializer.deserialize_str(Visitor)
+            fn is_written_as(&self, wire: &$crate::model::property::Wire<'_>) -> bool {
+                use $crate::model::property::Wire;
+                match wire {
+                    Wire::Text(text) => !text.is_empty() && text.as_ref() == self.as_str(),
+                    _ => true,
+                }
+            }
+
+            fn write<M: serde::ser::SerializeMap>(
+                &self,
+                map: &mut M,
+                name: &'static str,
+            ) -> Result<(), M::Error> {
+                if self.as_str().is_empty() { Ok(()) } else { map.serialize_entry(name, self) }
             }
         }
     };

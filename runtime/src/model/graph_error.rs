@@ -1,4 +1,4 @@
-//! The body of Graph's error answers.
+//! The body of Graph's error answers, and the errors in operations that have the same form.
 
 use std::fmt;
 
@@ -6,14 +6,18 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
-use super::operation_error::write_code_and_message;
+use super::property::{Scalar, Wire};
+use super::{OperationError, json};
+use crate::printable::Reason;
 
-/// Graph's error body, or one of the `innerError`s in it.
+/// Graph's error body, one of the `innerError`s in it, or a `publicError` in an operation.
 ///
-/// Reads the whole body (`{"error": {…}}`) as well as the object inside; nothing in it is demanded,
+/// Reads the whole body (`{"error": {…}}`) as well as the object inside. Nothing in it is required,
 /// and a property of an unexpected type is kept in [`additional_data`](Self::additional_data).
+/// [`Display`](fmt::Display) is one printable line of at most about 2 kB.
 ///
-/// Source: <https://learn.microsoft.com/graph/errors>
+/// Sources: <https://learn.microsoft.com/graph/errors>,
+/// <https://learn.microsoft.com/graph/api/resources/publicerror>
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct GraphError {
@@ -38,12 +42,11 @@ pub struct GraphError {
 }
 
 impl GraphError {
-    /// Reads an error answer's body; `None` if it is none of Graph's, such as a proxy's page.
+    /// Reads the body of an error answer; `None` if it is not one of Graph's, but a proxy's page.
     pub(crate) fn from_body(body: &[u8]) -> Option<Self> {
-        let Value::Object(mut body) = serde_json::from_slice(body).ok()? else {
+        let Value::Object(mut body) = serde_json::from_str(&json::text_of(body)).ok()? else {
             return None;
         };
-        body.get("error")?;
         Some(Self::from_value(body.remove("error")?))
     }
 
@@ -110,11 +113,49 @@ impl fmt::Display for GraphError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let code = self.chain().find_map(|error| error.code.as_deref());
         let message = self.chain().find_map(|error| error.message.as_deref());
-        write_code_and_message(f, code, message)
+        Reason { code, message }.fmt(f)
     }
 }
 
 impl std::error::Error for GraphError {}
+
+/// The code and the message, and the rest as undeclared properties.
+impl From<&GraphError> for OperationError {
+    fn from(error: &GraphError) -> Self {
+        let mut converted = OperationError::new(error.code.clone(), error.message.clone());
+        if let Ok(Value::Object(object)) = serde_json::to_value(Object(error)) {
+            let rest = object.into_iter().filter(|(name, _)| name != "code" && name != "message");
+            converted.additional_data.extend(rest);
+        }
+        converted
+    }
+}
+
+/// A `publicError`: the object without the body around it. A string in its place is its message.
+impl Scalar for GraphError {
+    fn read(wire: &Wire<'_>) -> Option<Self> {
+        match wire {
+            Wire::Null => None,
+            Wire::Text(text) => Some(Self::from_value(text.as_ref().into())),
+            Wire::Other(raw) => {
+                let mut object = Map::new();
+                json::properties(raw, |name, raw| {
+                    object.insert(name.into_owned(), json::value_or_raw(raw));
+                })
+                .ok()?;
+                Some(Self::from_value(Value::Object(object)))
+            }
+        }
+    }
+
+    fn is_written_as(&self, wire: &Wire<'_>) -> bool {
+        matches!(wire, Wire::Other(_))
+    }
+
+    fn written(&self) -> impl Serialize {
+        Object(self)
+    }
+}
 
 impl<'de> Deserialize<'de> for GraphError {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -197,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_it_is_demanded() {
+    fn nothing_in_it_is_required() {
         for (body, shown) in [
             (json!({"error": {}}), "no reason given"),
             (json!({"error": {"code": null, "message": null}}), "no reason given"),
@@ -205,6 +246,7 @@ mod tests {
             (json!({"error": {"code": "a", "innererror": {"message": "b\r\nc"}}}), "a: b  c"),
             (json!({"error": "forbidden"}), "forbidden"),
             (json!({"error": ["odd"]}), r#"["odd"]"#),
+            (json!({"error": null}), "no reason given"),
         ] {
             let error = GraphError::from_body(body.to_string().as_bytes()).unwrap();
             assert_eq!(error.to_string(), shown);
@@ -212,5 +254,8 @@ mod tests {
         for body in ["", "<html></html>", "[]", "null", "{}", r#"{"value":[]}"#] {
             assert_eq!(GraphError::from_body(body.as_bytes()), None, "{body}");
         }
+        let unreadable = b"\xEF\xBB\xBF{\"error\":{\"code\":\"a\",\"message\":\"\\ud800\xFF\"}}";
+        let error = GraphError::from_body(unreadable).unwrap();
+        assert_eq!(error.to_string(), "a: \u{FFFD}\u{FFFD}");
     }
 }

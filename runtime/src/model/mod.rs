@@ -1,59 +1,75 @@
-//! What the service says of an operation, and what the protocol needs to know of it.
+//! The resources that describe operations, and what the protocol reads from them.
 
 mod additional_data;
 mod engagement_async_operation;
 mod evolvable;
+#[cfg(feature = "families")]
+mod families;
 mod graph_error;
-mod lenient;
+mod json;
+mod long_running_operation_status;
 mod operation_error;
 mod progress;
+mod property;
+mod resource;
+mod scan;
+mod snapshot;
 mod teams_async_operation;
 mod timestamp;
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub use additional_data::AdditionalData;
-pub use engagement_async_operation::{
-    EngagementAsyncOperation, EngagementAsyncOperationType, LongRunningOperationStatus,
+pub use engagement_async_operation::{EngagementAsyncOperation, EngagementAsyncOperationType};
+#[cfg(feature = "families")]
+pub use families::{
+    ConnectionOperation, ConnectionOperationStatus, DriveItemCopy, DriveItemCopyStatus,
+    LongRunningOperation, OnenoteOperation, OnenoteOperationStatus, PrintOperation,
+    PrintOperationProcessingState, PrintOperationStatus, RichLongRunningOperation,
+    WorkbookOperation, WorkbookOperationStatus,
 };
 pub use graph_error::GraphError;
+pub use long_running_operation_status::LongRunningOperationStatus;
 pub use operation_error::OperationError;
 pub use progress::Progress;
+pub(crate) use snapshot::{Kept, Reader};
 pub use teams_async_operation::{
     TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
 };
 
-/// A family of long-running operations: the resource that a check reads.
+use crate::protocol::Polling;
+
+/// A family of long-running operations: the resource that a poll reads.
 ///
-/// [`TeamsAsyncOperation`] and [`EngagementAsyncOperation`] are built in. Another family needs a
-/// type that deserializes from the service's answer and this trait; everything else (the 202, the
-/// Location, the waiting, the faults, the resuming) works as it is.
+/// [`TeamsAsyncOperation`] and [`EngagementAsyncOperation`] are always available. Another family
+/// needs a type that deserializes from the service's answer and implements this trait. Everything
+/// else works for it as it is: the 202, the `Location`, the polling, the retries, the resume token.
 ///
 /// ```
-/// use std::borrow::Cow;
-/// use graph_operation::{Model, State};
+/// use graph_operation::{Model, State, TargetRef};
 /// use serde::Deserialize;
 ///
-/// /// <https://learn.microsoft.com/graph/api/resources/externalconnectors-connectionoperation>
+/// /// <https://learn.microsoft.com/graph/api/resources/configurationmanagement-configurationsnapshotjob>
 /// #[derive(Debug, Deserialize)]
-/// struct ConnectionOperation {
-///     id: String,
+/// #[serde(rename_all = "camelCase")]
+/// struct SnapshotJob {
 ///     status: String,
+///     resource_location: Option<String>,
 /// }
 ///
-/// impl Model for ConnectionOperation {
-///     const TYPE: &'static str = "connectionOperation";
+/// impl Model for SnapshotJob {
+///     const TYPE: &'static str = "configurationSnapshotJob";
 ///
 ///     fn state(&self) -> State {
 ///         match self.status.as_str() {
-///             "completed" => State::Succeeded,
+///             "succeeded" | "partiallySuccessful" => State::Succeeded,
 ///             "failed" => State::Failed,
-///             _ => State::Running, // an unknown status is not the end
+///             _ => State::Running, // an unknown status is not terminal
 ///         }
 ///     }
 ///
@@ -61,8 +77,8 @@ pub use teams_async_operation::{
 ///         &self.status
 ///     }
 ///
-///     fn id(&self) -> Option<&str> {
-///         Some(&self.id)
+///     fn target(&self) -> TargetRef<'_> {
+///         self.resource_location.as_deref().into()
 ///     }
 /// }
 /// ```
@@ -72,23 +88,45 @@ pub use teams_async_operation::{
     note = "use `TeamsAsyncOperation` (the default), `EngagementAsyncOperation`, or implement `Model` for your own type"
 )]
 pub trait Model: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
-    /// The resource type's name in Graph's metadata, such as `teamsAsyncOperation`.
+    /// The name of the resource type in Graph's metadata, such as `teamsAsyncOperation`.
     ///
-    /// It stands in resume tokens, so that a token of one family is not resumed as another.
+    /// Resume tokens hold it, so that a token of one family is not resumed as another.
     const TYPE: &'static str;
 
-    /// Reads the answer to a check.
+    /// Where operations of this family are read.
+    const MONITOR: Monitor = Monitor::ServiceRoot;
+
+    /// The policy for operations of this family, unless the caller sets one.
+    const POLLING: fn() -> Polling = Polling::default;
+
+    /// Reads the answer to a poll.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the body is not an operation of this family.
     fn from_json(body: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(body)
     }
 
-    /// Whether the operation still runs, and if not, how it ended.
+    /// Reads only what decides how to go on.
     ///
-    /// Decides everything: no HTTP status and no error property does. A status that the type does
+    /// The provided method decodes everything. One that is overridden has to accept and refuse the
+    /// same bodies as [`from_json`](Self::from_json), and has to come to the same state.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the body is not an operation of this family.
+    fn summarize(body: &[u8]) -> serde_json::Result<Summary<'_>> {
+        Self::from_json(body).map(|operation| Summary::of(&operation))
+    }
+
+    /// Whether the operation is still running, and if not, how it ended.
+    ///
+    /// Only this decides, not the HTTP status and not an error property. A status that the type does
     /// not know has to be [`State::Running`].
     fn state(&self) -> State;
 
-    /// The status as the service spells it.
+    /// The status as the service spelled it.
     fn status(&self) -> &str;
 
     /// The operation's id.
@@ -96,12 +134,12 @@ pub trait Model: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// What the operation does, as the service spells it.
+    /// What the operation does, as the service spelled it.
     fn operation_type(&self) -> Option<&str> {
         None
     }
 
-    /// How often the service has tried so far.
+    /// How many attempts the service has made so far.
     fn attempts(&self) -> Option<u32> {
         None
     }
@@ -111,30 +149,114 @@ pub trait Model: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// The id of what the operation works on.
+    /// The id of the result, or of what the operation works on.
     fn target_id(&self) -> Option<&str> {
         None
     }
 
-    /// Where the result is found: absolute, or relative to the service root with its version.
+    /// Where the result is, for display: absolute, or relative to the service root with its version.
+    ///
+    /// It is also where the result is read, unless [`target`](Self::target) is overridden.
     fn target_location(&self) -> Option<Cow<'_, str>> {
         None
     }
 
-    /// How far the operation has come, where the service tells.
+    /// How the result is read.
+    fn target(&self) -> TargetRef<'_> {
+        self.target_location().into()
+    }
+
+    /// How far the operation has come, if the service says so.
     fn progress(&self) -> Option<Progress> {
         None
     }
 }
 
-/// Where an operation stands.
+/// Where the operations of a family are read, and whether with the client's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Monitor {
+    /// At the origin of the service root, with the client's credentials.
+    ServiceRoot,
+    /// At any https address, without credentials: the address itself is the credential.
+    Anonymous,
+}
+
+/// How the result of an operation is read.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TargetRef<'a> {
+    /// With a GET at this address: absolute, or relative to the service root with its version.
+    Location(Cow<'a, str>),
+    /// By this id; the operation does not say where.
+    Id(Cow<'a, str>),
+    /// It is part of the operation.
+    Embedded(Value),
+    /// The operation does not say.
+    None,
+}
+
+/// A location, or nothing where there is none or an empty one.
+impl<'a> From<Option<Cow<'a, str>>> for TargetRef<'a> {
+    fn from(location: Option<Cow<'a, str>>) -> Self {
+        match location {
+            Some(location) if !location.is_empty() => TargetRef::Location(location),
+            _ => TargetRef::None,
+        }
+    }
+}
+
+/// A location, or nothing where there is none or an empty one.
+impl<'a> From<Option<&'a str>> for TargetRef<'a> {
+    fn from(location: Option<&'a str>) -> Self {
+        location.map(Cow::Borrowed).into()
+    }
+}
+
+/// What of an answer decides how to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary<'a> {
+    state: State,
+    status: Cow<'a, str>,
+    attempts: Option<u32>,
+}
+
+impl<'a> Summary<'a> {
+    /// A summary of an answer with this state, the status as the service spelled it, and the number
+    /// of attempts.
+    pub fn new(state: State, status: impl Into<Cow<'a, str>>, attempts: Option<u32>) -> Self {
+        Summary { state, status: status.into(), attempts }
+    }
+
+    fn of<M: Model>(operation: &M) -> Self {
+        Summary::new(operation.state(), operation.status().to_owned(), operation.attempts())
+    }
+
+    /// Whether the operation is still running, and if not, how it ended.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The status as the service spelled it.
+    pub fn status(&self) -> &str {
+        &self.status
+    }
+
+    /// How many attempts the service has made so far.
+    pub fn attempts(&self) -> Option<u32> {
+        self.attempts
+    }
+}
+
+/// Where an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Not ended: check again.
+    /// Not terminal: poll again.
     Running,
-    /// Ended well: the target can be read, soon.
+    /// Succeeded: the target can be read, perhaps after a while.
     Succeeded,
-    /// Ended badly, or in a status that the service calls invalid.
+    /// Failed, or in a status that the service calls invalid.
     Failed,
 }
 
@@ -142,89 +264,5 @@ impl State {
     /// Whether the operation has ended, in whichever way.
     pub fn is_terminal(self) -> bool {
         self != State::Running
-    }
-}
-
-/// A [`Model`] behind a pointer, so that the polling code is compiled once and not for each model.
-pub(crate) trait Snapshot: Any + Send + Sync {
-    /// Reads another answer in the place of this one, which stays if that is none.
-    fn reread(&mut self, body: &[u8]) -> serde_json::Result<()>;
-    fn state(&self) -> State;
-    fn status(&self) -> &str;
-    fn operation_type(&self) -> Option<&str>;
-    fn attempts(&self) -> Option<u32>;
-    fn failure(&self) -> Option<OperationError>;
-    fn target_id(&self) -> Option<&str>;
-    fn target_location(&self) -> Option<Cow<'_, str>>;
-    fn progress(&self) -> Option<Progress>;
-    fn debug(&self) -> &dyn fmt::Debug;
-}
-
-impl<M: Model> Snapshot for M {
-    fn reread(&mut self, body: &[u8]) -> serde_json::Result<()> {
-        *self = M::from_json(body)?;
-        Ok(())
-    }
-    fn state(&self) -> State {
-        Model::state(self)
-    }
-    fn status(&self) -> &str {
-        Model::status(self)
-    }
-    fn operation_type(&self) -> Option<&str> {
-        Model::operation_type(self)
-    }
-    fn attempts(&self) -> Option<u32> {
-        Model::attempts(self)
-    }
-    fn failure(&self) -> Option<OperationError> {
-        Model::failure(self)
-    }
-    fn target_id(&self) -> Option<&str> {
-        Model::target_id(self)
-    }
-    fn target_location(&self) -> Option<Cow<'_, str>> {
-        Model::target_location(self)
-    }
-    fn progress(&self) -> Option<Progress> {
-        Model::progress(self)
-    }
-    fn debug(&self) -> &dyn fmt::Debug {
-        self
-    }
-}
-
-impl dyn Snapshot {
-    pub(crate) fn downcast_ref<M: Model>(&self) -> Option<&M> {
-        (self as &dyn Any).downcast_ref()
-    }
-}
-
-impl fmt::Debug for dyn Snapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.debug().fmt(f)
-    }
-}
-
-/// One model as the untyped protocol sees it: its name, and how an answer is read.
-#[derive(Clone, Copy)]
-pub(crate) struct Reader {
-    pub(crate) model: &'static str,
-    read: fn(&[u8]) -> serde_json::Result<Arc<dyn Snapshot>>,
-}
-
-impl Reader {
-    pub(crate) fn of<M: Model>() -> Self {
-        Reader { model: M::TYPE, read: |body| Ok(Arc::new(M::from_json(body)?)) }
-    }
-
-    pub(crate) fn read(self, body: &[u8]) -> serde_json::Result<Arc<dyn Snapshot>> {
-        (self.read)(body)
-    }
-}
-
-impl fmt::Debug for Reader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.model)
     }
 }

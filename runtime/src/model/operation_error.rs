@@ -4,11 +4,17 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// Why an operation failed, as far as the service tells.
+use super::json;
+use super::property::{Scalar, Wire};
+use crate::printable::Reason;
+
+/// Why an operation failed, as far as the service says.
 ///
-/// A service that sends a bare string in its place has it read as the message.
+/// A string in its place is read as the message. [`Display`](fmt::Display) is one printable line of
+/// at most about 2 kB.
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/operationerror>
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,7 +26,7 @@ pub struct OperationError {
     pub message: Option<String>,
     /// The properties that the metadata does not declare.
     pub additional_data: Map<String, Value>,
-    /// Whether the error came as a bare string, to be written as one again.
+    /// Whether the error came as a string, to be written as one again.
     bare: bool,
 }
 
@@ -34,72 +40,50 @@ impl OperationError {
 /// The code and the message, whichever there are.
 impl fmt::Display for OperationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_code_and_message(f, self.code.as_deref(), self.message.as_deref())
+        Reason { code: self.code.as_deref(), message: self.message.as_deref() }.fmt(f)
     }
 }
 
 impl std::error::Error for OperationError {}
 
-/// One line of a code, a message, or both.
-pub(super) fn write_code_and_message(
-    f: &mut fmt::Formatter<'_>,
-    code: Option<&str>,
-    message: Option<&str>,
-) -> fmt::Result {
-    match (code.unwrap_or_default(), message.unwrap_or_default()) {
-        ("", "") => f.write_str("no reason given"),
-        (text, "") | ("", text) => write!(f, "{}", OneLine(text)),
-        (code, message) => write!(f, "{}: {}", OneLine(code), OneLine(message)),
-    }
-}
-
-/// A text of the service on one line of a log, whatever it holds.
-struct OneLine<'a>(&'a str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .try_for_each(|c| fmt::Write::write_char(f, c))
-    }
-}
-
-impl OperationError {
-    /// Reads an error, a text in its place, or a null; gives back anything else.
-    pub(super) fn from_value(value: Value) -> Result<Option<Self>, Value> {
+impl Scalar for OperationError {
+    fn read(wire: &Wire<'_>) -> Option<Self> {
         let mut error = OperationError::default();
-        match value {
-            Value::Null => return Ok(None),
-            Value::String(text) => {
-                error.message = Some(text);
+        let raw = match wire {
+            Wire::Text(text) => {
+                error.message = Some(text.clone().into_owned());
                 error.bare = true;
+                return Some(error);
             }
-            Value::Object(object) => {
-                for (name, value) in object {
-                    match (name.as_str(), value) {
-                        (_, Value::Null) => {}
-                        ("code", Value::String(code)) => error.code = Some(code),
-                        ("message", Value::String(message)) => error.message = Some(message),
-                        (_, value) => {
-                            error.additional_data.insert(name, value);
-                        }
-                    }
-                }
+            Wire::Other(raw) => raw,
+            Wire::Null => return None,
+        };
+        json::properties(raw, |name, raw| match (&*name, Wire::of(raw)) {
+            (_, Wire::Null) => {}
+            ("code", Wire::Text(code)) => error.code = Some(code.into_owned()),
+            ("message", Wire::Text(message)) => error.message = Some(message.into_owned()),
+            _ => {
+                error.additional_data.insert(name.into_owned(), json::value_or_raw(raw));
             }
-            other => return Err(other),
-        }
-        Ok(Some(error))
+        })
+        .ok()?;
+        Some(error)
+    }
+
+    fn is_written_as(&self, _: &Wire<'_>) -> bool {
+        true
+    }
+
+    fn written(&self) -> impl Serialize {
+        self
     }
 }
 
 impl<'de> Deserialize<'de> for OperationError {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let error = Self::from_value(Value::deserialize(deserializer)?);
-        error
-            .ok()
-            .flatten()
-            .ok_or_else(|| de::Error::custom("neither an operationError nor a text"))
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Self::read(&Wire::of(raw.get()))
+            .ok_or_else(|| de::Error::custom("neither an operationError nor a string"))
     }
 }
 

@@ -1,26 +1,41 @@
 //! How far an operation has come.
 
 use serde::Deserialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
-/// The parts that an operation consists of, as far as the service tells.
+/// How far an operation has come: in parts, in percent, or both.
 ///
-/// For a team being created these are its apps and channels. The end of the operation is told by
-/// its status alone: one that has succeeded may have parts that have not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// For a team being created the parts are its apps and channels. Whether the operation has ended is
+/// told by its status alone: one that succeeded may have parts that did not.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     done: usize,
     failed: usize,
     total: usize,
+    percent: Option<f64>,
 }
 
 impl Progress {
     /// Progress of `done` parts in `total`; at most `total` are done.
     pub fn new(done: usize, total: usize) -> Self {
-        Progress { done: done.min(total), failed: 0, total }
+        Progress { done: done.min(total), failed: 0, total, percent: None }
     }
 
-    /// How many parts have ended well.
+    /// Progress in percent, from 0 to 100, of an unknown number of parts.
+    pub fn from_percent(percent: f64) -> Self {
+        let percent = if percent.is_nan() { 0.0 } else { percent.clamp(0.0, 100.0) };
+        Progress { done: 0, failed: 0, total: 0, percent: Some(percent) }
+    }
+
+    /// Progress in percent that came as a text.
+    #[cfg(feature = "families")]
+    pub(super) fn from_text(percent: &str) -> Option<Self> {
+        let percent: f64 = percent.trim().trim_end_matches('%').parse().ok()?;
+        percent.is_finite().then(|| Progress::from_percent(percent))
+    }
+
+    /// How many parts have succeeded.
     pub fn done(self) -> usize {
         self.done
     }
@@ -30,9 +45,17 @@ impl Progress {
         self.failed
     }
 
-    /// How many parts there are.
+    /// How many parts there are; 0 if the service does not say.
     pub fn total(self) -> usize {
         self.total
+    }
+
+    /// From 0 to 100: what the service says, else the share of the parts that have succeeded.
+    pub fn percent(self) -> Option<f64> {
+        // The numbers of parts are small.
+        #[allow(clippy::cast_precision_loss)]
+        let share = || (self.total > 0).then(|| self.done as f64 * 100.0 / self.total as f64);
+        self.percent.or_else(share)
     }
 
     /// Reads the undocumented `Value` of a `createTeam` operation, and gives nothing for any other.
@@ -48,7 +71,7 @@ impl Progress {
         }
 
         let Parts { apps, channels } = serde_json::from_str(text).ok()?;
-        let mut progress = Progress { done: 0, failed: 0, total: 0 };
+        let mut progress = Progress::new(0, 0);
         for part in [&apps, &channels].into_iter().filter_map(Value::as_array).flatten() {
             let status = part.get("Status").and_then(Value::as_str).unwrap_or_default();
             progress.total += 1;
@@ -56,6 +79,22 @@ impl Progress {
             progress.failed += usize::from(status.eq_ignore_ascii_case("failed"));
         }
         (progress.total > 0).then_some(progress)
+    }
+}
+
+/// An object of `done`, `failed` and `total`, where there are parts, and `percent`, where it is known.
+impl Serialize for Progress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if self.total > 0 {
+            map.serialize_entry("done", &self.done)?;
+            map.serialize_entry("failed", &self.failed)?;
+            map.serialize_entry("total", &self.total)?;
+        }
+        if let Some(percent) = self.percent() {
+            map.serialize_entry("percent", &percent)?;
+        }
+        map.end()
     }
 }
 

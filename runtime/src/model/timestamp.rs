@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
@@ -60,6 +59,19 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Whether a text that parses is the one that [`Display`](fmt::Display) writes.
+    pub(super) fn is_canonical(text: &str) -> bool {
+        let (date, clock) = text.split_at_checked(11).unwrap_or_default();
+        let zone = clock.find(['Z', '+', '-']);
+        let zone = zone.and_then(|at| Some((clock.get(8..at)?, clock.get(at..)?)));
+        date.ends_with('T')
+            && zone.is_some_and(|(fraction, zone)| {
+                !fraction.ends_with('0') && !zone.ends_with("00:00")
+            })
+    }
+}
+
 /// The number that two ASCII digits spell.
 fn pair(tens: u8, ones: u8) -> Option<u8> {
     (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| (tens - b'0') * 10 + (ones - b'0'))
@@ -91,27 +103,6 @@ impl Serialize for Timestamp {
     }
 }
 
-impl<'de> Deserialize<'de> for Timestamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TimestampVisitor;
-
-        impl Visitor<'_> for TimestampVisitor {
-            type Value = Timestamp;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a date and time such as 2021-12-15T08:57:48.7884587Z")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
-                Timestamp::parse(text)
-                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
-            }
-        }
-
-        deserializer.deserialize_str(TimestampVisitor)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,15 +119,18 @@ mod tests {
             ("2017-01-01T00:00:37-00:30", "2017-01-01T00:00:37-00:30"),
             ("2020-06-15T22:28:16+00:00", "2020-06-15T22:28:16Z"),
             ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+            ("2017-01-01t00:00:37z", "2017-01-01T00:00:37Z"),
+            ("2017-01-01T00:00:37.10Z", "2017-01-01T00:00:37.1Z"),
         ] {
             let read = Timestamp::parse(text).unwrap_or_else(|| panic!("{text} is refused"));
             assert_eq!(read.to_string(), written);
+            assert_eq!(Timestamp::is_canonical(text), text == written, "{text}");
             assert_eq!(Timestamp::parse(written).unwrap().0, read.0);
         }
     }
 
     #[test]
-    fn what_is_no_instant_is_refused() {
+    fn what_is_not_an_instant_is_refused() {
         for text in [
             "",
             "String (timestamp)",

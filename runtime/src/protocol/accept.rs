@@ -1,135 +1,220 @@
-//! The answer to the starting request.
+//! What became of the starting request.
 
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LOCATION, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri};
 
+use super::answer::Answer;
 use super::{location, retry_after};
-use crate::error::header_text;
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, header_text, is_transient_status};
+use crate::model::Monitor;
+use crate::resume_token::ResumeToken;
 
 const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
 
-/// An answer of the service, with the URL that it came from where that is known.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    response: Response<Bytes>,
-    url: Option<Uri>,
-}
-
-impl Answer {
-    /// Says which URL the answer came from, which is where a relative Location gets its version.
-    #[must_use]
-    pub fn with_url(mut self, url: impl Into<Option<Uri>>) -> Self {
-        self.url = url.into();
-        self
-    }
-
-    /// The answer itself.
-    pub fn response(&self) -> &Response<Bytes> {
-        &self.response
-    }
-
-    /// The URL that the answer came from.
-    pub fn url(&self) -> Option<&Uri> {
-        self.url.as_ref()
-    }
-}
-
-impl From<Response<Bytes>> for Answer {
-    fn from(response: Response<Bytes>) -> Self {
-        Answer { response, url: None }
-    }
-}
-
 /// What became of the starting request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Accepted {
     /// 202: an operation runs.
     Started(Started),
-    /// 200, 201 or 204: everything is done, and the answer may hold the result.
+    /// 200, 201 or 204: everything is done, and the response may hold the result.
     Finished(Response<Bytes>),
 }
 
+impl From<Started> for Accepted {
+    fn from(started: Started) -> Self {
+        Accepted::Started(started)
+    }
+}
+
+impl fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Accepted::Started(started) => f.debug_tuple("Started").field(started).finish(),
+            Accepted::Finished(response) => f
+                .debug_struct("Finished")
+                .field("status", &response.status())
+                .finish_non_exhaustive(),
+        }
+    }
+}
+
 /// An operation that was started.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Started {
-    pub(super) location: Uri,
+    pub(super) origin: Origin,
     pub(super) retry_after: Option<Duration>,
     /// Whether the service may not know the operation yet.
     pub(super) fresh: bool,
-    pub(crate) request_id: Option<String>,
-    pub(crate) client_request_id: Option<String>,
-    pub(crate) content_location: Option<String>,
+    /// How long ago the operation was started.
+    pub(super) age: Duration,
 }
 
-impl Started {
-    /// An operation at `location`, known from elsewhere than the answer that started it.
-    pub fn at(location: Uri) -> Self {
-        Started {
+/// Where an operation is, and what the response that started it said.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) location: Uri,
+    pub(crate) request_id: Option<Box<str>>,
+    pub(crate) client_request_id: Option<Box<str>>,
+    pub(crate) content_location: Option<Box<str>>,
+    /// By the wall clock.
+    pub(crate) started_at: Option<SystemTime>,
+    pub(crate) body: Bytes,
+}
+
+impl Origin {
+    pub(super) fn at(location: Uri) -> Self {
+        Origin {
             location,
-            retry_after: None,
-            fresh: false,
             request_id: None,
             client_request_id: None,
             content_location: None,
+            started_at: None,
+            body: Bytes::new(),
         }
+    }
+
+    pub(crate) fn resume_token(&self, model: &str) -> ResumeToken {
+        ResumeToken::new(model, self.location.clone())
+            .with_start(self.started_at, self.request_id.as_deref())
+    }
+}
+
+impl Started {
+    /// An operation at `location`, known from elsewhere than the response that started it.
+    pub fn at(location: Uri) -> Self {
+        let origin = Origin::at(location);
+        Started { origin, retry_after: None, fresh: false, age: Duration::ZERO }
+    }
+
+    /// The operation that a token names, resumed at `now` by the wall clock.
+    pub(crate) fn resumed(location: Uri, token: &ResumeToken, now: SystemTime) -> Self {
+        let mut started = Started::at(location);
+        started.origin.request_id = token.request_id().map(Box::from);
+        started.origin.started_at = token.started_at();
+        let age = token.started_at().and_then(|start| now.duration_since(start).ok());
+        started.age = age.unwrap_or_default();
+        started
     }
 
     /// The operation's address, resolved.
     pub fn location(&self) -> &Uri {
-        &self.location
+        &self.origin.location
+    }
+
+    /// Says when the operation was started by the wall clock, which its resume tokens then tell.
+    #[must_use]
+    pub fn started_at(mut self, instant: SystemTime) -> Self {
+        self.origin.started_at = Some(instant);
+        self
+    }
+
+    /// The same where it is not known yet.
+    pub(crate) fn or_started_at(mut self, instant: impl FnOnce() -> SystemTime) -> Self {
+        if self.fresh {
+            self.origin.started_at.get_or_insert_with(instant);
+        }
+        self
+    }
+
+    /// Says how long ago the operation was started: its deadline counts from there.
+    #[must_use]
+    pub fn aged(mut self, age: Duration) -> Self {
+        self.age = age;
+        self
     }
 }
 
-/// Reads the answer to a starting request that was sent to `root`.
+impl fmt::Debug for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Started")
+            .field("location", &location::shown(self.location()))
+            .field("request_id", &self.origin.request_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the response to a starting request that was sent to `root`.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Rejected`] for an error answer, [`ErrorKind::NotAccepted`] for any other that is
+/// [`ErrorKind::Rejected`] for an error response, [`ErrorKind::NotAccepted`] for any other that is
 /// neither 200, 201, 202 nor 204; of a 202, [`ErrorKind::MissingLocation`] where no header names the
-/// operation, [`ErrorKind::ForeignLocation`] and [`ErrorKind::InvalidLocation`] where one does and
-/// cannot be followed.
+/// operation, and [`ErrorKind::InvalidLocation`] where one does and cannot be followed.
+/// [`ErrorKind::ForeignLocation`] where a header leads to another origin than the root's, and for a
+/// response that came from one, whatever its status.
 pub fn accept(root: &Uri, answer: Answer) -> Result<Accepted, Error> {
-    let status = answer.response.status();
+    accept_from(root, Monitor::ServiceRoot, answer, false)
+}
+
+/// The same for an operation that is read at `monitor`, and a request that may be idempotent.
+pub(crate) fn accept_from(
+    root: &Uri,
+    monitor: Monitor,
+    answer: Answer,
+    idempotent: bool,
+) -> Result<Accepted, Error> {
+    if let Some(url) = answer.url()
+        && !location::same_origin(root, url)
+    {
+        return Err(location::foreign_response(root, url).with_response(answer.response()));
+    }
+    let status = answer.response().status();
     match status {
         StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT => {
-            Ok(Accepted::Finished(answer.response))
+            Ok(Accepted::Finished(answer.into_response()))
         }
-        StatusCode::ACCEPTED => started(root, &answer)
-            .map(Accepted::Started)
-            .map_err(|error| error.with_answer(&answer.response)),
+        StatusCode::ACCEPTED => match started(root, monitor, &answer) {
+            Ok(started) => Ok(Accepted::Started(started)),
+            Err(error) => Err(error.with_response(answer.response())),
+        },
         _ if status.is_client_error() || status.is_server_error() => {
-            Err(Error::rejected("the request", &answer.response))
+            let error = Error::rejected("the request", answer.response());
+            let unknown = is_transient_status(status) && !was_refused(status) && !idempotent;
+            Err(if unknown { error.perhaps_carried_out() } else { error })
         }
         _ => Err(Error::new(
             ErrorKind::NotAccepted,
             format!("the request was answered with {status}, which starts no operation"),
         )
-        .with_answer(&answer.response)),
+        .with_response(answer.response())),
     }
 }
 
-fn started(root: &Uri, answer: &Answer) -> Result<Started, Error> {
-    let headers = answer.response.headers();
+fn started(root: &Uri, monitor: Monitor, answer: &Answer) -> Result<Started, Error> {
+    let headers = answer.response().headers();
     let Some(header) = operation_header(headers) else {
         return Err(Error::new(
             ErrorKind::MissingLocation,
             "the request was accepted with 202, but no Location names an operation to follow",
         ));
     };
-    let location = location::resolve(root, answer.url.as_ref(), header.as_bytes())?;
+    let location = match monitor {
+        Monitor::Anonymous => location::resolve_anonymous(header.as_bytes())?,
+        _ => location::resolve(root, answer.url(), header.as_bytes())?,
+    };
     let content_location = headers.get(CONTENT_LOCATION).filter(|other| *other != header);
+    let text = |name| header_text(headers, name).map(String::into_boxed_str);
     Ok(Started {
-        location,
+        origin: Origin {
+            request_id: text("request-id"),
+            client_request_id: text("client-request-id"),
+            content_location: content_location.and_then(|value| Some(value.to_str().ok()?.into())),
+            body: answer.response().body().clone(),
+            ..Origin::at(location)
+        },
         retry_after: retry_after::parse(headers),
         fresh: true,
-        request_id: header_text(headers, "request-id"),
-        client_request_id: header_text(headers, "client-request-id"),
-        content_location: content_location.and_then(|value| Some(value.to_str().ok()?.to_owned())),
+        age: Duration::ZERO,
     })
+}
+
+/// Whether the service refused a request for the moment, without carrying it out.
+pub(super) fn was_refused(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 503 | 509)
 }
 
 /// The header that names the operation.

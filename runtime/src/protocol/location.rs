@@ -6,11 +6,14 @@
 //! scheme, host and port: the caller's token goes wherever the address says.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
 
 use http::Uri;
 use http::uri::{PathAndQuery, Scheme};
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::printable::Printable;
 
 /// No server that this library talks to takes a longer one.
 const LONGEST: usize = 16 * 1024;
@@ -18,8 +21,8 @@ const LONGEST: usize = 16 * 1024;
 /// Resolves an address as the service wrote it: against `base`, a URL below the service root, or
 /// against the root itself.
 ///
-/// A relative address is appended to the service root, with the version that `base` has; an
-/// absolute one is kept if it is of the root's origin.
+/// A relative address, with or without its leading slash, is appended to the service root, with the
+/// version that `base` has. An absolute one is kept if it is of the root's origin.
 ///
 /// ```
 /// use graph_operation::protocol::resolve;
@@ -37,8 +40,8 @@ const LONGEST: usize = 16 * 1024;
 ///
 /// # Errors
 ///
-/// [`ErrorKind::ForeignLocation`] for another origin, [`ErrorKind::InvalidLocation`] for what is no
-/// address, or leaves the service root by `..`.
+/// [`ErrorKind::ForeignLocation`] for another origin, [`ErrorKind::InvalidLocation`] for what is not
+/// an address, or leaves the service root by `..`.
 pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, Error> {
     let text = printable(reference)?;
     if let Some(scheme) = scheme(text) {
@@ -55,10 +58,8 @@ pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, 
     if text.starts_with("//") {
         return Err(foreign(text));
     }
-    let Some(path) = text.strip_prefix('/') else {
-        return Err(invalid(text, "it is neither absolute nor begins with a slash"));
-    };
-    if path.is_empty() {
+    let path = text.strip_prefix('/').unwrap_or(text);
+    if path.is_empty() || path.starts_with(['?', '#']) {
         return Err(invalid(text, "it names nothing"));
     }
 
@@ -66,13 +67,16 @@ pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, 
         return Err(invalid(&root.to_string(), "the client's service root is not absolute"));
     };
     let below = root.path().trim_end_matches('/');
+    let (prefix, own) = split_version(below);
     let first = path.split_once('/').map_or("", |(first, _)| first);
     let path = if !below.is_empty()
         && text.strip_prefix(below).is_some_and(|rest| rest.starts_with('/'))
     {
         text.to_owned()
+    } else if is_version(first) && is_version(own) {
+        format!("{prefix}/{path}")
     } else if is_version(first) {
-        format!("{}/{path}", split_version(below).0)
+        format!("{below}/{path}")
     } else {
         format!("{}/{path}", version(root, base))
     };
@@ -86,6 +90,31 @@ pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, 
         .map_err(|error| invalid(text, "").with_source(error))?;
     check(root, &uri)?;
     Ok(uri)
+}
+
+/// Reads the address of a monitor on another host, which gets no credential: absolute, and of the
+/// scheme https, or http on this machine.
+pub(crate) fn resolve_anonymous(reference: &[u8]) -> Result<Uri, Error> {
+    let text = printable(reference)?;
+    let uri: Uri = text.parse().map_err(|error| invalid(text, "").with_source(error))?;
+    let Some(host) = uri.host() else {
+        return Err(invalid(text, "it names no host"));
+    };
+    let encrypted = uri.scheme() == Some(&Scheme::HTTPS);
+    let local = uri.scheme() == Some(&Scheme::HTTP) && is_loopback(host);
+    if !encrypted && !local {
+        return Err(invalid(text, "its scheme is not https"));
+    }
+    if holds_credentials(&uri) {
+        return Err(invalid(text, "it holds credentials"));
+    }
+    Ok(uri)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// Fails unless `uri` is of the origin of `root`, and an address that can be called.
@@ -108,26 +137,69 @@ pub(crate) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
 
 /// Whether both are absolute and have the same scheme, host and port.
 ///
-/// A client that cannot be kept from following redirects compares the URL that an answer came from
+/// A client that cannot be kept from following redirects compares the URL that a response came from
 /// with its service root, as the adapters do, and refuses what came from elsewhere.
 pub fn same_origin(one: &Uri, other: &Uri) -> bool {
     let same_host = match (one.host(), other.host()) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
         _ => false,
     };
-    same_host && one.scheme() == other.scheme() && port(one) == port(other)
+    same_host
+        && one.scheme() == other.scheme()
+        && port(one).is_some_and(|port_of_one| port(other) == Some(port_of_one))
 }
 
 fn holds_credentials(uri: &Uri) -> bool {
     uri.authority().is_some_and(|authority| authority.as_str().contains('@'))
 }
 
+/// `None` for a port that is not a number that a port can have.
 fn port(uri: &Uri) -> Option<u16> {
-    uri.port_u16().or_else(|| match uri.scheme()? {
-        scheme if *scheme == Scheme::HTTPS => Some(443),
-        scheme if *scheme == Scheme::HTTP => Some(80),
-        _ => None,
+    let authority = uri.authority()?;
+    let (_, after_host) = authority
+        .as_str()
+        .split_at_checked(authority.as_str().rfind(authority.host())? + authority.host().len())?;
+    match after_host.strip_prefix(':') {
+        Some(port) if !port.is_empty() => authority.port_u16(),
+        _ => match uri.scheme()? {
+            scheme if *scheme == Scheme::HTTPS => Some(443),
+            scheme if *scheme == Scheme::HTTP => Some(80),
+            _ => None,
+        },
+    }
+}
+
+/// An address without its query and its userinfo, either of which may be a secret.
+pub(crate) fn shown(uri: &Uri) -> impl fmt::Display + fmt::Debug {
+    shown_text(&uri.to_string())
+}
+
+/// The same for an address as it was written.
+fn shown_text(text: &str) -> Shown {
+    let end = text.find(['?', '#']).unwrap_or(text.len());
+    let (text, _) = text.split_at(end);
+    Shown(match text.split_once("//") {
+        Some((before, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{before}//{host}{path}")
+        }
+        None => text.to_owned(),
     })
+}
+
+struct Shown(String);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Printable(&self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// The text of a header's value, without what surrounds the address in it.
@@ -176,7 +248,7 @@ fn version<'a>(root: &'a Uri, base: Option<&'a Uri>) -> Cow<'a, str> {
         return Cow::Owned(format!("{path}/{called}"));
     }
     match segment_after(called, prefix) {
-        Some(called) if !own.is_empty() && called != own && !is_dot_segment(called) => {
+        Some(called) if is_version(own) && is_version(called) && called != own => {
             Cow::Owned(format!("{prefix}/{called}"))
         }
         _ => Cow::Borrowed(path),
@@ -219,19 +291,30 @@ fn is_dot_segment(segment: &str) -> bool {
     (1..=2).contains(&dots)
 }
 
+/// The error for a response that came from another origin than the root's.
+pub(super) fn foreign_response(root: &Uri, url: &Uri) -> Error {
+    let message = format!(
+        "the response came from {}, which is of another origin than the service root {}: \
+         the HTTP client must not follow redirects",
+        shown(url),
+        shown(root)
+    );
+    Error::new(ErrorKind::ForeignLocation, message).with_location(shown(url).to_string())
+}
+
 fn foreign(text: &str) -> Error {
-    Error::new(
-        ErrorKind::ForeignLocation,
-        format!("the location {text:?} leads away from the service root, and is not followed"),
-    )
+    let shown = shown_text(text);
+    let message = format!(
+        "the location {shown:?} is of another origin than the service root's, and is not followed"
+    );
+    Error::new(ErrorKind::ForeignLocation, message).with_location(shown.to_string())
 }
 
 fn invalid(text: &str, why: &str) -> Error {
     let separator = if why.is_empty() { "" } else { ": " };
-    Error::new(
-        ErrorKind::InvalidLocation,
-        format!("the location {text:?} is no usable address{separator}{why}"),
-    )
+    let shown = shown_text(text);
+    let message = format!("the location {shown:?} is not a usable address{separator}{why}");
+    Error::new(ErrorKind::InvalidLocation, message).with_location(shown.to_string())
 }
 
 #[cfg(test)]
@@ -266,6 +349,8 @@ mod tests {
             assert_eq!(resolved(ROOT, "", &format!(" {path}, ")), expected);
             // Absolute ones are kept, of whichever version.
             assert_eq!(resolved(ROOT, "", &format!("{ROOT}{path}")), expected);
+            // The leading slash is not needed.
+            assert_eq!(resolved(ROOT, "", path.trim_start_matches('/')), expected);
             // A version that is there already is not put there twice.
             assert_eq!(resolved(ROOT, "", &format!("/v1.0{path}")), expected);
         }
@@ -298,6 +383,10 @@ mod tests {
             ),
             ("http://[::1]:8080/proxy/v1.0", "", "/proxy/v1.0/y", "/proxy/v1.0/y"),
             ("http://[::1]:8080/proxy/v1.0", "", "/beta/y", "/proxy/beta/y"),
+            // The prefix of a root without a version is kept, and no resource is taken for a version.
+            ("http://[::1]:8080/graph", "", "/v1.0/y", "/graph/v1.0/y"),
+            ("http://[::1]:8080/graph", "", "v1.0/y", "/graph/v1.0/y"),
+            ("http://[::1]:8080/v1.0", "http://[::1]:8080/me/x", "/y", "/v1.0/y"),
             // Without a version of its own, a root takes the one that was called.
             ("http://[::1]:8080", "http://[::1]:8080/beta/teams/1", "/y", "/beta/y"),
             (
@@ -331,6 +420,7 @@ mod tests {
             "https://graph.microsoft.com:8443/v1.0/teams",
             "https://graph.microsoft.com./v1.0/teams",
             "http://graph.microsoft.com/v1.0/teams",
+            "https://graph.microsoft.com:99999/v1.0/teams",
             "https://contoso.sharepoint.com/_api/v2.0/monitor/4A3407B5",
             "//evil.example/teams",
             "///evil.example/teams",
@@ -351,13 +441,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn what_is_not_an_address_is_refused() {
         for text in [
             "",
             " ",
             ",",
             "/",
-            "teams('a')/operations('b')",
             "?a=b",
             "#a",
             "/users/{id | userPrincipalName}/operations/{id}",
@@ -399,5 +488,43 @@ mod tests {
             resolve(&ROOT.parse().unwrap(), None, b"/te\xffms").unwrap_err().kind(),
             ErrorKind::InvalidLocation
         );
+    }
+
+    #[test]
+    fn a_monitor_elsewhere_is_encrypted_or_on_this_machine() {
+        for text in [
+            "https://contoso.sharepoint.com/_api/v2.0/monitor/4A3407B5?tempauth=secret",
+            "https://api.onedrive.com/monitor/1",
+            "http://127.0.0.1:8080/monitor/1",
+            "http://localhost/monitor/1",
+            "http://[::1]:8080/monitor/1",
+        ] {
+            assert_eq!(resolve_anonymous(text.as_bytes()).unwrap().to_string(), text);
+        }
+        for text in [
+            "http://contoso.sharepoint.com/monitor/1",
+            "http://127.0.0.1.evil.example/monitor/1",
+            "https://user:secret@contoso.sharepoint.com/monitor/1",
+            "/monitor/1",
+            "monitor/1",
+            "ftp://127.0.0.1/monitor",
+            "",
+        ] {
+            let error = resolve_anonymous(text.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidLocation, "{text}");
+            assert!(!format!("{error:#} {error:?}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn neither_a_query_nor_userinfo_is_shown() {
+        for (text, shown) in [
+            ("https://u:p@h/a/b?tempauth=x#y", "https://h/a/b"),
+            ("//u@h/a?x", "//h/a"),
+            ("/a@b?x", "/a@b"),
+            ("x:a@b/c?d", "x:a@b/c"),
+        ] {
+            assert_eq!(shown_text(text).to_string(), shown);
+        }
     }
 }

@@ -2,421 +2,436 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::header::LOCATION;
-use http::{Request, Response, StatusCode, Uri};
+use http::{Response, StatusCode, Uri};
 
-use super::accept::Started;
-use super::polling::{Jitter, Polling, backoff, lengthen};
-use super::{Get, last_request, location, retry_after};
-use crate::error::{AnswerFacts, BoxError, is_passing};
-use crate::model::{Model, Reader, Snapshot, State};
-use crate::{Error, ErrorKind, ResumeToken};
-
-/// How long an operation that was just accepted may be unknown to the service. Nothing documents
-/// that it happens; a replica that lags behind is what one would expect.
-const GRACE: Duration = Duration::from_secs(60);
-
-/// How often an address that answers with JSON of something else is tried again.
-const TRIES_AT_A_STRANGER: u32 = 2;
+use super::accept::{Accepted, Origin};
+use super::elapsed::Elapsed;
+use super::fault;
+use super::machine::{Fault, Next, Tracker};
+use super::polling::Polling;
+use super::request::Outgoing;
+use super::step::{Check, Event, Machine, Note, Step};
+use super::{retry_after, verbs};
+use crate::error::{Error, ErrorKind, ResponseFacts};
+use crate::model::{Kept, Model, Monitor, Reader, State};
+use crate::printable::Printable;
+use crate::resume_token::ResumeToken;
 
 /// Follows one operation: decides what to do next, and reads what comes.
 ///
-/// Instants are values: a machine that is asked later than it wanted to be acts as late, and one
-/// that is shown an earlier instant than before stays at the later one.
+/// Its verbs are those of every [`Machine`].
 pub struct Poller {
-    reader: Reader,
-    location: Arc<Uri>,
-    polling: Polling,
-    jitter: Jitter,
-    /// What the current wait is lengthened by, in thousandths.
-    lengthening: u32,
-    first_retry_after: Option<Duration>,
-    fresh: bool,
-    created: Instant,
-    /// The latest instant seen.
-    now: Instant,
-    sent: Option<Instant>,
-    /// What `Retry-After` or a row of faults forbids to check before.
-    not_before: Option<Instant>,
-    changed: Instant,
-    checks: u32,
-    faults: u32,
-    /// How many answers were JSON, and no operation, before the first that was one.
-    strange: u32,
-    retried: bool,
-    /// The last answer: the next one is decoded only if it differs.
-    body: Bytes,
-    snapshot: Option<Arc<dyn Snapshot>>,
-    last_fault: Option<Error>,
-    /// What the answer that told of a failure said about itself.
-    failure: Option<Arc<AnswerFacts>>,
+    pub(super) tracker: Tracker,
+    pub(super) reader: &'static Reader,
+    pub(super) policy: Polling,
+    pub(super) clock: Clock,
+    pub(super) subject: Subject,
 }
 
-/// What to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Nothing, for so long.
-    Wait(Duration),
-    /// Send a check.
-    Send,
-    /// Nothing more: the operation has ended.
-    Done,
-    /// Nothing more: the deadline has passed, and the last check was made.
-    TimedOut,
+/// What is followed.
+#[derive(Clone)]
+pub(super) enum Subject {
+    Operation(Arc<Origin>),
+    /// Nothing: the response had everything at once.
+    Finished(Arc<Response<Bytes>>),
 }
 
-/// A check that brought no snapshot.
-#[derive(Debug)]
-pub struct Fault {
-    /// Why.
-    pub error: Error,
-    /// Whether the machine goes on by itself: the fault is a passing one, and there were not too
-    /// many in a row.
-    pub retry: bool,
+/// Translates between a driver's instants and the time since the start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    instant: Instant,
+    elapsed: Elapsed,
+}
+
+impl Clock {
+    /// A clock by which `elapsed` has passed at `instant`.
+    pub(super) fn new(instant: Instant, elapsed: Elapsed) -> Self {
+        Clock { instant, elapsed }
+    }
+
+    pub(super) fn elapsed(self, now: Instant) -> Elapsed {
+        self.elapsed.plus(Elapsed::since(self.instant, now))
+    }
+
+    pub(super) fn instant(self, elapsed: Elapsed) -> Instant {
+        let after = Duration::from(elapsed.minus(self.elapsed));
+        self.instant.checked_add(after).unwrap_or(self.instant)
+    }
 }
 
 impl Poller {
-    /// Follows what was started, read as an `M`. The seed decides the jitter.
-    pub fn new<M: Model>(started: Started, polling: Polling, now: Instant, seed: u64) -> Self {
-        Self::with_reader(Reader::of::<M>(), started, polling, now, seed)
-    }
-
-    pub(crate) fn with_reader(
-        reader: Reader,
-        started: Started,
+    /// Follows what [`accept`](super::accept()) found, read as an `M`. The seed decides the jitter.
+    pub fn new<M: Model>(
+        accepted: impl Into<Accepted>,
         polling: Polling,
         now: Instant,
         seed: u64,
     ) -> Self {
-        let mut jitter = Jitter::new(seed);
-        Poller {
-            reader,
-            location: Arc::new(started.location),
-            polling,
-            lengthening: jitter.draw(),
-            jitter,
-            first_retry_after: started.retry_after,
-            fresh: started.fresh,
-            created: now,
-            now,
-            sent: None,
-            not_before: None,
-            changed: now,
-            checks: 0,
-            faults: 0,
-            strange: 0,
-            retried: false,
-            body: Bytes::new(),
-            snapshot: None,
-            last_fault: None,
-            failure: None,
+        Self::with_reader(Reader::of::<M>(), accepted.into(), polling, now, seed)
+    }
+
+    pub(crate) fn with_reader(
+        reader: &'static Reader,
+        accepted: Accepted,
+        policy: Polling,
+        now: Instant,
+        seed: u64,
+    ) -> Self {
+        match accepted {
+            Accepted::Started(started) => {
+                let begun = started.age.into();
+                Poller {
+                    tracker: Tracker::new(
+                        started.fresh,
+                        started.retry_after.map(Elapsed::from),
+                        begun,
+                        seed,
+                    ),
+                    reader,
+                    policy,
+                    clock: Clock::new(now, begun),
+                    subject: Subject::Operation(Arc::new(started.origin)),
+                }
+            }
+            Accepted::Finished(response) => {
+                let mut tracker = Tracker::new(false, None, Elapsed::ZERO, seed);
+                tracker.state = State::Succeeded;
+                let clock = Clock::new(now, Elapsed::ZERO);
+                Poller {
+                    tracker,
+                    reader,
+                    policy,
+                    clock,
+                    subject: Subject::Finished(Arc::new(response)),
+                }
+            }
         }
     }
 
     /// What to do at `now`.
-    pub fn next(&mut self, now: Instant) -> Step {
-        if self.state().is_terminal() {
-            return Step::Done;
+    pub fn next(&mut self, now: Instant) -> Step<'_> {
+        match self.tracker.next(&self.policy, self.clock.elapsed(now)) {
+            Next::Wait(wait, why) => Step::Wait(wait.into(), why),
+            Next::Send => match self.check() {
+                Some(check) => Step::Send(check),
+                None => Step::Done(Ok(())),
+            },
+            Next::Done => Step::Done(self.outcome()),
+            Next::TimedOut => Step::Done(Err(self.timed_out())),
         }
-        let now = self.advance(now);
-        let mut due = self.due();
-        if let Some(deadline) = self.deadline() {
-            if self.sent.is_some_and(|sent| sent >= deadline) {
-                return Step::TimedOut;
+    }
+
+    /// A check to make at `now`, whatever the policy says; `None` after the end.
+    pub fn check_now(&mut self, now: Instant) -> Option<Check<'_>> {
+        self.tracker.advance(self.clock.elapsed(now));
+        if self.tracker.is_ended() { None } else { self.check() }
+    }
+
+    fn check(&mut self) -> Option<Check<'_>> {
+        let Subject::Operation(origin) = &self.subject else { return None };
+        let time_left = self.tracker.time_left(&self.policy);
+        let get = Outgoing::Get {
+            uri: origin.location.clone(),
+            anonymous: self.reader.monitor == Monitor::Anonymous,
+        };
+        Some(Check::new(get, time_left, &mut self.tracker))
+    }
+
+    /// Ends the wait that [`next`](Self::next) asked for.
+    pub fn waited(&mut self) {
+        self.tracker.waited(&self.policy);
+    }
+
+    /// Moves the noted sending of the last check to `now`.
+    pub fn sent_at(&mut self, now: Instant) {
+        self.tracker.sent_at(self.clock.elapsed(now));
+    }
+
+    /// Takes the response to a check, received at `now`.
+    pub fn received(&mut self, response: Response<Bytes>, now: Instant) -> Event<()> {
+        let now = self.tracker.advance(self.clock.elapsed(now));
+        let status = response.status();
+        if status == StatusCode::UNAUTHORIZED {
+            if self.tracker.may_renew() {
+                return Event::Unauthorized(response);
             }
-            due = due.min(deadline);
-        }
-        match due.checked_duration_since(now) {
-            Some(wait) if !wait.is_zero() => Step::Wait(wait),
-            _ => Step::Send,
-        }
-    }
-
-    /// The check to send at `now`.
-    pub fn request(&self, now: Instant) -> Request<Bytes> {
-        self.get(now).into_request()
-    }
-
-    pub(crate) fn get(&self, now: Instant) -> Get {
-        let now = now.max(self.now);
-        let time_left = self.deadline().zip(self.polling.limit()).map(|(deadline, limit)| {
-            deadline.saturating_duration_since(now).max(last_request(limit))
-        });
-        Get { uri: Arc::clone(&self.location), time_left }
-    }
-
-    /// Notes that a check was sent at `now`. The wait for the next one counts from here, whatever
-    /// becomes of this one.
-    pub fn sent(&mut self, now: Instant) {
-        self.sent = Some(self.advance(now));
-        self.checks = self.checks.saturating_add(1);
-        self.lengthening = self.jitter.draw();
-    }
-
-    /// Takes the answer to a check, received at `now`.
-    ///
-    /// # Errors
-    ///
-    /// Any but a readable snapshot of the operation is a [`Fault`].
-    pub fn received(&mut self, answer: Response<Bytes>, now: Instant) -> Result<(), Fault> {
-        let now = self.advance(now);
-        if !answer.status().is_success() {
-            let retry = is_passing(answer.status())
-                || (answer.status() == StatusCode::NOT_FOUND && self.may_be_unknown(now));
-            return Err(self.fault(self.refusal(&answer), retry, now));
-        }
-        if answer.body() == &self.body && self.snapshot.is_some() {
-            self.retried = false;
         } else {
-            match self.read(answer.body()) {
-                Ok(()) => self.changed = now,
-                Err(error) => {
-                    // A page of a proxy passes. JSON that is no operation, again and again, means
-                    // that the address names something else.
-                    let stranger = error.is_data() && self.snapshot.is_none();
-                    self.strange = self.strange.saturating_add(stranger.into());
-                    let retry = !stranger || self.strange <= TRIES_AT_A_STRANGER;
-                    let error = Error::new(ErrorKind::Decode, self.unreadable(stranger))
-                        .with_source(error)
-                        .with_answer(&answer);
-                    return Err(self.fault(error, retry, now));
+            self.tracker.forget_renewal();
+        }
+        if self.reader.monitor == Monitor::Anonymous
+            && let Some(event) = self.received_from_monitor(&response, now)
+        {
+            return event;
+        }
+        if !status.is_success() {
+            return self.refused(&response, now);
+        }
+        self.read(response, now)
+    }
+
+    fn read(&mut self, response: Response<Bytes>, now: Elapsed) -> Event<()> {
+        let retry_after = retry_after::parse(response.headers()).map(Elapsed::from);
+        let body = response.body();
+        let keep = || body.clone();
+        match self.tracker.read(self.reader, &self.policy, body, retry_after, keep, now) {
+            Ok(_) => {
+                if self.tracker.state() == State::Failed {
+                    self.tracker.keep_failure(ResponseFacts::of(&response));
                 }
+                Event::Received(())
+            }
+            Err(unreadable) => {
+                let fault = if unreadable.retryable { Fault::Transient } else { Fault::Final };
+                let error = fault::unreadable(self.reader, unreadable, &response);
+                self.fault(error, fault, now)
             }
         }
-        self.faults = 0;
-        self.last_fault = None;
-        self.obey(retry_after::parse(answer.headers()), now);
-        if self.state() == State::Failed {
-            self.failure = Some(AnswerFacts::of(&answer));
-        }
-        self.body = answer.into_body();
-        Ok(())
     }
 
-    /// Takes the failure to send a check, or to receive its answer, at `now`.
+    /// What a monitor on another host says otherwise than the service root; `None` for the rest.
     ///
-    /// `transient` says whether another try can help.
-    pub fn failed(&mut self, error: BoxError, transient: bool, now: Instant) -> Fault {
-        let now = self.advance(now);
-        let error = Error::of_client(error, transient);
-        let retry = error.is_retryable();
-        self.fault(error, retry, now)
+    /// Source: <https://learn.microsoft.com/graph/long-running-actions-overview>
+    fn received_from_monitor(
+        &mut self,
+        response: &Response<Bytes>,
+        now: Elapsed,
+    ) -> Option<Event<()>> {
+        let status = response.status();
+        let state = self.reader.summarize(response.body()).ok().map(|summary| summary.state());
+        let redirected = status == StatusCode::SEE_OTHER;
+        if state.is_some_and(State::is_terminal) && (redirected || status.is_server_error()) {
+            return Some(self.read(response.clone(), now));
+        }
+        if redirected {
+            // Success, whatever the Location.
+            let body = state.map(|_| response.body().clone());
+            self.tracker.succeed(body, now);
+            return Some(Event::Received(()));
+        }
+        if status == StatusCode::NOT_FOUND && self.tracker.is_known() {
+            let error = self.complete(fault::vanished(response)).with_resume_token(None);
+            self.tracker.end(error.clone());
+            return Some(Event::Failed(error));
+        }
+        None
     }
 
-    /// Remembers a fault that is tried again: should time run out, it says why.
-    pub fn remember(&mut self, fault: Error) {
-        self.last_fault = Some(fault);
+    fn refused(&mut self, response: &Response<Bytes>, now: Elapsed) -> Event<()> {
+        let fault = self.tracker.fault_of(response.status());
+        let location = self.location().cloned().unwrap_or_default();
+        self.fault(fault::refused("the check", &location, response), fault, now)
     }
 
-    /// Begins a new row of faults: the last one was given to the caller, who decides what follows.
-    pub fn forgive(&mut self) {
-        self.faults = 0;
-        self.strange = 0;
+    /// Takes the failure to send a check, or to receive its response, at `now`.
+    pub fn failed(&mut self, error: Error, now: Instant) -> Event<()> {
+        let now = self.tracker.advance(self.clock.elapsed(now));
+        let fault = if error.is_retryable() { Fault::Transient } else { Fault::Final };
+        self.fault(error, fault, now)
     }
 
-    /// The error that an end has which is none of success, and that a deadline has.
-    pub fn end(&mut self) -> Result<(), Error> {
-        match self.state() {
-            State::Succeeded => Ok(()),
-            State::Failed => {
-                let Some(snapshot) = &self.snapshot else { return Ok(()) };
-                Err(Error::failed(snapshot, self.failure.clone())
-                    .with_effort(self.waited(), self.checks))
-            }
-            State::Running => Err(self.timed_out()),
+    fn fault(&mut self, error: Error, fault: Fault, now: Elapsed) -> Event<()> {
+        let retry_after = error.retry_after().map(Elapsed::from);
+        let retry = self.tracker.fault(&self.policy, fault, retry_after, now);
+        let error = self.complete(error);
+        if retry {
+            // It is the reason, should time run out.
+            self.tracker.keep_fault(error.clone());
+            Event::Retrying(error)
+        } else {
+            Event::Failed(error)
         }
     }
 
-    fn timed_out(&mut self) -> Error {
-        let limit = self.polling.limit().unwrap_or_default();
-        let status = self.snapshot.as_ref().map_or("unknown", |snapshot| snapshot.status());
+    /// Takes what became of an [`Event::Unauthorized`].
+    pub fn authorized(
+        &mut self,
+        response: Response<Bytes>,
+        renewed: bool,
+        now: Instant,
+    ) -> Event<()> {
+        let now = self.tracker.advance(self.clock.elapsed(now));
+        if renewed {
+            self.tracker.check_at_once();
+            return Event::Authorized;
+        }
+        self.refused(&response, now)
+    }
+
+    /// The fault that is being retried.
+    pub fn retried_fault(&self) -> Option<&Error> {
+        self.tracker.kept_fault()
+    }
+
+    /// Takes the fault that is being retried as the final one, for a caller who decides by himself
+    /// what follows. A new row of faults begins.
+    pub fn take_fault(&mut self) -> Option<Error> {
+        self.tracker.begin_row();
+        self.tracker.kept_fault().cloned()
+    }
+
+    /// The result of an operation that has ended.
+    fn outcome(&self) -> Result<(), Error> {
+        if let Some(error) = self.tracker.final_error() {
+            return Err(error.clone());
+        }
+        if self.state() != State::Failed {
+            return Ok(());
+        }
+        let facts = self.tracker.failure().cloned();
+        let error = Error::failed(self.reader, self.kept(), facts);
+        Err(error.with_effort(self.waited_for(), self.checks()))
+    }
+
+    fn timed_out(&self) -> Error {
+        let limit = Duration::from(self.policy.deadline().unwrap_or_default());
+        let checks = self.checks();
+        let summary = self.reader.summarize(self.tracker.body()).ok();
+        let status = summary.as_ref().map_or("unknown", |summary| summary.status());
         let error = Error::new(
             ErrorKind::TimedOut,
             format!(
-                "the operation did not end within {limit:?}; after {} checks its status is {status}",
-                self.checks
+                "the operation did not end within {limit:?}; after {checks} checks its status is {}",
+                Printable(status)
             ),
         );
-        let error = match self.last_fault.take() {
-            Some(fault) => error.with_source(fault),
+        let error = match self.tracker.kept_fault() {
+            Some(fault) => error.with_source(fault.clone()),
             None => error,
         };
-        self.alive(error)
+        self.complete(error)
     }
 
-    /// Completes an error that leaves the operation alive.
-    fn alive(&self, error: Error) -> Error {
+    /// Adds to an error that leaves the operation alive what is known of it.
+    fn complete(&self, error: Error) -> Error {
         error
-            .with_operation(self.snapshot.as_ref())
-            .with_resume_token(Some(self.resume_token()))
-            .with_effort(self.waited(), self.checks)
+            .with_operation(self.kept())
+            .with_resume_token(self.resume_token())
+            .with_effort(self.waited_for(), self.checks())
     }
 
-    fn fault(&mut self, error: Error, passing: bool, now: Instant) -> Fault {
-        let asked = error.retry_after();
-        let error = self.alive(error);
-        self.faults = self.faults.saturating_add(1);
-        let retry = passing && self.polling.allows(self.faults);
-        let pause = backoff(self.polling.between(), self.faults);
-        let sent = self.sent.unwrap_or(now);
-        self.not_before = self.not_before.max(sent.checked_add(lengthen(pause, self.lengthening)));
-        self.obey(asked, now);
-        if !retry {
-            // Whoever waits again begins a new row.
-            self.forgive();
-        }
-        Fault { error, retry }
+    /// The last response that was read, to be decoded when somebody looks.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        self.tracker.is_known().then(|| Kept::new(self.reader, self.tracker.body().clone()))
     }
 
-    /// Puts the next check off for as long as the service asked, counted from `now`.
-    fn obey(&mut self, retry_after: Option<Duration>, now: Instant) {
-        let asked =
-            retry_after.and_then(|asked| now.checked_add(lengthen(asked, self.lengthening)));
-        self.not_before = self.not_before.max(asked);
-    }
-
-    /// What an answer outside of 2xx says.
-    fn refusal(&self, answer: &Response<Bytes>) -> Error {
-        if answer.status().is_redirection()
-            && let Some(location) = answer.headers().get(LOCATION)
-            && let Err(error) = location::resolve(&self.location, None, location.as_bytes())
-            && error.kind() == ErrorKind::ForeignLocation
-        {
-            return error.with_answer(answer);
-        }
-        Error::rejected("the check", answer)
-    }
-
-    fn unreadable(&self, stranger: bool) -> String {
-        let model = self.reader.model;
-        if stranger {
-            format!("the answer is no {model}: does the Location name an operation?")
-        } else {
-            format!("the answer is no {model}")
-        }
-    }
-
-    fn may_be_unknown(&self, now: Instant) -> bool {
-        self.fresh
-            && self.snapshot.is_none()
-            && now.saturating_duration_since(self.created) <= GRACE
-    }
-
-    /// Reads an answer that differs from the last one, in its place if nobody else looks at that.
-    fn read(&mut self, body: &[u8]) -> serde_json::Result<()> {
-        let before = self.snapshot.as_ref().and_then(|snapshot| snapshot.attempts());
-        match self.snapshot.as_mut().and_then(Arc::get_mut) {
-            Some(snapshot) => snapshot.reread(body)?,
-            None => self.snapshot = Some(self.reader.read(body)?),
-        }
-        let now = self.snapshot.as_ref().and_then(|snapshot| snapshot.attempts());
-        self.retried = before.zip(now).is_some_and(|(before, now)| now > before);
-        Ok(())
-    }
-
-    fn advance(&mut self, now: Instant) -> Instant {
-        self.now = self.now.max(now);
-        self.now
-    }
-
-    /// When the next check is to be sent, the deadline aside.
-    fn due(&self) -> Instant {
-        let (from, wait) = match self.sent {
-            Some(sent) => (sent, self.polling.between()),
-            None => (self.created, self.polling.first(self.first_retry_after)),
-        };
-        // An instant that no clock can show is never reached; the waits are too short for it.
-        let due = from.checked_add(lengthen(wait, self.lengthening)).unwrap_or(from);
-        due.max(self.not_before.unwrap_or(due))
-    }
-
-    /// How long from the latest instant seen until the next check.
-    pub(crate) fn until_next(&self) -> Option<Duration> {
-        let due = self.due();
-        let due = self.deadline().map_or(due, |deadline| due.min(deadline));
-        let last = self.sent.zip(self.deadline()).is_some_and(|(sent, deadline)| sent >= deadline);
-        (!last).then(|| due.saturating_duration_since(self.now))
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.created.checked_add(self.polling.limit()?)
-    }
-
-    /// Where the operation stands, by the last answer.
+    /// Where the operation stands, by the last response.
     pub fn state(&self) -> State {
-        self.snapshot.as_ref().map_or(State::Running, |snapshot| snapshot.state())
+        self.tracker.state()
     }
 
-    /// The operation as the last answer told, if it is an `M`.
-    pub fn operation<M: Model>(&self) -> Option<&M> {
-        self.snapshot.as_ref()?.downcast_ref()
+    /// Whether the operation has ended, in whichever way.
+    pub fn is_ended(&self) -> bool {
+        self.tracker.is_ended()
     }
 
-    pub(crate) fn snapshot(&self) -> Option<&Arc<dyn Snapshot>> {
-        self.snapshot.as_ref()
+    /// The operation by the last response, decoded as an `M`; `None` before the first one.
+    pub fn operation<M: Model>(&self) -> Option<M> {
+        M::from_json(self.tracker.is_known().then(|| self.tracker.body())?).ok()
     }
 
-    /// The operation's address.
-    pub fn location(&self) -> &Uri {
-        &self.location
+    /// The operation's address; `None` if the service finished at once.
+    pub fn location(&self) -> Option<&Uri> {
+        Some(&self.origin()?.location)
     }
 
-    pub(crate) fn shared_location(&self) -> Arc<Uri> {
-        Arc::clone(&self.location)
+    pub(crate) fn origin(&self) -> Option<&Arc<Origin>> {
+        match &self.subject {
+            Subject::Operation(origin) => Some(origin),
+            Subject::Finished(_) => None,
+        }
+    }
+
+    /// The response that had everything at once; `None` if there is an operation to follow.
+    pub fn finished(&self) -> Option<&Response<Bytes>> {
+        match &self.subject {
+            Subject::Operation(_) => None,
+            Subject::Finished(response) => Some(response),
+        }
+    }
+
+    /// How many checks were sent; the same as [`checks`](Self::checks).
+    pub fn requests(&self) -> u32 {
+        self.checks()
     }
 
     /// How many checks were sent.
     pub fn checks(&self) -> u32 {
-        self.checks
+        self.tracker.checks()
     }
 
-    /// How long the operation has been followed, until the latest instant seen.
-    pub fn waited(&self) -> Duration {
-        self.now.saturating_duration_since(self.created)
+    /// How long the operation has been waited for since its start, until the latest instant seen.
+    pub fn waited_for(&self) -> Duration {
+        self.tracker.now().into()
     }
 
     /// The latest instant seen.
-    pub(crate) fn now(&self) -> Instant {
-        self.now
+    pub fn latest(&self) -> Instant {
+        self.clock.instant(self.tracker.now())
     }
 
-    /// How long the answers have been the same.
-    pub(crate) fn unchanged_for(&self) -> Duration {
-        self.now.saturating_duration_since(self.changed)
+    /// How long the responses have been the same.
+    pub fn unchanged_for(&self) -> Duration {
+        self.tracker.unchanged_for().into()
     }
 
-    /// Whether the last answer showed that the service has tried again.
-    pub(crate) fn retried(&self) -> bool {
-        self.retried
+    /// Whether the last response showed that the service has retried the operation.
+    pub fn is_retried(&self) -> bool {
+        self.tracker.is_retried()
     }
 
-    /// Names the operation for another process.
-    pub fn resume_token(&self) -> ResumeToken {
-        ResumeToken::new(self.reader.model, Uri::clone(&self.location))
+    /// How long from the latest instant seen until the next check; `None` if there is none to come.
+    pub fn until_next(&self) -> Option<Duration> {
+        Some(self.tracker.until_next(&self.policy)?.into())
+    }
+
+    /// Names the operation for another process; `None` if the service finished at once.
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        Some(self.origin()?.resume_token(self.reader.model))
+    }
+
+    /// When the operation was started, by the wall clock, where that is known.
+    pub fn started_at(&self) -> Option<SystemTime> {
+        self.origin()?.started_at
+    }
+
+    pub(crate) fn reader(&self) -> &'static Reader {
+        self.reader
     }
 
     /// The policy in force.
     pub fn polling(&self) -> &Polling {
-        &self.polling
+        &self.policy
     }
 
     /// Changes the policy, from the next decision on. The deadline still counts from the start.
     pub fn set_polling(&mut self, polling: Polling) {
-        self.polling = polling;
+        self.policy = polling;
     }
 }
 
+impl Note for Tracker {
+    fn sent(&mut self) {
+        Tracker::sent(self);
+    }
+}
+
+verbs!(Poller, ());
+
 impl fmt::Debug for Poller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Poller")
-            .field("location", &self.location)
-            .field("polling", &self.polling)
-            .field("checks", &self.checks)
-            .field("faults", &self.faults)
-            .field("snapshot", &self.snapshot)
-            .finish_non_exhaustive()
+        let mut debug = f.debug_struct("Poller");
+        match &self.subject {
+            Subject::Operation(origin) => debug
+                .field("location", &super::location::shown(&origin.location))
+                .field("polling", &self.policy)
+                .field("checks", &self.checks())
+                .field("faults", &self.tracker.faults)
+                .field("operation", &self.kept()),
+            Subject::Finished(response) => debug.field("finished", &response.status()),
+        }
+        .finish_non_exhaustive()
     }
 }

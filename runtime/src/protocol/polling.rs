@@ -1,6 +1,12 @@
-//! The policy: when to check, how long, how often to try again.
+//! The policy: when to check, how long, how often to retry.
 
+use std::fmt;
 use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use super::elapsed::Elapsed;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -8,22 +14,24 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
 
 /// When to check an operation, and when to give up.
 ///
-/// The default obeys Graph's documentation:
+/// The default follows Graph's documentation:
 ///
 /// | | default | |
 /// |---|---|---|
 /// | [`first_check`](Self::first_check) | after 5 s, or what the 202's `Retry-After` says | |
 /// | [`interval`](Self::interval) | more than 30 s | "more than 30 seconds between checks" |
-/// | [`timeout`](Self::timeout) | 1 h | outages have left operations running for ever |
+/// | [`timeout`](Self::timeout) | 1 h | outages have left operations running forever |
 /// | [`retries`](Self::retries) | 10 faults in a row | as Graph's own SDKs |
 /// | [`target_patience`](Self::target_patience) | 5 min | a created team can be read late |
+/// | [`longest_interval`](Self::longest_interval) | no limit | |
 ///
-/// Every wait is lengthened by 1 to 10 per cent at random, so that operations started together are
-/// not checked together, and after faults it doubles, up to three minutes. `Retry-After` is obeyed
-/// up to one hour.
+/// Every wait is lengthened by 1 to 10 percent at random (the first one by up to 25), so that
+/// operations that were started together are not checked together. After faults the wait doubles, up
+/// to three minutes. `Retry-After` is obeyed up to one hour and replaces the doubling.
 ///
-/// A last check is made at the deadline, however short the time since the one before it. Values
-/// out of range are moved into it; nothing panics.
+/// A last check is made shortly before the deadline, by a random part of at most a tenth of the
+/// interval, however short the time since the check before it; none is made if `Retry-After` reaches
+/// beyond the deadline. Values out of range are clamped; nothing panics.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,13 +41,14 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
 /// ```
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/teamsasyncoperation>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Polling {
-    first_check: Option<Duration>,
-    interval: Duration,
-    timeout: Option<Duration>,
+    first_check: Option<Elapsed>,
+    interval: Elapsed,
+    timeout: Option<Elapsed>,
+    target_patience: Elapsed,
+    longest_interval: Option<Elapsed>,
     retries: u32,
-    target_patience: Duration,
 }
 
 impl Polling {
@@ -50,66 +59,80 @@ impl Polling {
         Polling::default().interval(Duration::from_secs(5))
     }
 
-    /// The wait before the first check, up to a day. A longer `Retry-After` of the 202 prevails.
+    /// The wait before the first check, up to a day. A longer `Retry-After` of the 202 takes
+    /// precedence.
     #[must_use]
     pub fn first_check(mut self, wait: Duration) -> Self {
-        self.first_check = Some(wait.min(DAY));
+        self.first_check = Some(wait.min(DAY).into());
         self
     }
 
     /// The least time between the sending of two checks, from a millisecond up to a day.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = interval.clamp(SHORTEST, DAY);
+        self.interval = interval.clamp(SHORTEST, DAY).into();
         self
     }
 
-    /// How long to wait for the end, counted from the start or the resumption, up to 1,000 days.
+    /// How long to wait for the end, counted from the start of the operation, up to 1,000 days.
     ///
-    /// A request that is under way then has the time that [`TimeLeft`](crate::TimeLeft) says, and no
-    /// more if the author's [`Client::send`](crate::Client::send) obeys it, as the adapters do.
+    /// A request that is under way at the deadline is given up. It is also told the time that it has
+    /// left, as [`TimeLeft`](crate::TimeLeft).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout.clamp(SHORTEST, LONGEST_TIMEOUT));
+        self.timeout = Some(timeout.clamp(SHORTEST, LONGEST_TIMEOUT).into());
         self
     }
 
-    /// Waits for ever. Operations that never end have been seen.
+    /// Waits forever. Operations that never end have been seen.
     #[must_use]
     pub fn no_timeout(mut self) -> Self {
         self.timeout = None;
         self
     }
 
-    /// How many faults in a row are tried again: no answer, throttling, a service that is down, an
-    /// answer that cannot be read.
+    /// How many faults in a row are retried: no response, throttling, a service that is down, a
+    /// response that cannot be read.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// How long the target of an operation that succeeded may go on being not found, up to a day.
+    /// How long the target of an operation that succeeded may be unavailable, up to a day.
     #[must_use]
     pub fn target_patience(mut self, patience: Duration) -> Self {
-        self.target_patience = patience.min(DAY);
+        self.target_patience = patience.min(DAY).into();
+        self
+    }
+
+    /// The longest wait between two checks, from a millisecond up to a day: a limit for backoff,
+    /// jitter and `Retry-After` alike, and for the interval itself.
+    ///
+    /// For operations that the service forgets unless they are polled. An Excel workbook's have to
+    /// be polled within four minutes.
+    ///
+    /// Source: <https://learn.microsoft.com/graph/workbook-best-practice>
+    #[must_use]
+    pub fn longest_interval(mut self, longest: Duration) -> Self {
+        self.longest_interval = Some(longest.clamp(SHORTEST, DAY).into());
         self
     }
 
     /// The wait before the first check, given the 202's `Retry-After`.
-    pub(super) fn first(&self, retry_after: Option<Duration>) -> Duration {
+    pub(super) fn before_first(&self, retry_after: Option<Elapsed>) -> Elapsed {
         match (self.first_check, retry_after) {
             (Some(wait), Some(asked)) => wait.max(asked),
             (Some(wait), None) | (None, Some(wait)) => wait,
-            (None, None) => Duration::from_secs(5),
+            (None, None) => Elapsed::from_secs(5),
         }
     }
 
-    pub(super) fn between(&self) -> Duration {
+    pub(super) fn between(&self) -> Elapsed {
         self.interval
     }
 
-    pub(super) fn limit(&self) -> Option<Duration> {
+    pub(super) fn deadline(&self) -> Option<Elapsed> {
         self.timeout
     }
 
@@ -117,8 +140,13 @@ impl Polling {
         faults_in_a_row <= self.retries
     }
 
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Elapsed {
         self.target_patience
+    }
+
+    /// `wait`, or the longest one that the policy allows.
+    pub(super) fn capped(&self, wait: Elapsed) -> Elapsed {
+        self.longest_interval.map_or(wait, |longest| wait.min(longest))
     }
 }
 
@@ -126,48 +154,72 @@ impl Default for Polling {
     fn default() -> Self {
         Polling {
             first_check: None,
-            interval: Duration::from_secs(30),
-            timeout: Some(Duration::from_secs(60 * 60)),
+            interval: Elapsed::from_secs(30),
+            timeout: Some(Elapsed::from_secs(60 * 60)),
+            target_patience: Elapsed::from_secs(5 * 60),
+            longest_interval: None,
             retries: 10,
-            target_patience: Duration::from_secs(5 * 60),
         }
     }
 }
 
-/// The longest wait that faults alone lead to, as in Graph's own SDKs.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(180);
-
-/// The wait after so many faults in a row: doubled each time, from `base`.
-pub(super) fn backoff(base: Duration, faults_in_a_row: u32) -> Duration {
-    let doublings = faults_in_a_row.saturating_sub(1).min(20);
-    base.saturating_mul(1 << doublings).min(LONGEST_BACKOFF.max(base))
-}
-
-/// Lengthens waits at random, never shortens them.
-///
-/// The generator is SplitMix64: enough to keep a crowd out of step, and a seed makes it repeatable.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Jitter(u64);
-
-impl Jitter {
-    pub(super) fn new(seed: u64) -> Self {
-        Jitter(seed)
-    }
-
-    /// The thousandths to lengthen a wait by: 10 to 100.
-    pub(super) fn draw(&mut self) -> u32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        10 + u32::try_from(z % 91).unwrap_or(0)
+impl fmt::Debug for Polling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let duration = |elapsed: Elapsed| Duration::from(elapsed);
+        f.debug_struct("Polling")
+            .field("first_check", &self.first_check.map(duration))
+            .field("interval", &duration(self.interval))
+            .field("timeout", &self.timeout.map(duration))
+            .field("retries", &self.retries)
+            .field("target_patience", &duration(self.target_patience))
+            .field("longest_interval", &self.longest_interval.map(duration))
+            .finish()
     }
 }
 
-/// `wait` lengthened by so many thousandths.
-pub(super) fn lengthen(wait: Duration, thousandths: u32) -> Duration {
-    wait.saturating_add(wait / 1_000 * thousandths)
+/// Writes durations as nanoseconds.
+impl Serialize for Polling {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut polling = serializer.serialize_struct("Polling", 6)?;
+        polling.serialize_field("first_check", &self.first_check)?;
+        polling.serialize_field("interval", &self.interval)?;
+        polling.serialize_field("timeout", &self.timeout)?;
+        polling.serialize_field("retries", &self.retries)?;
+        polling.serialize_field("target_patience", &self.target_patience)?;
+        polling.serialize_field("longest_interval", &self.longest_interval)?;
+        polling.end()
+    }
+}
+
+/// Clamps what is out of range, as the setters do.
+impl<'de> Deserialize<'de> for Polling {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Written {
+            first_check: Option<Elapsed>,
+            interval: Elapsed,
+            timeout: Option<Elapsed>,
+            retries: u32,
+            target_patience: Elapsed,
+            longest_interval: Option<Elapsed>,
+        }
+
+        let written = Written::deserialize(deserializer)?;
+        let mut polling = Polling::default()
+            .interval(written.interval.into())
+            .retries(written.retries)
+            .target_patience(written.target_patience.into());
+        if let Some(wait) = written.first_check {
+            polling = polling.first_check(wait.into());
+        }
+        if let Some(longest) = written.longest_interval {
+            polling = polling.longest_interval(longest.into());
+        }
+        Ok(match written.timeout {
+            Some(timeout) => polling.timeout(timeout.into()),
+            None => polling.no_timeout(),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -175,61 +227,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jitter_only_lengthens_and_differs_between_seeds() {
-        let wait = Duration::from_secs(30);
-        let drawn: Vec<_> =
-            (0..1_000).map(|seed| lengthen(wait, Jitter::new(seed).draw())).collect();
-        assert!(drawn.iter().all(|&d| d > wait && d <= wait + wait / 10));
-        let distinct: std::collections::HashSet<_> = drawn.into_iter().collect();
-        assert_eq!(distinct.len(), 91);
-    }
-
-    /// The first numbers of SplitMix64 from this seed, as its reference implementation gives them.
-    #[test]
-    fn jitter_is_drawn_from_a_known_generator() {
-        let mut jitter = Jitter::new(1_234_567);
-        for number in [
-            6_457_827_717_110_365_317_u64,
-            3_203_168_211_198_807_973,
-            9_817_491_932_198_370_423,
-            4_593_380_528_125_082_431,
-            16_408_922_859_458_223_821,
-        ] {
-            assert_eq!(u64::from(jitter.draw()), 10 + number % 91);
-        }
-    }
-
-    #[test]
     fn no_setter_panics_and_every_value_is_bounded() {
+        let (shortest, day) = (Elapsed::from(SHORTEST), Elapsed::from(DAY));
         for extreme in [Duration::ZERO, Duration::MAX] {
             let polling = Polling::default()
                 .first_check(extreme)
                 .interval(extreme)
                 .timeout(extreme)
+                .longest_interval(extreme)
                 .target_patience(extreme);
-            assert!(polling.first(None) <= DAY && polling.patience() <= DAY);
-            assert!((SHORTEST..=DAY).contains(&polling.between()));
-            assert!((SHORTEST..=LONGEST_TIMEOUT).contains(&polling.limit().unwrap()));
-            assert!(backoff(polling.between(), u32::MAX) <= DAY);
+            assert!(polling.before_first(None) <= day && polling.patience() <= day);
+            assert!((shortest..=day).contains(&polling.between()));
+            assert!((shortest..=LONGEST_TIMEOUT.into()).contains(&polling.deadline().unwrap()));
+            assert!((shortest..=day).contains(&polling.capped(Elapsed::from_secs(u64::MAX))));
+            let written = serde_json::to_string(&polling).unwrap();
+            assert_eq!(serde_json::from_str::<Polling>(&written).unwrap(), polling);
         }
         let longest = Polling::default().timeout(Duration::MAX);
-        assert_eq!(longest.limit(), Some(DAY * 1_000));
+        assert_eq!(longest.deadline(), Some(Elapsed::from(DAY * 1_000)));
     }
 
     #[test]
-    fn waits_double_after_faults_up_to_a_limit() {
-        let waits =
-            |base| [1, 2, 3, 4, 5, 9].map(|n| backoff(Duration::from_secs(base), n).as_secs());
-        assert_eq!(waits(30), [30, 60, 120, 180, 180, 180]);
-        assert_eq!(waits(600), [600; 6]);
+    fn a_written_policy_is_clamped_when_read() {
+        let written = r#"{"first_check":18446744073709551615,"interval":0,"timeout":0,"retries":3,
+            "target_patience":18446744073709551615,"longest_interval":0}"#;
+        let read: Polling = serde_json::from_str(written).unwrap();
+        let clamped = Polling::default()
+            .first_check(DAY)
+            .interval(SHORTEST)
+            .timeout(SHORTEST)
+            .retries(3)
+            .target_patience(DAY)
+            .longest_interval(SHORTEST);
+        assert_eq!(read, clamped);
     }
 
     #[test]
     fn the_first_check_waits_for_the_longer_of_what_was_asked() {
-        let (two, nine) = (Duration::from_secs(2), Duration::from_secs(9));
-        assert_eq!(Polling::default().first(None), Duration::from_secs(5));
-        assert_eq!(Polling::default().first(Some(two)), two);
-        assert_eq!(Polling::default().first_check(nine).first(Some(two)), nine);
-        assert_eq!(Polling::default().first_check(two).first(Some(nine)), nine);
+        let (two, nine) = (Elapsed::from_secs(2), Elapsed::from_secs(9));
+        let first = |wait: u64| Polling::default().first_check(Duration::from_secs(wait));
+        assert_eq!(Polling::default().before_first(None), Elapsed::from_secs(5));
+        assert_eq!(Polling::default().before_first(Some(two)), two);
+        assert_eq!(first(9).before_first(Some(two)), nine);
+        assert_eq!(first(2).before_first(Some(nine)), nine);
     }
 }

@@ -15,7 +15,7 @@ const CAP: Duration = Duration::from_secs(60 * 60);
 /// How long the service asks to be left alone: at least a second, at most an hour.
 ///
 /// Reads whole and fractional seconds (`10`, `2.128`), several values merged into one header
-/// (`0,120`: the longest counts) and a date, measured against the answer's own `Date` so that the
+/// (`0,120`: the longest counts) and a date, measured against the response's own `Date` so that the
 /// clocks need not agree. Anything else, a negative number included, counts as absent.
 pub(crate) fn parse(headers: &HeaderMap) -> Option<Duration> {
     headers
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_measured_against_the_answers_own() {
+    fn a_date_is_measured_against_the_responses_own() {
         for (now, date, expected) in [
             ("Tue, 30 Nov 2021 23:59:50 GMT", "Wed, 01 Dec 2021 00:00:10 GMT", 20),
             ("Fri, 31 Dec 2021 23:59:00 GMT", "Sat, 01 Jan 2022 00:30:00 GMT", 1_860),

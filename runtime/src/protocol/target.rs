@@ -1,144 +1,248 @@
-//! Reading the target: an operation's success can be known before its result can be read.
+//! The machine that reads the target: an operation's success can be known before its result can be
+//! read.
 
-use std::sync::Arc;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Response, StatusCode, Uri};
 
-use super::polling::{Jitter, Polling, backoff, lengthen};
-use super::{Get, last_request};
-use crate::connection::Sent;
-use crate::error::{BoxError, is_passing};
-use crate::{Error, ErrorKind};
+use super::backoff::{Jitter, backoff};
+use super::elapsed::Elapsed;
+use super::poller::Clock;
+use super::polling::Polling;
+use super::request::Outgoing;
+use super::step::{Check, Event, Machine, Note, Reason, Step};
+use super::{fault, location, verbs};
+use crate::error::{Error, ErrorKind, is_transient_status};
 
 /// The first pause after a target that is not found, unless the policy's interval is shorter; it
 /// doubles.
-const PAUSE: Duration = Duration::from_secs(2);
+const PAUSE: Elapsed = Elapsed::from_secs(2);
 
 /// The longest of these pauses.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Elapsed = Elapsed::from_secs(30);
 
-/// Follows the reading of one target.
-#[derive(Debug)]
-pub(crate) struct TargetReader {
-    location: Arc<Uri>,
-    polling: Polling,
-    jitter: Jitter,
-    begun: Instant,
-    now: Instant,
-    tries: u32,
+/// What a request may take at least: patience limits the retries, not the only request that there is.
+const LEAST_TIME: Elapsed = Elapsed::from_secs(30);
+
+/// Reads the target of an operation that has succeeded, and retries where it is not there yet.
+///
+/// Retried are 404, what is retried for a check, and a body of a 2xx that is empty or not JSON, all
+/// within [`Polling::target_patience`].
+///
+/// Its verbs are those of every [`Machine`].
+#[derive(Clone)]
+pub struct Target {
+    location: Uri,
+    policy: Polling,
+    clock: Clock,
+    attempts: Attempts,
+}
+
+/// What was tried so far. Times count from the first request.
+#[derive(Clone, Debug)]
+struct Attempts {
+    now: Elapsed,
+    due: Elapsed,
+    why: Reason,
+    sent: u32,
+    missing: u32,
     faults: u32,
-    due: Instant,
+    renewed: bool,
+    jitter: Jitter,
 }
 
-/// What came of an answer.
-pub(crate) enum TargetStep {
-    /// The target.
-    Found(Response<Bytes>),
-    /// Ask again when it is due.
-    Again,
-}
-
-impl TargetReader {
-    pub(crate) fn new(location: Uri, polling: Polling, now: Instant, seed: u64) -> Self {
-        let jitter = Jitter::new(seed);
-        TargetReader {
-            location: Arc::new(location),
-            polling,
-            jitter,
-            begun: now,
-            now,
-            tries: 0,
-            faults: 0,
-            due: now,
+impl Target {
+    /// Reads `location`, an address that [`resolve`](super::resolve) has checked. The seed decides
+    /// the jitter. Patience begins at `now`.
+    pub fn new(location: Uri, polling: Polling, now: Instant, seed: u64) -> Self {
+        Target {
+            location,
+            policy: polling,
+            clock: Clock::new(now, Elapsed::ZERO),
+            attempts: Attempts {
+                now: Elapsed::ZERO,
+                due: Elapsed::ZERO,
+                why: Reason::Backoff,
+                sent: 0,
+                missing: 0,
+                faults: 0,
+                renewed: false,
+                jitter: Jitter::new(seed),
+            },
         }
     }
 
-    /// How long to wait before asking, at `now`.
-    pub(crate) fn wait(&self, now: Instant) -> Duration {
-        self.due.saturating_duration_since(now.max(self.now))
-    }
-
-    /// The request to send now: a wait that has ended counts as waited.
-    pub(crate) fn request(&mut self) -> Get {
-        self.now = self.now.max(self.due);
-        self.tries += 1;
-        let left = self.polling.patience().saturating_sub(self.now.duration_since(self.begun));
-        let time_left = left.max(last_request(self.polling.patience()));
-        Get { uri: Arc::clone(&self.location), time_left: Some(time_left) }
-    }
-
-    /// Takes what a request came to.
-    pub(crate) fn settle(&mut self, sent: Sent, now: Instant) -> Result<TargetStep, Error> {
-        match sent {
-            Ok(answer) => self.received(answer, now),
-            Err((error, transient)) => self.failed(error, transient, now),
+    /// What to do at `now`: wait, or send. After a response that was read, the target can be read
+    /// again.
+    pub fn next(&mut self, now: Instant) -> Step<'_> {
+        let now = self.advance(now);
+        let attempts = &mut self.attempts;
+        if attempts.due > now {
+            return Step::Wait(attempts.due.minus(now).into(), attempts.why);
         }
+        let time_left = self.policy.patience().minus(now).max(LEAST_TIME);
+        let get = Outgoing::Get { uri: self.location.clone(), anonymous: false };
+        Step::Send(Check::new(get, Some(time_left), attempts))
     }
 
-    fn received(&mut self, answer: Response<Bytes>, now: Instant) -> Result<TargetStep, Error> {
-        self.now = self.now.max(now);
-        let status = answer.status();
+    /// Ends the wait that [`next`](Self::next) asked for.
+    pub fn waited(&mut self) {
+        self.attempts.now = self.attempts.now.max(self.attempts.due);
+    }
+
+    /// Moves the noted sending of the last request to `now`.
+    pub fn sent_at(&mut self, now: Instant) {
+        self.advance(now);
+    }
+
+    /// Takes the response to a request, received at `now`.
+    pub fn received(&mut self, response: Response<Bytes>, now: Instant) -> Event<Response<Bytes>> {
+        self.advance(now);
+        let status = response.status();
+        if status == StatusCode::UNAUTHORIZED {
+            if !std::mem::replace(&mut self.attempts.renewed, true) {
+                return Event::Unauthorized(response);
+            }
+        } else {
+            self.attempts.renewed = false;
+        }
         if status.is_success() {
-            return Ok(TargetStep::Found(answer));
+            return Event::Received(response);
         }
-        let error = Error::rejected("reading the target", &answer);
-        if status == StatusCode::NOT_FOUND {
-            let pause = backoff(self.pause(), self.tries).min(LONGEST_PAUSE);
-            return self.again(pause, &error).map_err(|()| {
-                let waited = self.now.duration_since(self.begun);
-                let error = Error::new(
-                    ErrorKind::TargetNotReady,
-                    format!("the operation succeeded, but after {waited:?} its target is still not found"),
-                )
-                .with_answer(&answer)
-                .with_source(error);
-                self.tried(error)
-            });
-        }
-        if is_passing(status) { self.fault(error) } else { Err(self.tried(error)) }
+        self.refused(&response)
     }
 
-    fn failed(
+    fn refused(&mut self, response: &Response<Bytes>) -> Event<Response<Bytes>> {
+        let error = fault::refused("reading the target", &self.location, response);
+        match response.status() {
+            StatusCode::NOT_FOUND => {
+                self.attempts.missing = self.attempts.missing.saturating_add(1);
+                let pause = backoff(self.pause(), self.attempts.missing).min(LONGEST_PAUSE);
+                if self.put_off(pause, &error) {
+                    return Event::Retrying(error);
+                }
+                self.attempts.begin_row();
+                let waited = Duration::from(self.attempts.now);
+                let message = format!(
+                    "the operation succeeded, but after {waited:?} its target is still not found"
+                );
+                let not_ready = Error::new(ErrorKind::TargetNotReady, message)
+                    .with_response(response)
+                    .with_source(error);
+                Event::Failed(self.with_effort(not_ready))
+            }
+            status => self.fault(error, is_transient_status(status)),
+        }
+    }
+
+    /// Takes the failure to send a request, or to receive its response, at `now`.
+    pub fn failed(&mut self, error: Error, now: Instant) -> Event<Response<Bytes>> {
+        self.advance(now);
+        let transient = error.is_retryable();
+        self.fault(error, transient)
+    }
+
+    /// Takes a response back that could not be read as the target: its body is empty or not JSON.
+    pub fn unreadable(&mut self, error: Error) -> Event<Response<Bytes>> {
+        self.fault(error, true)
+    }
+
+    fn fault(&mut self, error: Error, transient: bool) -> Event<Response<Bytes>> {
+        if transient {
+            self.attempts.faults = self.attempts.faults.saturating_add(1);
+            let pause = backoff(self.pause(), self.attempts.faults);
+            if self.policy.allows(self.attempts.faults) && self.put_off(pause, &error) {
+                return Event::Retrying(error);
+            }
+        }
+        self.attempts.begin_row();
+        Event::Failed(self.with_effort(error))
+    }
+
+    fn pause(&self) -> Elapsed {
+        PAUSE.min(self.policy.between())
+    }
+
+    /// Puts the next request off by `pause`, or for as long as `error` asks; `false` if it is not
+    /// made within patience. A caller who goes on all the same keeps the pace.
+    fn put_off(&mut self, pause: Elapsed, error: &Error) -> bool {
+        let attempts = &mut self.attempts;
+        let left = self.policy.patience().minus(attempts.now);
+        let (pause, why) = match error.retry_after() {
+            Some(asked) => (asked.into(), Reason::RetryAfter),
+            None => (pause, Reason::Backoff),
+        };
+        let pause = pause.lengthened(attempts.jitter.draw());
+        // The last request is made when patience ends.
+        let last = pause > left && !left.is_zero();
+        let (pause, why) = if last { (left, Reason::Deadline) } else { (pause, why) };
+        (attempts.due, attempts.why) = (attempts.now.plus(pause), why);
+        pause <= left
+    }
+
+    /// Takes what became of an [`Event::Unauthorized`].
+    pub fn authorized(
         &mut self,
-        error: BoxError,
-        transient: bool,
+        response: Response<Bytes>,
+        renewed: bool,
         now: Instant,
-    ) -> Result<TargetStep, Error> {
-        self.now = self.now.max(now);
-        let error = Error::of_client(error, transient);
-        if error.is_retryable() { self.fault(error) } else { Err(self.tried(error)) }
-    }
-
-    fn fault(&mut self, error: Error) -> Result<TargetStep, Error> {
-        self.faults += 1;
-        let pause = backoff(self.pause(), self.faults);
-        match self.polling.allows(self.faults).then(|| self.again(pause, &error)) {
-            Some(Ok(step)) => Ok(step),
-            _ => Err(self.tried(error)),
+    ) -> Event<Response<Bytes>> {
+        self.advance(now);
+        if renewed {
+            self.attempts.due = self.attempts.now;
+            return Event::Authorized;
         }
+        self.refused(&response)
     }
 
-    fn pause(&self) -> Duration {
-        PAUSE.min(self.polling.between())
+    /// The latest instant seen.
+    pub fn latest(&self) -> Instant {
+        self.clock.instant(self.attempts.now)
     }
 
-    /// Asks again after `pause`, or a longer one that `error` asks for, if patience allows.
-    fn again(&mut self, pause: Duration, error: &Error) -> Result<TargetStep, ()> {
-        let waited = self.now.duration_since(self.begun);
-        let left = self.polling.patience().saturating_sub(waited);
-        if left.is_zero() {
-            return Err(());
-        }
-        let pause =
-            lengthen(pause.max(error.retry_after().unwrap_or_default()), self.jitter.draw());
-        // The last try is made when patience ends.
-        self.due = self.now.checked_add(pause.min(left)).ok_or(())?;
-        Ok(TargetStep::Again)
+    /// How often the target was asked for.
+    pub fn requests(&self) -> u32 {
+        self.attempts.sent
     }
 
-    fn tried(&self, error: Error) -> Error {
-        error.with_effort(self.now.duration_since(self.begun), self.tries)
+    /// The target's address.
+    pub fn location(&self) -> &Uri {
+        &self.location
+    }
+
+    fn advance(&mut self, now: Instant) -> Elapsed {
+        self.attempts.now = self.attempts.now.max(self.clock.elapsed(now));
+        self.attempts.now
+    }
+
+    fn with_effort(&self, error: Error) -> Error {
+        error.with_effort(self.attempts.now.into(), self.attempts.sent)
+    }
+}
+
+impl Attempts {
+    /// The fault went to the caller, who decides what follows.
+    fn begin_row(&mut self) {
+        self.faults = 0;
+        self.renewed = false;
+    }
+}
+
+impl Note for Attempts {
+    fn sent(&mut self) {
+        self.sent = self.sent.saturating_add(1);
+    }
+}
+
+verbs!(Target, Response<Bytes>);
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("location", &location::shown(&self.location))
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
     }
 }

@@ -47,7 +47,13 @@ macro_rules! head_of {
 }
 
 #[cfg(feature = "reqwest-blocking")]
-pub mod blocking;
+pub(super) use head_of;
+
+/// The same for reqwest's blocking client.
+#[cfg(feature = "reqwest-blocking")]
+pub mod blocking {
+    pub use crate::adapters::reqwest_blocking::send;
+}
 
 use std::future::Future;
 use std::time::Duration;
@@ -56,7 +62,7 @@ use ::reqwest as http_client;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
-use crate::body::{Bounded, check_origin};
+use super::body::{Bounded, check_origin};
 use crate::protocol::Answer;
 use crate::{Error, ErrorKind, Result, TimeLeft};
 

@@ -31,7 +31,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_client::{Agent, Body, ResponseExt};
 
-use crate::body::read;
+use super::body::read;
 use crate::protocol::Answer;
 use crate::{Error, Result, TimeLeft};
 

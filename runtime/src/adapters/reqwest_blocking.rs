@@ -4,7 +4,8 @@ use ::reqwest::blocking as http_client;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::body::{check_origin, read};
+use super::body::{check_origin, read};
+use super::reqwest::head_of;
 use crate::protocol::Answer;
 use crate::{Result, TimeLeft};
 

@@ -9,7 +9,7 @@ use body::Body;
 use bytes::{Buf, Bytes};
 use http::Response;
 
-use crate::body::Bounded;
+use super::body::Bounded;
 use crate::{BoxError, Error, Result};
 
 /// Collects the body of an answer, at most 4 MiB of it, into what

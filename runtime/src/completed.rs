@@ -1,0 +1,234 @@
+//! An operation that has succeeded, and the reading of its result.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Poll, ready};
+
+use http::Uri;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::erased::Connection;
+use crate::error::{Error, ErrorKind, Result};
+use crate::follower::{Source, decode, poll_response, source};
+use crate::line::Line;
+use crate::model::{Kept, Model, TargetRef, TeamsAsyncOperation};
+use crate::protocol::{Poller, Polling, Target, resolve};
+use crate::resume_token::ResumeToken;
+use crate::trace::Span;
+
+/// An operation that has succeeded.
+pub struct Completed<T = Value, M = TeamsAsyncOperation> {
+    result: Arc<Succeeded>,
+    connection: Arc<dyn Connection>,
+    /// How the target is being read. Whoever reads it takes it out, so that two readers do not wait
+    /// for each other, and puts it back where it is dropped: pace and patience outlive a caller's.
+    reading: Mutex<Option<Box<Reading>>>,
+    types: PhantomData<fn() -> (T, M)>,
+}
+
+/// What is known of an operation that has succeeded.
+struct Succeeded {
+    kept: Option<Kept>,
+    /// Where the target is, without a request.
+    source: Result<Source>,
+    target_location: OnceLock<Option<Box<str>>>,
+    location: Option<Uri>,
+    token: Option<ResumeToken>,
+    policy: Polling,
+}
+
+/// A target that is being read.
+struct Reading {
+    target: Target,
+    line: Line,
+}
+
+impl<T, M: Model> Completed<T, M> {
+    pub(crate) fn of(poller: &Poller, connection: Arc<dyn Connection>) -> Self {
+        let kept = poller.kept();
+        let result = Succeeded {
+            source: source(poller, kept.as_ref(), connection.service_root()),
+            kept,
+            target_location: OnceLock::new(),
+            location: poller.location().cloned(),
+            token: poller.resume_token(),
+            policy: *poller.polling(),
+        };
+        Completed {
+            result: Arc::new(result),
+            connection,
+            reading: Mutex::new(None),
+            types: PhantomData,
+        }
+    }
+
+    /// The operation as it ended, decoded when this is first called; `None` if the service finished
+    /// at once, without one.
+    pub fn operation(&self) -> Option<&M> {
+        self.result.kept.as_ref()?.downcast_ref()
+    }
+
+    /// The id of what the operation worked on, or of its result.
+    pub fn target_id(&self) -> Option<&str> {
+        self.result.kept.as_ref()?.snapshot()?.target_id()
+    }
+
+    /// Where the result is, as the service wrote it. It is opaque: its parts do not say what it leads
+    /// to. For some families it is at another service, which is not asked.
+    pub fn target_location(&self) -> Option<&str> {
+        let snapshot = self.result.kept.as_ref()?.snapshot()?;
+        match snapshot.target_location()? {
+            Cow::Borrowed(location) => Some(location),
+            Cow::Owned(location) => {
+                self.result.target_location.get_or_init(|| Some(location.into())).as_deref()
+            }
+        }
+        .filter(|location| !location.is_empty())
+    }
+
+    /// Reads the result.
+    ///
+    /// A target that is not found is asked for again for a while ([`Polling::target_patience`]),
+    /// because an operation can have succeeded before its result can be read. So are the faults that
+    /// are retried for a check, and a response that is empty or not JSON, within the same time. Where
+    /// the result came with the response to the starting request, or with the operation, it is
+    /// decoded without a request.
+    ///
+    /// The future may be dropped: its request and its pace stay with this value, and the next call
+    /// takes them up. Two calls at the same time read the target each for itself.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetNotReady`](ErrorKind::TargetNotReady) if patience ended,
+    /// [`Decode`](ErrorKind::Decode) if the target is not a `T`,
+    /// [`MissingLocation`](ErrorKind::MissingLocation) if the operation names no target, or only its
+    /// id (see [`target_at`](Self::target_at)),
+    /// [`ForeignLocation`](ErrorKind::ForeignLocation) if it lies elsewhere than at the service root,
+    /// and otherwise the fault that was not retried.
+    pub async fn target(&self) -> Result<T>
+    where
+        T: DeserializeOwned,
+    {
+        match &self.result.source {
+            Ok(Source::Here(response)) => {
+                decode(response).map_err(|undecodable| self.complete(undecodable.into_error()))
+            }
+            Ok(Source::At(location)) => self.read(location).await,
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    /// Reads the result of an operation that names it by its id alone, at the path below the service
+    /// root that `path` makes of the id. Everything else is as for [`target`](Self::target).
+    ///
+    /// ```no_run
+    /// # async fn example(copied: graph_operation::Completed) -> graph_operation::Result<()> {
+    /// let item = copied.target_at(|id| format!("/me/drive/items/{id}")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MissingLocation`](ErrorKind::MissingLocation) if there is no id, and those of
+    /// [`target`](Self::target).
+    pub async fn target_at<P: AsRef<str>>(&self, path: impl FnOnce(&str) -> P) -> Result<T>
+    where
+        T: DeserializeOwned,
+    {
+        let location = {
+            if let Ok(Source::Here(_)) = &self.result.source {
+                return self.target().await;
+            }
+            let snapshot = self.result.kept.as_ref().and_then(Kept::snapshot);
+            let id = snapshot.and_then(|snapshot| match snapshot.target() {
+                TargetRef::Id(id) => Some(id),
+                _ => snapshot.target_id().map(Cow::Borrowed),
+            });
+            let Some(id) = id else {
+                let message = "the operation succeeded, but names no target by its id";
+                return Err(self.complete(Error::new(ErrorKind::MissingLocation, message)));
+            };
+            let root = self.connection.service_root();
+            resolve(root, self.result.location.as_ref(), path(&id).as_ref().as_bytes())
+                .map_err(|error| self.complete(error))?
+        };
+        self.read(&location).await
+    }
+
+    async fn read(&self, location: &Uri) -> Result<T>
+    where
+        T: DeserializeOwned,
+    {
+        let mut taken = Taken { place: &self.reading, reading: Some(self.take(location)) };
+        let result = poll_fn(|cx| {
+            let Some(Reading { target, line }) = taken.reading.as_deref_mut() else {
+                return Poll::Pending;
+            };
+            loop {
+                let response = ready!(poll_response(target, line, cx))?;
+                match decode(&response) {
+                    Ok(value) => return Poll::Ready(Ok(value)),
+                    Err(undecodable) => undecodable.retry(target)?,
+                }
+            }
+        })
+        .await;
+        if result.is_ok() {
+            taken.reading = None;
+        }
+        result.map_err(|error| self.complete(error))
+    }
+
+    fn take(&self, location: &Uri) -> Box<Reading> {
+        let taken = self.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut reading) = taken.filter(|reading| reading.target.location() == location) {
+            reading.line.begin_call();
+            return reading;
+        }
+        let (now, seed) = (self.connection.now(), self.connection.random());
+        Box::new(Reading {
+            target: Target::new(location.clone(), self.result.policy, now, seed),
+            line: Line::new(Arc::clone(&self.connection), Span::none()),
+        })
+    }
+
+    fn complete(&self, error: Error) -> Error {
+        error.with_operation(self.result.kept.clone()).with_resume_token(self.result.token.clone())
+    }
+}
+
+/// A reading that goes back to its place when its reader is dropped.
+struct Taken<'a> {
+    place: &'a Mutex<Option<Box<Reading>>>,
+    reading: Option<Box<Reading>>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(reading) = self.reading.take() {
+            *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+        }
+    }
+}
+
+impl<T, M> Clone for Completed<T, M> {
+    fn clone(&self) -> Self {
+        Completed {
+            result: Arc::clone(&self.result),
+            connection: Arc::clone(&self.connection),
+            reading: Mutex::new(None),
+            types: PhantomData,
+        }
+    }
+}
+
+impl<T, M> fmt::Debug for Completed<T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completed").field("operation", &self.result.kept).finish_non_exhaustive()
+    }
+}

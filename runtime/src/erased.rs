@@ -1,0 +1,221 @@
+//! An author's client behind a pointer: one type of handle whatever the client, and the polling code
+//! compiled once.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+
+/// A request under way, or a credential that is being renewed.
+pub(crate) type Exchange = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// What an exchange came to.
+pub(crate) enum Outcome {
+    Sent(Result<Response<Bytes>>),
+    /// The response that asked for a new credential, and whether there is one.
+    Renewed(Response<Bytes>, bool),
+}
+
+/// A client that handles use.
+pub(crate) trait Connection: Send + Sync {
+    fn service_root(&self) -> &Uri;
+    fn now(&self) -> Instant;
+    fn system_time(&self) -> SystemTime;
+    fn random(&self) -> u64;
+    /// Whether sleeping and sending block the thread, and so take time without pending.
+    fn blocks(&self) -> bool;
+    fn send(
+        self: Arc<Self>,
+        request: Request<Bytes>,
+        anonymous: bool,
+        limit: Option<Duration>,
+    ) -> Exchange;
+    fn renew(self: Arc<Self>, response: Response<Bytes>, limit: Option<Duration>) -> Exchange;
+    fn sleeper(self: Arc<Self>) -> Box<dyn Sleeper>;
+}
+
+/// Sleeps, again and again in the same place.
+pub(crate) trait Sleeper: Send {
+    fn start(&mut self, duration: Duration);
+    fn stop(&mut self);
+    /// Ready if nothing sleeps.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+struct Connected<C> {
+    client: C,
+    blocks: bool,
+}
+
+pub(crate) fn connect<C: Client>(client: C) -> Arc<dyn Connection> {
+    Arc::new(Connected { client, blocks: false })
+}
+
+/// The same for a client whose futures block and never pend.
+#[cfg(feature = "blocking")]
+pub(crate) fn connect_blocking<C: Client>(client: C) -> Arc<dyn Connection> {
+    Arc::new(Connected { client, blocks: true })
+}
+
+impl<C: Client> Connection for Connected<C> {
+    fn service_root(&self) -> &Uri {
+        self.client.service_root()
+    }
+
+    fn now(&self) -> Instant {
+        self.client.now()
+    }
+
+    fn system_time(&self) -> SystemTime {
+        self.client.system_time()
+    }
+
+    fn random(&self) -> u64 {
+        self.client.random()
+    }
+
+    fn blocks(&self) -> bool {
+        self.blocks
+    }
+
+    fn send(
+        self: Arc<Self>,
+        request: Request<Bytes>,
+        anonymous: bool,
+        limit: Option<Duration>,
+    ) -> Exchange {
+        if anonymous {
+            return Box::pin(async move {
+                let sent = self.client.send_anonymous(request);
+                Outcome::Sent(in_time(&self.client, limit, sent).await.unwrap_or_else(given_up))
+            });
+        }
+        Box::pin(async move {
+            // The client's error need not be `Send`, and so is converted before the next await.
+            let sent = async {
+                self.client.send(request).await.map_err(|error| {
+                    let transient = self.client.is_transient(&error);
+                    Error::of_client(error.into(), transient)
+                })
+            };
+            Outcome::Sent(in_time(&self.client, limit, sent).await.unwrap_or_else(given_up))
+        })
+    }
+
+    fn renew(self: Arc<Self>, response: Response<Bytes>, limit: Option<Duration>) -> Exchange {
+        Box::pin(async move {
+            let renewed = self.client.unauthorized(&response);
+            let renewed = in_time(&self.client, limit, renewed).await.unwrap_or(false);
+            Outcome::Renewed(response, renewed)
+        })
+    }
+
+    fn sleeper(self: Arc<Self>) -> Box<dyn Sleeper> {
+        SleeperOf::boxed(self, |connection, duration| async move {
+            connection.client.sleep(duration).await;
+        })
+    }
+}
+
+fn given_up<T>() -> Result<T> {
+    Err(Error::transport("the time for the request is up"))
+}
+
+/// The output of `future`, or `None` if the client's clock has advanced by `limit` before.
+///
+/// The limit is asked for only once the future has pended. A client whose sleeps return at once
+/// without moving its clock is not cut short.
+async fn in_time<C: Client, T>(
+    client: &C,
+    limit: Option<Duration>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    let mut future = pin!(future);
+    // No future is polled twice in one poll.
+    let mut polled = true;
+    if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        return Some(output);
+    }
+    if let Some(limit) = limit {
+        let begun = client.now();
+        let mut left = limit;
+        loop {
+            let mut timer = pin!(client.time_limit(left));
+            let output = poll_fn(|cx| {
+                if !std::mem::take(&mut polled)
+                    && let Poll::Ready(output) = future.as_mut().poll(cx)
+                {
+                    return Poll::Ready(Some(output));
+                }
+                timer.as_mut().poll(cx).map(|()| None)
+            })
+            .await;
+            if output.is_some() {
+                return output;
+            }
+            polled = true;
+            match limit.checked_sub(client.now().saturating_duration_since(begun)) {
+                None | Some(Duration::ZERO) => return None,
+                // A timer that is early by its resolution.
+                Some(still) if still < left => left = still,
+                Some(_) => break,
+            }
+        }
+    }
+    let output = poll_fn(|cx| {
+        if std::mem::take(&mut polled) {
+            return Poll::Pending;
+        }
+        future.as_mut().poll(cx)
+    })
+    .await;
+    Some(output)
+}
+
+struct SleeperOf<C, F, S> {
+    connection: Arc<Connected<C>>,
+    sleep: F,
+    future: Pin<Box<Option<S>>>,
+}
+
+impl<C, F, S> SleeperOf<C, F, S>
+where
+    C: Client,
+    F: Fn(Arc<Connected<C>>, Duration) -> S + Send + 'static,
+    S: Future<Output = ()> + Send + 'static,
+{
+    fn boxed(connection: Arc<Connected<C>>, sleep: F) -> Box<dyn Sleeper> {
+        Box::new(SleeperOf { connection, sleep, future: Box::pin(None) })
+    }
+}
+
+impl<C, F, S> Sleeper for SleeperOf<C, F, S>
+where
+    C: Client,
+    F: Fn(Arc<Connected<C>>, Duration) -> S + Send,
+    S: Future<Output = ()> + Send,
+{
+    fn start(&mut self, duration: Duration) {
+        self.future.set(Some((self.sleep)(Arc::clone(&self.connection), duration)));
+    }
+
+    fn stop(&mut self) {
+        self.future.set(None);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(future) = self.future.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+        let polled = future.poll(cx);
+        if polled.is_ready() {
+            self.stop();
+        }
+        polled
+    }
+}

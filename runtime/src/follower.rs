@@ -1,0 +1,304 @@
+//! One operation with its client, without the types that its callers see: everything that waits is
+//! compiled once.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Response, Uri};
+
+use crate::erased::Connection;
+use crate::error::{Error, ErrorKind, Result};
+use crate::line::{Line, Turn};
+use crate::model::{Kept, Reader, TargetRef};
+use crate::protocol::{Accepted, Event, Poller, Polling, Target, resolve};
+use crate::trace::{Found, Span};
+
+/// One operation and its client.
+pub(crate) struct Follower {
+    pub(crate) poller: Poller,
+    /// Locked only by whoever has it alone: a future under way need not be `Sync`, and a handle is.
+    line: Mutex<Line>,
+    target: Option<Box<Target>>,
+}
+
+impl Follower {
+    pub(crate) fn new(
+        connection: Arc<dyn Connection>,
+        reader: &'static Reader,
+        accepted: Accepted,
+        policy: Polling,
+        span: Span,
+    ) -> Box<Self> {
+        let (now, seed) = (connection.now(), connection.random());
+        let poller = Poller::with_reader(reader, accepted, policy, now, seed);
+        let line = Line::new(connection, span);
+        line.span.identify(operation_id(&poller));
+        Box::new(Follower { poller, line: Mutex::new(line), target: None })
+    }
+
+    fn parts(&mut self) -> (&mut Poller, &mut Line) {
+        let line = self.line.get_mut().unwrap_or_else(PoisonError::into_inner);
+        (&mut self.poller, line)
+    }
+
+    /// The client. Nobody else has the line, so that the lock is never waited for.
+    pub(crate) fn connection(&self) -> Arc<dyn Connection> {
+        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(line.connection())
+    }
+
+    /// Begins a call of a caller's; see [`Line::begin_call`].
+    pub(crate) fn begin_call(&mut self) {
+        self.parts().1.begin_call();
+    }
+
+    /// Makes one check, whatever the policy says.
+    pub(crate) fn poll_check(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            let (poller, line) = self.parts();
+            if poller.is_ended() {
+                return Poll::Ready(Ok(()));
+            }
+            if !line.is_sending() {
+                let now = line.now(&mut None);
+                let Some(check) = poller.check_now(now) else { return Poll::Ready(Ok(())) };
+                line.send(check, now);
+                line.span.sent(poller.checks());
+            }
+            match ready!(line.poll_flight(poller, false, &mut None, cx)) {
+                Event::Received(()) => {
+                    self.found();
+                    return Poll::Ready(Ok(()));
+                }
+                // The caller decides what follows.
+                Event::Retrying(error) => {
+                    poller.take_fault();
+                    return Poll::Ready(Err(error));
+                }
+                Event::Failed(error) => return Poll::Ready(Err(error)),
+                Event::Authorized | Event::Unauthorized(_) => {}
+            }
+        }
+    }
+
+    /// Makes checks by the policy until the operation has succeeded, or an error says why not.
+    pub(crate) fn poll_end(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut see: impl FnMut(&mut Self, Option<Error>),
+    ) -> Poll<Result<()>> {
+        let mut reading = None;
+        loop {
+            match ready!(self.poll_turn(&mut reading, cx)) {
+                Turn::Received(()) => see(self, None),
+                Turn::Retrying(error) => see(self, Some(error)),
+                Turn::Failed(error) => return Poll::Ready(Err(error)),
+                Turn::Done(result) => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Makes one check by the policy, or finds that there is nothing more to do.
+    pub(crate) fn poll_turn(
+        &mut self,
+        reading: &mut Option<std::time::Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Turn<()>> {
+        let (poller, line) = self.parts();
+        if poller.is_ended() {
+            // What is under way, if anything, is for the target.
+            let now = poller.latest();
+            if let crate::protocol::Step::Done(result) = poller.next(now) {
+                return Poll::Ready(Turn::Done(result));
+            }
+        }
+        let turn = ready!(line.poll_turn(poller, reading, cx));
+        match &turn {
+            Turn::Received(()) => self.found(),
+            Turn::Done(Err(error)) => line.span.stopped(error),
+            _ => {}
+        }
+        Poll::Ready(turn)
+    }
+
+    fn found(&mut self) {
+        let (poller, line) = self.parts();
+        line.updated(poller);
+    }
+
+    /// Reads the target of an operation that has succeeded, and gives the response to be decoded.
+    pub(crate) fn poll_target(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Bytes>>> {
+        if self.target.is_none() {
+            let connection = self.connection();
+            let kept = self.poller.kept();
+            match source(&self.poller, kept.as_ref(), connection.service_root())? {
+                Source::Here(response) => return Poll::Ready(Ok(response)),
+                Source::At(location) => {
+                    let (now, seed) = (connection.now(), connection.random());
+                    let target = Target::new(location, *self.poller.polling(), now, seed);
+                    self.target = Some(Box::new(target));
+                }
+            }
+        }
+        let line = self.line.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let Some(target) = &mut self.target else { return Poll::Pending };
+        let response = ready!(poll_response(target, line, cx));
+        Poll::Ready(response.map_err(|error| complete(&self.poller, error)))
+    }
+
+    /// Takes a response back that is not the target; an error if it is not read again.
+    pub(crate) fn target_unreadable(&mut self, undecodable: Undecodable) -> Result<()> {
+        let result = match &mut self.target {
+            Some(target) => undecodable.into_target(target),
+            None => Err(undecodable.error),
+        };
+        result.map_err(|error| complete(&self.poller, error))
+    }
+
+    /// Forgets how the target was read: the next reading begins anew.
+    pub(crate) fn target_read(&mut self) {
+        self.target = None;
+    }
+}
+
+impl Line {
+    fn updated(&mut self, poller: &Poller) {
+        let kept = poller.kept();
+        let summary = kept.as_ref().and_then(|kept| poller.reader().summarize(kept.body()).ok());
+        let status = summary.as_ref().map_or("", |summary| summary.status());
+        let found = Found { check: poller.checks(), state: poller.state(), status };
+        self.span.updated(&found, || kept.clone());
+    }
+}
+
+/// Reads a target until there is a response, or an error says why not.
+pub(crate) fn poll_response(
+    target: &mut Target,
+    line: &mut Line,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response<Bytes>>> {
+    let mut reading = None;
+    loop {
+        match ready!(line.poll_turn(target, &mut reading, cx)) {
+            Turn::Received(response) => return Poll::Ready(Ok(response)),
+            Turn::Failed(error) | Turn::Done(Err(error)) => return Poll::Ready(Err(error)),
+            Turn::Retrying(_) | Turn::Done(Ok(())) => {}
+        }
+    }
+}
+
+/// Where the target is.
+pub(crate) enum Source {
+    /// It came with the response to the starting request, or with the operation.
+    Here(Response<Bytes>),
+    At(Uri),
+}
+
+/// Where the target of an operation that has succeeded is.
+pub(crate) fn source(poller: &Poller, kept: Option<&Kept>, root: &Uri) -> Result<Source> {
+    if let Some(response) = poller.finished() {
+        return Ok(Source::Here(Response::new(response.body().clone())));
+    }
+    let missing =
+        |message: String| complete(poller, Error::new(ErrorKind::MissingLocation, message));
+    match kept.and_then(Kept::snapshot).map_or(TargetRef::None, |snapshot| snapshot.target()) {
+        TargetRef::Location(location) if !location.is_empty() => {
+            let located = resolve(root, poller.location(), location.as_bytes());
+            located.map(Source::At).map_err(|error| complete(poller, error))
+        }
+        TargetRef::Embedded(value) => {
+            Ok(Source::Here(Response::new(Bytes::from(value.to_string()))))
+        }
+        TargetRef::Id(id) => Err(missing(format!(
+            "the operation succeeded and names its target by the id {:?} alone; \
+             say where ids are read, with `Completed::target_at`",
+            &*id
+        ))),
+        _ => Err(missing("the operation succeeded, but names no target to read".to_owned())),
+    }
+}
+
+/// Adds to an error of the target what is known of the operation, which has succeeded.
+pub(crate) fn complete(poller: &Poller, error: Error) -> Error {
+    error.with_operation(poller.kept()).with_resume_token(poller.resume_token())
+}
+
+/// A response that could not be read as the target.
+pub(crate) struct Undecodable {
+    error: Error,
+    /// Whether it may be another one later: it was empty, not JSON, or cut off.
+    transient: bool,
+}
+
+impl Undecodable {
+    fn into_target(self, target: &mut Target) -> Result<()> {
+        if !self.transient {
+            return Err(self.error);
+        }
+        match target.unreadable(self.error) {
+            Event::Failed(error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a target that is read by whoever has it.
+    pub(crate) fn retry(self, target: &mut Target) -> Result<()> {
+        self.into_target(target)
+    }
+
+    pub(crate) fn into_error(self) -> Error {
+        self.error
+    }
+}
+
+/// Decodes the target's body. An empty one is a null, which is what `()` and `Value` read from.
+pub(crate) fn decode<T: serde::de::DeserializeOwned>(
+    response: &Response<Bytes>,
+) -> Result<T, Undecodable> {
+    let empty = response.body().is_empty();
+    let body = if empty { b"null" } else { &response.body()[..] };
+    serde_json::from_slice(body).map_err(|error| {
+        let transient = empty || !error.is_data();
+        let message = "the target is not what it is read as";
+        let error = Error::new(ErrorKind::Decode, message).with_json(error);
+        let error = error.with_response(response).with_retryable(transient);
+        Undecodable { error, transient }
+    })
+}
+
+/// The key of the last segment of the operation's address that names an operation, with or without
+/// OData's syntax.
+pub(crate) fn operation_id(poller: &Poller) -> Option<&str> {
+    let (_, rest) = split_operations(poller.location()?.path())?;
+    let key = match rest.strip_prefix('(') {
+        Some(key) => key.strip_suffix(')')?,
+        None => rest.strip_prefix('/')?,
+    };
+    let key = key.strip_prefix('\'').and_then(|key| key.strip_suffix('\'')).unwrap_or(key);
+    (!key.is_empty() && !key.contains('/')).then_some(key)
+}
+
+/// What the operation works on, as far as its address or the starting response tells.
+pub(crate) fn target_hint(poller: &Poller) -> Option<&str> {
+    let named = poller.origin()?.content_location.as_deref();
+    named.or_else(|| {
+        let (owner, _) = split_operations(poller.location()?.path())?;
+        Some(owner).filter(|owner| !owner.is_empty())
+    })
+}
+
+/// `/v1.0/teams('1')` and `('2')` of `/v1.0/teams('1')/operations('2')`.
+fn split_operations(path: &str) -> Option<(&str, &str)> {
+    let at = path.to_ascii_lowercase().rfind("operations")?;
+    let (before, rest) = path.split_at(at);
+    let owner = before.rsplit_once('/').map_or("", |(owner, _)| owner);
+    Some((owner, rest.split_at("operations".len()).1))
+}
+
+impl fmt::Debug for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.poller.fmt(f)
+    }
+}

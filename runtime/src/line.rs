@@ -1,0 +1,194 @@
+//! What one handle has under way: a sleep, or a request that outlives the future that sent it.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use crate::erased::{Connection, Exchange, Outcome, Sleeper};
+use crate::error::{Error, Result};
+use crate::protocol::{Check, Event, Machine, Step, TimeLeft};
+use crate::trace::Span;
+
+/// The line to the service: one thing at a time.
+pub(crate) struct Line {
+    connection: Arc<dyn Connection>,
+    sleeper: Option<Box<dyn Sleeper>>,
+    flight: Flight,
+    pub(crate) span: Span,
+}
+
+enum Flight {
+    Idle,
+    Sleeping,
+    Sending { exchange: Exchange, since: Instant, limit: Option<Duration> },
+}
+
+/// What a machine came to.
+pub(crate) enum Turn<A> {
+    Received(A),
+    Retrying(Error),
+    Failed(Error),
+    Done(Result<()>),
+}
+
+/// The client's clock, if it was just read.
+pub(crate) type Reading = Option<Instant>;
+
+impl Line {
+    pub(crate) fn new(connection: Arc<dyn Connection>, span: Span) -> Self {
+        Line { connection, sleeper: None, flight: Flight::Idle, span }
+    }
+
+    pub(crate) fn into_parts(self) -> (Arc<dyn Connection>, Span) {
+        (self.connection, self.span)
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<dyn Connection> {
+        &self.connection
+    }
+
+    pub(crate) fn now(&self, reading: &mut Reading) -> Instant {
+        reading.take().unwrap_or_else(|| self.connection.now())
+    }
+
+    /// Begins a call of a caller's: a sleep is recomputed, because the policy may have changed, and a
+    /// request is taken up, unless its response could be stale.
+    pub(crate) fn begin_call(&mut self) {
+        let stale = match &self.flight {
+            Flight::Idle => return,
+            Flight::Sleeping => true,
+            Flight::Sending { since, .. } => {
+                self.connection.now().saturating_duration_since(*since) > TimeLeft::DEFAULT.0
+            }
+        };
+        if stale {
+            self.flight = Flight::Idle;
+            if let Some(sleeper) = &mut self.sleeper {
+                sleeper.stop();
+            }
+        }
+    }
+
+    pub(crate) fn is_sending(&self) -> bool {
+        matches!(self.flight, Flight::Sending { .. })
+    }
+
+    pub(crate) fn send(&mut self, check: Check<'_>, since: Instant) {
+        let (anonymous, limit) = (check.is_anonymous(), check.time_left());
+        let request = check.request();
+        let exchange = Arc::clone(&self.connection).send(request, anonymous, limit);
+        self.flight = Flight::Sending { exchange, since, limit };
+    }
+
+    /// Does what the machine says until a request has come to something.
+    pub(crate) fn poll_turn<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        reading: &mut Reading,
+        cx: &mut Context<'_>,
+    ) -> Poll<Turn<M::Answer>> {
+        // Whether the last wait was over at once, so that the clock was not read after it.
+        let mut unread = false;
+        loop {
+            match self.flight {
+                Flight::Idle => {
+                    let now = self.now(reading);
+                    match machine.next(now) {
+                        Step::Wait(duration, _) => {
+                            self.sleep(duration);
+                            if self.poll_sleep(cx).is_pending() {
+                                return Poll::Pending;
+                            }
+                            // A sleep that has finished counts as slept.
+                            machine.waited();
+                            unread = !self.connection.blocks();
+                            *reading = unread.then(|| machine.latest());
+                        }
+                        Step::Send(check) => {
+                            self.send(check, now);
+                            self.span.sent(machine.requests());
+                        }
+                        Step::Done(result) => return Poll::Ready(Turn::Done(result)),
+                    }
+                }
+                Flight::Sleeping => {
+                    ready!(self.poll_sleep(cx));
+                    machine.waited();
+                }
+                Flight::Sending { .. } => {
+                    let event = ready!(self.poll_flight(machine, unread, reading, cx));
+                    unread = false;
+                    match event {
+                        Event::Received(answer) => return Poll::Ready(Turn::Received(answer)),
+                        Event::Retrying(error) => return Poll::Ready(Turn::Retrying(error)),
+                        Event::Failed(error) => return Poll::Ready(Turn::Failed(error)),
+                        Event::Authorized | Event::Unauthorized(_) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn sleep(&mut self, duration: Duration) {
+        let sleeper = self.sleeper.get_or_insert_with(|| Arc::clone(&self.connection).sleeper());
+        sleeper.start(duration);
+        self.flight = Flight::Sleeping;
+    }
+
+    fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let span = &self.span;
+        if let Some(sleeper) = &mut self.sleeper {
+            ready!(span.enter(|| sleeper.poll(cx)));
+        }
+        self.flight = Flight::Idle;
+        Poll::Ready(())
+    }
+
+    /// Polls the request under way. `unread` says that the noted sending is only as late as the wait
+    /// before it was due: a request that is answered at once was sent at the time of its response.
+    pub(crate) fn poll_flight<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        unread: bool,
+        reading: &mut Reading,
+        cx: &mut Context<'_>,
+    ) -> Poll<Event<M::Answer>> {
+        loop {
+            // Taken out while it is polled: a `send` that panics is not polled again.
+            let Flight::Sending { mut exchange, since, limit } =
+                std::mem::replace(&mut self.flight, Flight::Idle)
+            else {
+                return Poll::Ready(Event::Authorized);
+            };
+            let Poll::Ready(outcome) = self.span.enter(|| exchange.as_mut().poll(cx)) else {
+                self.flight = Flight::Sending { exchange, since, limit };
+                return Poll::Pending;
+            };
+            drop(exchange);
+            let now = self.connection.now();
+            *reading = Some(now);
+            if unread {
+                machine.sent_at(now);
+            }
+            let event = match outcome {
+                Outcome::Sent(Ok(response)) => machine.received(response, now),
+                Outcome::Sent(Err(error)) => machine.failed(error, now),
+                Outcome::Renewed(response, renewed) => machine.authorized(response, renewed, now),
+            };
+            match event {
+                Event::Unauthorized(response) => {
+                    let exchange = Arc::clone(&self.connection).renew(response, limit);
+                    self.flight = Flight::Sending { exchange, since, limit };
+                }
+                event => {
+                    match &event {
+                        Event::Retrying(error) => self.span.retrying(error),
+                        Event::Failed(error) => self.span.stopped(error),
+                        _ => {}
+                    }
+                    return Poll::Ready(event);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Text of a service in messages and logs.
+
+use std::fmt::{self, Write as _};
+
+/// How much of a text a message shows, in bytes.
+const LONGEST: usize = 2_000;
+
+/// A text of the service on one line, whatever it holds.
+///
+/// Control characters, line breaks and marks that change the direction of text are shown as spaces;
+/// what follows after about 2 kB is cut off.
+pub(crate) struct Printable<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(f, self.0, LONGEST)
+    }
+}
+
+/// A code and a message, whichever there are, on one line.
+pub(crate) struct Reason<'a> {
+    pub(crate) code: Option<&'a str>,
+    pub(crate) message: Option<&'a str>,
+}
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code.unwrap_or_default(), self.message.unwrap_or_default()) {
+            ("", "") => f.write_str("no reason given"),
+            (text, "") | ("", text) => write(f, text, LONGEST),
+            (code, message) => {
+                let code_length = code.len().min(LONGEST / 4);
+                write(f, code, code_length)?;
+                f.write_str(": ")?;
+                write(f, message, LONGEST - code_length)
+            }
+        }
+    }
+}
+
+fn write(f: &mut fmt::Formatter<'_>, text: &str, longest: usize) -> fmt::Result {
+    for (at, c) in text.char_indices() {
+        if at + c.len_utf8() > longest {
+            return f.write_char('…');
+        }
+        f.write_char(if is_printable(c) { c } else { ' ' })?;
+    }
+    Ok(())
+}
+
+fn is_printable(c: char) -> bool {
+    !c.is_control()
+        && !matches!(
+            c,
+            // Line and paragraph separators, and what changes the direction of text.
+            '\u{2028}' | '\u{2029}' | '\u{61C}' | '\u{200E}' | '\u{200F}'
+            | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_one_printable_line() {
+        let text = "a\r\nb\tc\u{1b}[31md\u{2028}e\u{2029}f\u{202e}g\u{2066}h\u{85}é";
+        assert_eq!(Printable(text).to_string(), "a  b c [31md e f g h é");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character() {
+        let shown = Printable(&"é".repeat(3_000)).to_string();
+        assert_eq!(shown, format!("{}…", "é".repeat(1_000)));
+        let exact = "x".repeat(LONGEST);
+        assert_eq!(Printable(&exact).to_string(), exact);
+        let long = "x".repeat(5_000);
+        for (code, message) in [(Some("code"), Some(&*long)), (Some(&*long), Some(&*long))] {
+            let shown = Reason { code, message }.to_string();
+            assert!(shown.len() < LONGEST + 10 && shown.ends_with('…'), "{}", shown.len());
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! What decides about one operation: plain data, and the decisions on it.
+//!
+//! Neither the policy, the model nor the address is in here, so that a set keeps each of them once
+//! for many operations.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::backoff::{Jitter, backoff};
+use super::elapsed::Elapsed;
+use super::polling::Polling;
+use super::request::last_request;
+use super::step::Reason;
+use crate::Error;
+use crate::error::{ResponseFacts, is_transient_status};
+use crate::model::{Reader, State, Summary};
+
+/// How long an operation that was just accepted may be unknown to the service.
+const GRACE: Elapsed = Elapsed::from_secs(5 * 60);
+
+/// How often JSON of something else than an operation is retried.
+const RETRIES_OF_OTHER_JSON: u8 = 2;
+
+/// One operation. All times count from its start.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    pub(super) now: Elapsed,
+    /// When this machine began: later than the start, if the operation was resumed.
+    pub(super) begun: Elapsed,
+    pub(super) sent: Option<Elapsed>,
+    /// What `Retry-After` or backoff forbids to check before, and which of them.
+    pub(super) not_before: Elapsed,
+    pub(super) changed: Elapsed,
+    pub(super) jitter: Jitter,
+    /// The last response that was read; empty before.
+    pub(super) body: Bytes,
+    pub(super) rare: Option<Box<Rare>>,
+    pub(super) checks: u32,
+    pub(super) faults: u32,
+    pub(super) attempts: Option<u32>,
+    /// What the current wait is lengthened by, in thousandths.
+    pub(super) lengthening: u16,
+    /// What the last check is early by, in thousandths of a tenth of the interval.
+    pub(super) early: u16,
+    pub(super) other_json: u8,
+    pub(super) state: State,
+    /// Whether `not_before` came from `Retry-After`.
+    pub(super) asked: bool,
+    /// Whether the service may not know the operation yet.
+    pub(super) fresh: bool,
+    pub(super) retried: bool,
+    /// Whether a 401 was answered by renewing the credential, and nothing else came since.
+    pub(super) renewed: bool,
+    /// Whether the next check is due whatever the policy says.
+    pub(super) at_once: bool,
+}
+
+/// What few operations have.
+#[derive(Debug, Default)]
+pub(super) struct Rare {
+    pub(super) first_retry_after: Option<Elapsed>,
+    /// The fault that is being retried.
+    pub(super) fault: Option<Error>,
+    /// What the response that told of a failure said about itself.
+    pub(super) failure: Option<Arc<ResponseFacts>>,
+    /// Why the operation is not followed any longer, although no response told how it ended.
+    pub(super) ended: Option<Error>,
+}
+
+impl Rare {
+    pub(super) fn is_empty(&self) -> bool {
+        self.first_retry_after.is_none()
+            && self.fault.is_none()
+            && self.failure.is_none()
+            && self.ended.is_none()
+    }
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Wait(Elapsed, Reason),
+    Send,
+    Done,
+    TimedOut,
+}
+
+/// A body that could not be read as an operation.
+pub(crate) struct Unreadable {
+    pub(crate) source: serde_json::Error,
+    /// Whether the address seems to lead to something else.
+    pub(crate) other_json: bool,
+    pub(crate) retryable: bool,
+}
+
+/// How a fault is retried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// With backoff, as often as the policy allows.
+    Transient,
+    /// At the ordinary interval: the service may not know the operation yet.
+    NotYetKnown,
+    /// Not at all.
+    Final,
+}
+
+impl Tracker {
+    /// Begins at `begun` after the start of the operation.
+    pub(crate) fn new(
+        fresh: bool,
+        retry_after: Option<Elapsed>,
+        begun: Elapsed,
+        seed: u64,
+    ) -> Self {
+        let mut jitter = Jitter::new(seed);
+        let early = jitter.draw_last();
+        let lengthening = jitter.draw_first();
+        let rare = retry_after
+            .map(|_| Box::new(Rare { first_retry_after: retry_after, ..Rare::default() }));
+        Tracker {
+            now: begun,
+            begun,
+            sent: None,
+            not_before: Elapsed::ZERO,
+            changed: begun,
+            jitter,
+            body: Bytes::new(),
+            rare,
+            checks: 0,
+            faults: 0,
+            attempts: None,
+            lengthening,
+            early,
+            other_json: 0,
+            state: State::Running,
+            asked: false,
+            fresh,
+            retried: false,
+            renewed: false,
+            at_once: false,
+        }
+    }
+
+    /// The later of `now` and the latest time seen.
+    pub(crate) fn advance(&mut self, now: Elapsed) -> Elapsed {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    pub(crate) fn next(&mut self, policy: &Polling, now: Elapsed) -> Next {
+        if self.is_ended() {
+            return Next::Done;
+        }
+        let now = self.advance(now);
+        match self.due(policy) {
+            None => Next::TimedOut,
+            // No check is allowed before the deadline, and none is made at it.
+            Some((due, Reason::Deadline)) if self.is_put_off(policy) && due <= now => {
+                Next::TimedOut
+            }
+            Some((due, why)) if due > now => Next::Wait(due.minus(now), why),
+            Some(_) => Next::Send,
+        }
+    }
+
+    /// When the next check is due, and why not earlier; `None` after the last one.
+    pub(crate) fn due(&self, policy: &Polling) -> Option<(Elapsed, Reason)> {
+        if self.at_once {
+            return Some((self.now, Reason::Interval));
+        }
+        let (due, why) = self.due_by_interval(policy);
+        let Some(deadline) = policy.deadline() else { return Some((due, why)) };
+        let last = self.last_check(policy, deadline);
+        match self.sent {
+            Some(sent) if sent >= last => return None,
+            // Resumed after the deadline: one check is made in any case.
+            None if self.begun >= last && !self.is_put_off(policy) => return Some((due, why)),
+            _ => {}
+        }
+        if self.is_put_off(policy) {
+            Some((deadline, Reason::Deadline))
+        } else if due > last {
+            Some((last, Reason::Deadline))
+        } else {
+            Some((due, why))
+        }
+    }
+
+    fn due_by_interval(&self, policy: &Polling) -> (Elapsed, Reason) {
+        let (from, wait, why) = match self.sent {
+            Some(sent) => (sent, policy.between(), Reason::Interval),
+            None => {
+                let asked = self.rare.as_ref().and_then(|rare| rare.first_retry_after);
+                (self.begun, policy.before_first(asked), Reason::FirstCheck)
+            }
+        };
+        let due = from.plus(policy.capped(wait.lengthened(self.lengthening)));
+        match self.not_before {
+            not_before if not_before <= due => (due, why),
+            not_before if self.asked => (not_before, Reason::RetryAfter),
+            not_before => (not_before, Reason::Backoff),
+        }
+    }
+
+    /// When the last check before the deadline is due.
+    fn last_check(&self, policy: &Polling, deadline: Elapsed) -> Elapsed {
+        let tenth = policy.between().min(deadline).thousandths(100);
+        deadline.minus(tenth.thousandths(self.early))
+    }
+
+    /// Whether `Retry-After` reaches beyond the deadline.
+    fn is_put_off(&self, policy: &Polling) -> bool {
+        self.asked && policy.deadline().is_some_and(|deadline| self.not_before > deadline)
+    }
+
+    /// How long a check that is sent now may take.
+    pub(crate) fn time_left(&self, policy: &Polling) -> Option<Elapsed> {
+        let deadline = policy.deadline()?;
+        Some(deadline.minus(self.now).max(last_request(deadline)))
+    }
+
+    /// Notes that a check was sent. The wait for the next one counts from here, whatever becomes of
+    /// this one.
+    pub(crate) fn sent(&mut self) {
+        let lengthening = self.jitter.draw();
+        self.sent_in_step(lengthening);
+    }
+
+    /// The same for a check that was sent with others, and whose next one is to be sent with them.
+    pub(crate) fn sent_in_step(&mut self, lengthening: u16) {
+        self.sent = Some(self.now);
+        self.checks = self.checks.saturating_add(1);
+        self.lengthening = lengthening;
+        self.at_once = false;
+    }
+
+    pub(crate) fn sent_at(&mut self, now: Elapsed) {
+        let now = self.advance(now);
+        if let Some(sent) = &mut self.sent {
+            *sent = now;
+        }
+    }
+
+    /// Ends the wait that was asked for.
+    pub(crate) fn waited(&mut self, policy: &Polling) {
+        if let Some((due, _)) = self.due(policy) {
+            self.advance(due);
+        }
+    }
+
+    /// Reads the body of a response. `keep` gives it to keep, and is called only if it has changed.
+    pub(crate) fn read<'b>(
+        &mut self,
+        reader: &Reader,
+        policy: &Polling,
+        body: &'b [u8],
+        retry_after: Option<Elapsed>,
+        keep: impl FnOnce() -> Bytes,
+        now: Elapsed,
+    ) -> Result<Option<Summary<'b>>, Unreadable> {
+        let now = self.advance(now);
+        self.renewed = false;
+        let mut changed = None;
+        if self.is_known() && self.body == body {
+            self.retried = false;
+        } else {
+            let summary = reader.summarize(body).map_err(|source| {
+                let other_json = source.is_data() && !self.is_known();
+                self.other_json = self.other_json.saturating_add(other_json.into());
+                let retryable = !other_json || self.other_json <= RETRIES_OF_OTHER_JSON;
+                Unreadable { source, other_json, retryable }
+            })?;
+            self.retried =
+                self.attempts.zip(summary.attempts()).is_some_and(|(before, now)| now > before);
+            self.attempts = summary.attempts();
+            self.state = summary.state();
+            self.changed = now;
+            self.body = keep();
+            changed = Some(summary);
+        }
+        self.faults = 0;
+        if let Some(rare) = &mut self.rare {
+            rare.fault = None;
+        }
+        self.put_off(policy, retry_after, now);
+        Ok(changed)
+    }
+
+    /// Whether the operation was ever read.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.body.is_empty()
+    }
+
+    /// How a response outside of 2xx is retried.
+    pub(crate) fn fault_of(&self, status: StatusCode) -> Fault {
+        if status == StatusCode::NOT_FOUND && self.may_be_unknown() {
+            Fault::NotYetKnown
+        } else if is_transient_status(status) {
+            Fault::Transient
+        } else {
+            Fault::Final
+        }
+    }
+
+    fn may_be_unknown(&self) -> bool {
+        self.fresh && !self.is_known() && self.now.minus(self.begun) <= GRACE
+    }
+
+    /// Takes a fault, and says whether it is retried.
+    pub(crate) fn fault(
+        &mut self,
+        policy: &Polling,
+        fault: Fault,
+        retry_after: Option<Elapsed>,
+        now: Elapsed,
+    ) -> bool {
+        let now = self.advance(now);
+        self.retried = false;
+        if policy.deadline().is_some_and(|deadline| now >= deadline) {
+            // A check that was under way at the deadline was the last one.
+            self.sent = Some(now);
+        }
+        let retry = match fault {
+            Fault::NotYetKnown => true,
+            Fault::Final => false,
+            Fault::Transient => {
+                self.faults = self.faults.saturating_add(1);
+                // Past the last check there is no retry, and the deadline is the reason to stop.
+                policy.allows(self.faults) || self.is_last(policy)
+            }
+        };
+        if retry_after.is_some() {
+            self.put_off(policy, retry_after, now);
+        } else if fault == Fault::Transient {
+            let pause = backoff(policy.between(), self.faults).lengthened(self.lengthening);
+            let until = self.sent.unwrap_or(now).plus(policy.capped(pause));
+            if until > self.not_before {
+                (self.not_before, self.asked) = (until, false);
+            }
+        }
+        if !retry {
+            self.begin_row();
+        }
+        retry
+    }
+
+    fn is_last(&self, policy: &Polling) -> bool {
+        policy.deadline().is_some_and(|deadline| {
+            self.sent.is_some_and(|sent| sent >= self.last_check(policy, deadline))
+        })
+    }
+
+    /// Puts the next check off for as long as the service asked, counted from `now`.
+    fn put_off(&mut self, policy: &Polling, retry_after: Option<Elapsed>, now: Elapsed) {
+        let Some(asked) = retry_after else { return };
+        let until = now.plus(policy.capped(asked.lengthened(self.lengthening)));
+        if until > self.not_before {
+            (self.not_before, self.asked) = (until, true);
+        }
+    }
+
+    /// Begins a new row of faults: the last one went to the caller, who decides what follows.
+    pub(crate) fn begin_row(&mut self) {
+        self.faults = 0;
+        self.other_json = 0;
+        self.renewed = false;
+    }
+
+    /// Whether a 401 may be answered by renewing the credential.
+    pub(crate) fn may_renew(&mut self) -> bool {
+        !std::mem::replace(&mut self.renewed, true)
+    }
+
+    pub(crate) fn forget_renewal(&mut self) {
+        self.renewed = false;
+    }
+
+    /// Ends well without a status that says so.
+    pub(crate) fn succeed(&mut self, body: Option<Bytes>, now: Elapsed) {
+        self.changed = self.advance(now);
+        self.state = State::Succeeded;
+        if let Some(body) = body {
+            self.body = body;
+        }
+    }
+
+    /// Ends for a reason that no status tells.
+    pub(crate) fn end(&mut self, error: Error) {
+        self.rare.get_or_insert_default().ended = Some(error);
+    }
+
+    pub(crate) fn final_error(&self) -> Option<&Error> {
+        self.rare.as_ref()?.ended.as_ref()
+    }
+
+    /// Whether there is nothing more to check.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.state.is_terminal() || self.final_error().is_some()
+    }
+
+    pub(crate) fn check_at_once(&mut self) {
+        self.at_once = true;
+    }
+
+    pub(crate) fn keep_fault(&mut self, fault: Error) {
+        self.rare.get_or_insert_default().fault = Some(fault);
+    }
+
+    /// The fault that is being retried.
+    pub(crate) fn kept_fault(&self) -> Option<&Error> {
+        self.rare.as_ref()?.fault.as_ref()
+    }
+
+    pub(crate) fn keep_failure(&mut self, facts: Arc<ResponseFacts>) {
+        self.rare.get_or_insert_default().failure = Some(facts);
+    }
+
+    pub(crate) fn failure(&self) -> Option<&Arc<ResponseFacts>> {
+        self.rare.as_ref()?.failure.as_ref()
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    pub(crate) fn checks(&self) -> u32 {
+        self.checks
+    }
+
+    pub(crate) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    pub(crate) fn now(&self) -> Elapsed {
+        self.now
+    }
+
+    pub(crate) fn unchanged_for(&self) -> Elapsed {
+        self.now.minus(self.changed)
+    }
+
+    pub(crate) fn is_retried(&self) -> bool {
+        self.retried
+    }
+
+    /// How long from the latest time seen until the next check; `None` if there is none to come.
+    pub(crate) fn until_next(&self, policy: &Polling) -> Option<Elapsed> {
+        if self.is_ended() || self.is_put_off(policy) {
+            return None;
+        }
+        Some(self.due(policy)?.0.minus(self.now))
+    }
+}

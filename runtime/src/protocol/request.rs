@@ -1,0 +1,95 @@
+//! The GET that reads an operation or its target.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, HeaderValue};
+use http::{HeaderName, Method, Request, Uri};
+
+use super::elapsed::Elapsed;
+
+/// The time that a request may take: an extension of each request that is sent while a deadline is
+/// near.
+///
+/// An author's `send` need not look at it where it goes through one of the adapters, which obey it.
+///
+/// ```
+/// use graph_operation::TimeLeft;
+///
+/// # let request = http::Request::new(());
+/// let timeout = TimeLeft::of(&request); // what is left, or 100 seconds
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimeLeft(pub Duration);
+
+impl TimeLeft {
+    /// What a request may take where no deadline is nearer, as long as Graph's own SDKs wait.
+    ///
+    /// A check that the service never answers is thereby given up and made again, in place of
+    /// keeping the caller until the deadline.
+    pub const DEFAULT: TimeLeft = TimeLeft(Duration::from_secs(100));
+
+    /// The value of the extension of `request`, or [`TimeLeft::DEFAULT`].
+    pub fn of<B>(request: &Request<B>) -> Duration {
+        request.extensions().get().copied().unwrap_or(TimeLeft::DEFAULT).0
+    }
+}
+
+/// The time that the last request before a limit may take, so that it can be answered at all.
+pub(super) fn last_request(limit: Elapsed) -> Elapsed {
+    limit.thousandths(100).max(Elapsed::from_secs(1)).min(Elapsed::from_secs(10))
+}
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// What every GET accepts.
+pub(super) const APPLICATION_JSON: &str = "application/json";
+
+/// What every GET prefers: without it, members of an enumeration that came later are all delivered
+/// as one.
+///
+/// Source: <https://learn.microsoft.com/graph/best-practices-concept#handling-future-members-in-evolvable-enumerations>
+pub(super) const INCLUDE_UNKNOWN_MEMBERS: &str = "include-unknown-enum-members";
+
+/// A request to send.
+#[derive(Clone, Debug)]
+pub(super) enum Outgoing {
+    Get {
+        uri: Uri,
+        /// Whether it goes to another host than the service root's, without a credential.
+        anonymous: bool,
+    },
+    /// A starting request, which may be sent again.
+    Start(Arc<Request<Bytes>>),
+}
+
+impl Outgoing {
+    pub(super) fn is_anonymous(&self) -> bool {
+        matches!(self, Outgoing::Get { anonymous: true, .. })
+    }
+
+    pub(super) fn into_request(self, time_left: Option<Elapsed>) -> Request<Bytes> {
+        let mut request = match self {
+            Outgoing::Get { uri, .. } => get(uri),
+            Outgoing::Start(request) => Request::clone(&request),
+        };
+        // An extension costs three allocations, so one that would only repeat the default is left
+        // out.
+        let time_left = time_left.map(Duration::from);
+        if let Some(time_left) = time_left.filter(|&left| left < TimeLeft::DEFAULT.0) {
+            request.extensions_mut().insert(TimeLeft(time_left));
+        }
+        request
+    }
+}
+
+fn get(uri: Uri) -> Request<Bytes> {
+    let mut request = Request::new(Bytes::new());
+    *request.method_mut() = Method::GET;
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static(APPLICATION_JSON));
+    headers.insert(PREFER, HeaderValue::from_static(INCLUDE_UNKNOWN_MEMBERS));
+    request
+}

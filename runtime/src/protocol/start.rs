@@ -1,0 +1,248 @@
+//! The machine that sends a starting request.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Uri};
+
+use super::accept::{Accepted, accept_from, was_refused};
+use super::answer::Answer;
+use super::backoff::{Jitter, backoff};
+use super::elapsed::Elapsed;
+use super::poller::Clock;
+use super::polling::Polling;
+use super::request::{Outgoing, last_request};
+use super::step::{Check, Event, Machine, Note, Reason, Step};
+use super::{location, verbs};
+use crate::error::{Error, is_transient_status};
+use crate::model::{Model, Monitor, Reader};
+
+/// The wait after the first fault, as in Graph's own SDKs; it doubles, up to three minutes.
+const PAUSE: Elapsed = Elapsed::from_secs(3);
+
+/// Sends the request that starts an operation, and repeats it where it was refused for the moment.
+///
+/// 429, 503 and 509 are repeated: the service refused the request. What may have been carried out (no
+/// response, 408, 500, 502, 504) is repeated only if the request is idempotent. A repeated request
+/// waits for as long as `Retry-After` says, or 3 seconds, doubled each time up to three minutes. A
+/// wait that would end after the deadline is not begun.
+///
+/// Its verbs are those of every [`Machine`].
+pub struct Start {
+    root: Uri,
+    monitor: Monitor,
+    request: Arc<Request<Bytes>>,
+    idempotent: bool,
+    policy: Polling,
+    clock: Clock,
+    state: Attempts,
+    done: bool,
+}
+
+/// What was tried so far. Times count from the first sending.
+#[derive(Debug)]
+struct Attempts {
+    now: Elapsed,
+    due: Elapsed,
+    why: Reason,
+    sent: u32,
+    faults: u32,
+    renewed: bool,
+    jitter: Jitter,
+}
+
+impl Start {
+    /// Sends `request`, which has to be of the origin of `root`, and reads the response for a model
+    /// `M`. The seed decides the jitter.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ForeignLocation`](crate::ErrorKind::ForeignLocation) if the request is of another
+    /// origin, and [`ErrorKind::InvalidLocation`](crate::ErrorKind::InvalidLocation) if its URL holds
+    /// credentials or dot segments.
+    pub fn new<M: Model>(
+        root: &Uri,
+        request: Request<Bytes>,
+        idempotent: bool,
+        polling: Polling,
+        now: Instant,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        Self::with_reader(Reader::of::<M>(), root, request, idempotent, polling, now, seed)
+    }
+
+    pub(crate) fn with_reader(
+        reader: &'static Reader,
+        root: &Uri,
+        request: Request<Bytes>,
+        idempotent: bool,
+        policy: Polling,
+        now: Instant,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        location::check(root, request.uri())?;
+        Ok(Start {
+            root: root.clone(),
+            monitor: reader.monitor,
+            request: Arc::new(request),
+            idempotent,
+            policy,
+            clock: Clock::new(now, Elapsed::ZERO),
+            state: Attempts {
+                now: Elapsed::ZERO,
+                due: Elapsed::ZERO,
+                why: Reason::Backoff,
+                sent: 0,
+                faults: 0,
+                renewed: false,
+                jitter: Jitter::new(seed),
+            },
+            done: false,
+        })
+    }
+
+    /// What to do at `now`.
+    pub fn next(&mut self, now: Instant) -> Step<'_> {
+        let now = self.advance(now);
+        if self.done {
+            return Step::Done(Ok(()));
+        }
+        if self.state.due > now {
+            return Step::Wait(self.state.due.minus(now).into(), self.state.why);
+        }
+        let time_left =
+            self.policy.deadline().map(|limit| limit.minus(now).max(last_request(limit)));
+        Step::Send(Check::new(
+            Outgoing::Start(Arc::clone(&self.request)),
+            time_left,
+            &mut self.state,
+        ))
+    }
+
+    /// Ends the wait that [`next`](Self::next) asked for.
+    pub fn waited(&mut self) {
+        self.state.now = self.state.now.max(self.state.due);
+    }
+
+    /// Moves the noted sending of the last request to `now`.
+    pub fn sent_at(&mut self, now: Instant) {
+        self.advance(now);
+    }
+
+    /// Takes the response to the request, received at `now`.
+    pub fn received(&mut self, response: Response<Bytes>, now: Instant) -> Event<Accepted> {
+        self.advance(now);
+        if response.status() == StatusCode::UNAUTHORIZED
+            && !std::mem::replace(&mut self.state.renewed, true)
+        {
+            return Event::Unauthorized(response);
+        }
+        self.accept(response)
+    }
+
+    fn accept(&mut self, response: Response<Bytes>) -> Event<Accepted> {
+        let status = response.status();
+        if status != StatusCode::UNAUTHORIZED {
+            self.state.renewed = false;
+        }
+        let answer = Answer::from(response).with_url(self.request.uri().clone());
+        match accept_from(&self.root, self.monitor, answer, self.idempotent) {
+            Ok(accepted) => {
+                self.done = true;
+                Event::Received(match accepted {
+                    Accepted::Started(started) => started.aged(self.state.now.into()).into(),
+                    finished @ Accepted::Finished(_) => finished,
+                })
+            }
+            Err(error) if is_transient_status(status) => {
+                self.fault(error, was_refused(status) || self.idempotent)
+            }
+            Err(error) => self.fault(error, false),
+        }
+    }
+
+    /// Takes the failure to send the request, or to receive its response, at `now`.
+    pub fn failed(&mut self, error: Error, now: Instant) -> Event<Accepted> {
+        self.advance(now);
+        let repeatable = self.idempotent || error.is_not_sent();
+        let repeat = error.is_retryable() && repeatable;
+        self.fault(if repeatable { error } else { error.perhaps_carried_out() }, repeat)
+    }
+
+    fn fault(&mut self, error: Error, repeat: bool) -> Event<Accepted> {
+        self.state.faults = self.state.faults.saturating_add(1);
+        let error = error.with_effort(self.state.now.into(), self.state.sent);
+        if repeat && self.policy.allows(self.state.faults) && self.put_off(&error) {
+            return Event::Retrying(error);
+        }
+        self.done = true;
+        Event::Failed(error)
+    }
+
+    /// Waits before the next sending; `false` if the wait would end after the deadline.
+    fn put_off(&mut self, error: &Error) -> bool {
+        let (wait, why) = match error.retry_after() {
+            Some(asked) => (asked.into(), Reason::RetryAfter),
+            None => (backoff(PAUSE, self.state.faults), Reason::Backoff),
+        };
+        let wait = self.policy.capped(wait.lengthened(self.state.jitter.draw()));
+        (self.state.due, self.state.why) = (self.state.now.plus(wait), why);
+        self.policy.deadline().is_none_or(|deadline| self.state.due <= deadline)
+    }
+
+    /// Takes what became of an [`Event::Unauthorized`].
+    pub fn authorized(
+        &mut self,
+        response: Response<Bytes>,
+        renewed: bool,
+        now: Instant,
+    ) -> Event<Accepted> {
+        self.advance(now);
+        if renewed {
+            self.state.due = self.state.now;
+            return Event::Authorized;
+        }
+        self.accept(response)
+    }
+
+    /// The latest instant seen.
+    pub fn latest(&self) -> Instant {
+        self.clock.instant(self.state.now)
+    }
+
+    /// How often the request was sent.
+    pub fn requests(&self) -> u32 {
+        self.state.sent
+    }
+
+    /// How long ago the request was first sent, at the latest instant seen.
+    pub fn waited_for(&self) -> Duration {
+        self.state.now.into()
+    }
+
+    fn advance(&mut self, now: Instant) -> Elapsed {
+        self.state.now = self.state.now.max(self.clock.elapsed(now));
+        self.state.now
+    }
+}
+
+impl Note for Attempts {
+    fn sent(&mut self) {
+        self.sent = self.sent.saturating_add(1);
+    }
+}
+
+verbs!(Start, Accepted);
+
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start")
+            .field("method", self.request.method())
+            .field("url", &location::shown(self.request.uri()))
+            .field("idempotent", &self.idempotent)
+            .field("attempts", &self.state)
+            .finish_non_exhaustive()
+    }
+}

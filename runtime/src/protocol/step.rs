@@ -1,0 +1,240 @@
+//! The verbs that every machine of the protocol has.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use serde::Serialize;
+
+use super::elapsed::Elapsed;
+use super::request::Outgoing;
+use super::saved::Recorded;
+use crate::Error;
+
+/// A machine of the protocol: it says what to do next, and takes what came of it.
+///
+/// [`Start`](super::Start) sends a starting request, [`Poller`](super::Poller) follows the operation,
+/// and [`Target`](super::Target) reads the result. All have the same verbs, so that one driver serves
+/// them:
+///
+/// ```text
+///           ┌──────────────────────────── next(now) ◄───────────────────────────┐
+///           │                │                      │                           │
+///       Wait(time, why)   Send(check)             Done(result)                  │
+///           │                │ check.request()                                  │
+///         sleep              │   … send it …                                    │
+///           │                ├─ response ─► received(response, now) ─┐          │
+///       waited()             └─ no response ─► failed(error, now) ───┤          │
+///           │                                                        ▼          │
+///           │                         Received(answer) · Retrying(fault) · Failed(error)
+///           │                         Unauthorized(response) ─► authorized(…) ──┤
+///           └───────────────────────────────────────────────────────────────────┘
+/// ```
+///
+/// Nothing can be forgotten: taking the request of a [`Check`] notes that it was sent, a wait that
+/// [`waited`](Self::waited) does not end is ended by the clock, and a 401 that is not followed up is
+/// retried like any other fault.
+///
+/// Instants are values. A machine that is asked later than it wanted to be acts late, and one that is
+/// shown an earlier instant than before stays at the later one.
+pub trait Machine {
+    /// What a response is read as.
+    type Answer;
+
+    /// What to do at `now`.
+    fn next(&mut self, now: Instant) -> Step<'_>;
+
+    /// Ends the wait that [`next`](Self::next) asked for, also where the clock has not moved: a
+    /// client whose sleeps take no time polls at full speed.
+    fn waited(&mut self);
+
+    /// Moves the noted sending of the last request to `now`, where the driver knows better than at
+    /// the time when it took the request. It is never moved back.
+    fn sent_at(&mut self, now: Instant);
+
+    /// Takes the response to the last request, received at `now`.
+    fn received(&mut self, response: Response<Bytes>, now: Instant) -> Event<Self::Answer>;
+
+    /// Takes the failure to send the last request, or to receive its response, at `now`.
+    ///
+    /// [`Error::is_retryable`] says whether a retry can help; an error that is not an
+    /// [`Error`](crate::Error) is passed as [`Error::transport`].
+    fn failed(&mut self, error: Error, now: Instant) -> Event<Self::Answer>;
+
+    /// Takes what became of an [`Event::Unauthorized`]: the response that it carried, and whether
+    /// there is a new credential. If so, [`next`](Self::next) sends the request again at once;
+    /// otherwise the response is final.
+    fn authorized(
+        &mut self,
+        response: Response<Bytes>,
+        renewed: bool,
+        now: Instant,
+    ) -> Event<Self::Answer>;
+
+    /// The latest instant seen; a [`waited`](Self::waited) moves it too.
+    fn latest(&self) -> Instant;
+
+    /// How many requests were sent.
+    fn requests(&self) -> u32;
+
+    /// Takes what the journal of an engine says of the last request. `instant` translates the wall
+    /// clock's time to the driver's instants.
+    fn replay(
+        &mut self,
+        recorded: Recorded,
+        instant: impl Fn(SystemTime) -> Instant,
+    ) -> Event<Self::Answer>
+    where
+        Self: Sized,
+    {
+        self.sent_at(instant(recorded.sent()));
+        let received = instant(recorded.received());
+        match recorded.into_outcome() {
+            Ok(response) => self.received(response, received),
+            Err(error) => self.failed(error, received),
+        }
+    }
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// Nothing, for so long and for this reason.
+    Wait(Duration, Reason),
+    /// Send a request.
+    Send(Check<'a>),
+    /// Nothing more: everything was done, or there is an error that stays.
+    Done(Result<(), Error>),
+}
+
+/// Why to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Reason {
+    /// The first check comes after the policy's first wait.
+    FirstCheck,
+    /// The policy's interval between two checks.
+    Interval,
+    /// The service asked for it.
+    RetryAfter,
+    /// Faults in a row.
+    Backoff,
+    /// The last check is made at the deadline, or none is allowed before it.
+    Deadline,
+}
+
+/// A request to send.
+#[must_use = "a check that is not sent is not made"]
+pub struct Check<'a> {
+    outgoing: Outgoing,
+    time_left: Option<Elapsed>,
+    note: &'a mut dyn Note,
+}
+
+/// Notes that a request was sent.
+pub(super) trait Note: Send + Sync {
+    fn sent(&mut self);
+}
+
+impl<'a> Check<'a> {
+    pub(super) fn new(
+        outgoing: Outgoing,
+        time_left: Option<Elapsed>,
+        note: &'a mut dyn Note,
+    ) -> Self {
+        Check { outgoing, time_left, note }
+    }
+
+    /// How long the request may take; `None` without a deadline.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.time_left.map(Duration::from)
+    }
+
+    /// Whether the request has to be sent without a credential, because it goes to another host than
+    /// the service root's; see [`Monitor::Anonymous`](crate::Monitor::Anonymous).
+    pub fn is_anonymous(&self) -> bool {
+        self.outgoing.is_anonymous()
+    }
+
+    /// The request, which is noted as sent.
+    pub fn request(self) -> Request<Bytes> {
+        self.note.sent();
+        self.outgoing.into_request(self.time_left)
+    }
+}
+
+impl fmt::Debug for Check<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Check").field("time_left", &self.time_left()).finish_non_exhaustive()
+    }
+}
+
+/// What came of a request.
+#[derive(Debug)]
+#[must_use = "an error may be in it"]
+pub enum Event<A> {
+    /// The response was read.
+    Received(A),
+    /// The request failed, and [`Machine::next`] says when it is made again.
+    Retrying(Error),
+    /// The service refused the credential. Renew it, and call [`Machine::authorized`].
+    Unauthorized(Response<Bytes>),
+    /// There is a new credential, and [`Machine::next`] sends the request again at once.
+    Authorized,
+    /// The request failed, and is not made again unless the driver goes on by its own decision.
+    Failed(Error),
+}
+
+/// Gives a machine its verbs as a [`Machine`], so that a driver needs no more than that.
+macro_rules! verbs {
+    ($machine:ty, $answer:ty) => {
+        impl Machine for $machine {
+            type Answer = $answer;
+
+            fn next(&mut self, now: std::time::Instant) -> Step<'_> {
+                self.next(now)
+            }
+
+            fn waited(&mut self) {
+                self.waited();
+            }
+
+            fn sent_at(&mut self, now: std::time::Instant) {
+                self.sent_at(now);
+            }
+
+            fn received(
+                &mut self,
+                response: http::Response<bytes::Bytes>,
+                now: std::time::Instant,
+            ) -> Event<$answer> {
+                self.received(response, now)
+            }
+
+            fn failed(&mut self, error: crate::Error, now: std::time::Instant) -> Event<$answer> {
+                self.failed(error, now)
+            }
+
+            fn authorized(
+                &mut self,
+                response: http::Response<bytes::Bytes>,
+                renewed: bool,
+                now: std::time::Instant,
+            ) -> Event<$answer> {
+                self.authorized(response, renewed, now)
+            }
+
+            fn latest(&self) -> std::time::Instant {
+                self.latest()
+            }
+
+            fn requests(&self) -> u32 {
+                self.requests()
+            }
+        }
+    };
+}
+
+pub(super) use verbs;
