@@ -200,32 +200,20 @@ fn unknown_key(name: &str) -> String {
     format!("unknown key `{name}`; {meant}{}", known_keys())
 }
 
-/// The key of which at most a third of the letters are others in `name`.
+/// The key that has two thirds of its letters in common with `name`.
 pub(crate) fn near_key(name: &str) -> Option<&'static str> {
-    let near = KEYS.iter().map(|key| (distance(name, key), *key));
-    near.filter(|(distance, key)| *distance <= key.len() / 3).min().map(|(_, key)| key)
+    let near = KEYS.iter().map(|key| (common(name, key), *key));
+    let near = near.filter(|(common, key)| common * 3 >= key.len().max(name.len()) * 2);
+    near.max().map(|(_, key)| key)
+}
+
+/// The number of letters in common at both ends.
+fn common(a: &str, b: &str) -> usize {
+    let prefix = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let suffix = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();
+    (prefix + suffix).min(a.len()).min(b.len())
 }
 
 fn known_keys() -> String {
     format!("the keys are `{}`", KEYS.join("`, `"))
-}
-
-/// The number of letters to insert, delete or replace (Levenshtein).
-pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let mut row = (0..=b.chars().count()).collect::<Vec<_>>();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        let mut cells = row.iter_mut();
-        if let Some(first) = cells.next() {
-            *first = left;
-        }
-        for (cell, to) in cells.zip(b.chars()) {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = *cell;
-            left = replaced.min(diagonal + 1).min(left + 1);
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }

@@ -22,9 +22,6 @@ use crate::{Client, Error, Model, Operation, Polling, Response, Result};
 pub use serde_json::Value;
 pub use std::boxed::Box;
 
-/// How a model is read, as a value.
-type ReaderRef = &'static Reader;
-
 /// A client and a policy: everything but the request.
 #[must_use]
 pub struct Start<C, V> {
@@ -94,15 +91,15 @@ impl<C, V> Start<C, V> {
 pub struct Ready<C, V> {
     client: C,
     verbs: V,
-    reader: ReaderRef,
+    reader: &'static Reader,
     polling: Polling,
 }
 
 /// What [`Operation`] does with a client, which is no [`Client`] in a bound from here on: that was
 /// checked where the author named it.
 pub struct Verbs<C> {
-    accept: fn(C, ReaderRef, Polling, Answer) -> Result<Operation>,
-    begin: fn(C, ReaderRef, Polling, http::Request<Bytes>, bool) -> Starting,
+    accept: fn(C, &'static Reader, Polling, Answer) -> Result<Operation>,
+    begin: fn(C, &'static Reader, Polling, http::Request<Bytes>, bool) -> Starting,
 }
 
 /// From a receiver, cloned before the request runs.
@@ -442,16 +439,16 @@ pub mod blocking {
     use bytes::Bytes;
     use serde::de::DeserializeOwned;
 
-    use super::{FromError, ReaderRef, Ready, ResultType, Start};
+    use super::{FromError, Reader, Ready, ResultType, Start};
     use crate::blocking::{Client, Operation, Response};
     use crate::protocol::Answer;
     use crate::{Error, Model, Polling, Result};
 
     /// What [`Operation`] does with a client, and what the function returns.
     pub struct Verbs<C, O> {
-        accept: fn(C, ReaderRef, Polling, Answer) -> Result<Operation>,
+        accept: fn(C, &'static Reader, Polling, Answer) -> Result<Operation>,
         pub(super) begin:
-            fn(C, ReaderRef, Polling, http::Request<Bytes>, bool) -> Result<Operation>,
+            fn(C, &'static Reader, Polling, http::Request<Bytes>, bool) -> Result<Operation>,
         result: PhantomData<fn(O)>,
     }
 

@@ -199,6 +199,47 @@ fn a_refusal_is_the_functions_error() {
     assert!(graph.mapped_blocking().is_err_and(|error| error.contains("403")));
 }
 
+/// A service that answers once with an error, then accepts.
+fn refusing_first(status: u16) -> Graph {
+    let client = ScriptedClient::new();
+    let refusal = http::Response::builder().status(status).body(Bytes::new()).expect("valid");
+    client.answer(refusal).answer(accepted("/teams('t')/operations('o')"));
+    Graph { client }
+}
+
+#[test]
+fn a_request_that_was_turned_away_is_sent_again() {
+    for status in [429, 503] {
+        let graph = refusing_first(status);
+        assert!(block_on(graph.bytes()).is_ok(), "{status}");
+        assert_eq!(graph.client.requests().len(), 2, "{status}");
+        let graph = refusing_first(status);
+        assert!(graph.blocking("1").is_ok(), "{status}");
+        assert_eq!(graph.client.requests().len(), 2, "{status}");
+    }
+}
+
+#[test]
+fn only_an_idempotent_request_is_sent_again_that_may_have_been_carried_out() {
+    for status in [500, 502, 504] {
+        let graph = refusing_first(status);
+        assert!(block_on(graph.bytes()).is_err_and(|error| !error.is_retryable()), "{status}");
+        assert_eq!(graph.client.requests().len(), 1, "{status}");
+        let graph = refusing_first(status);
+        assert!(block_on(graph.hidden("1")).is_ok(), "{status}");
+        assert_eq!(graph.client.requests().len(), 2, "{status}");
+        let graph = refusing_first(status);
+        assert!(block_on(graph.idempotent_future("1".into())).is_ok(), "{status}");
+        assert_eq!(graph.client.requests().len(), 2, "{status}");
+        let graph = refusing_first(status);
+        assert!(graph.blocking("1").is_err(), "{status}");
+        assert_eq!(graph.client.requests().len(), 1, "{status}");
+        let graph = refusing_first(status);
+        assert!(graph.idempotent_blocking().is_ok(), "{status}");
+        assert_eq!(graph.client.requests().len(), 2, "{status}");
+    }
+}
+
 #[test]
 fn the_operation_goes_on_from_there() {
     let graph = Graph::new();
