@@ -8,10 +8,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Response, Uri};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::protocol::Sent;
 
 /// A request under way, or a credential that is being renewed.
 pub(crate) type Exchange = Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -31,12 +32,7 @@ pub(crate) trait Connection: Send + Sync {
     fn random(&self) -> u64;
     /// Whether sleeping and sending block the thread, and so take time without pending.
     fn blocks(&self) -> bool;
-    fn send(
-        self: Arc<Self>,
-        request: Request<Bytes>,
-        anonymous: bool,
-        limit: Option<Duration>,
-    ) -> Exchange;
+    fn send(self: Arc<Self>, request: Sent) -> Exchange;
     fn renew(self: Arc<Self>, response: Response<Bytes>, limit: Option<Duration>) -> Exchange;
     fn sleeper(self: Arc<Self>) -> Box<dyn Sleeper>;
 }
@@ -85,34 +81,32 @@ impl<C: Client> Connection for Connected<C> {
         self.blocks
     }
 
-    fn send(
-        self: Arc<Self>,
-        request: Request<Bytes>,
-        anonymous: bool,
-        limit: Option<Duration>,
-    ) -> Exchange {
-        if anonymous {
+    fn send(self: Arc<Self>, request: Sent) -> Exchange {
+        let limit = request.time_left();
+        if request.is_anonymous() {
             return Box::pin(async move {
-                let sent = self.client.send_anonymous(request);
-                Outcome::Sent(in_time(&self.client, limit, sent).await.unwrap_or_else(given_up))
+                let sending = pin!(self.client.send_anonymous(request.into_request()));
+                in_time(&self.client, limit, sending, Outcome::Sent).await.unwrap_or_else(given_up)
             });
         }
         Box::pin(async move {
-            // The client's error need not be `Send`, and so is converted before the next await.
-            let sent = async {
-                self.client.send(request).await.map_err(|error| {
+            let sending = pin!(self.client.send(request.into_request()));
+            let convert = |sent: Result<_, C::Error>| {
+                Outcome::Sent(sent.map_err(|error| {
                     let transient = self.client.is_transient(&error);
                     Error::of_client(error.into(), transient)
-                })
+                }))
             };
-            Outcome::Sent(in_time(&self.client, limit, sent).await.unwrap_or_else(given_up))
+            in_time(&self.client, limit, sending, convert).await.unwrap_or_else(given_up)
         })
     }
 
     fn renew(self: Arc<Self>, response: Response<Bytes>, limit: Option<Duration>) -> Exchange {
         Box::pin(async move {
-            let renewed = self.client.unauthorized(&response);
-            let renewed = in_time(&self.client, limit, renewed).await.unwrap_or(false);
+            let renewed = {
+                let renewing = pin!(self.client.unauthorized(&response));
+                in_time(&self.client, limit, renewing, |renewed| renewed).await.unwrap_or(false)
+            };
             Outcome::Renewed(response, renewed)
         })
     }
@@ -124,23 +118,26 @@ impl<C: Client> Connection for Connected<C> {
     }
 }
 
-fn given_up<T>() -> Result<T> {
-    Err(Error::transport("the time for the request is up"))
+fn given_up() -> Outcome {
+    Outcome::Sent(Err(Error::transport("the time for the request is up")))
 }
 
-/// The output of `future`, or `None` if the client's clock has advanced by `limit` before.
+/// The converted output of `future`, or `None` if the client's clock has advanced by `limit` before.
 ///
 /// The limit is asked for only once the future has pended. A client whose sleeps return at once
-/// without moving its clock is not cut short.
-async fn in_time<C: Client, T>(
+/// without moving its clock is not cut short. No output is kept across an await before it is
+/// converted, because a client's error need not be `Send`.
+async fn in_time<C: Client, F: Future, T>(
     client: &C,
     limit: Option<Duration>,
-    future: impl Future<Output = T>,
+    mut future: Pin<&mut F>,
+    convert: impl Fn(F::Output) -> T,
 ) -> Option<T> {
-    let mut future = pin!(future);
     // No future is polled twice in one poll.
     let mut polled = true;
-    if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+    if let Poll::Ready(output) =
+        poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).map(&convert))).await
+    {
         return Some(output);
     }
     if let Some(limit) = limit {
@@ -152,7 +149,7 @@ async fn in_time<C: Client, T>(
                 if !std::mem::take(&mut polled)
                     && let Poll::Ready(output) = future.as_mut().poll(cx)
                 {
-                    return Poll::Ready(Some(output));
+                    return Poll::Ready(Some(convert(output)));
                 }
                 timer.as_mut().poll(cx).map(|()| None)
             })
@@ -173,7 +170,7 @@ async fn in_time<C: Client, T>(
         if std::mem::take(&mut polled) {
             return Poll::Pending;
         }
-        future.as_mut().poll(cx)
+        future.as_mut().poll(cx).map(&convert)
     })
     .await;
     Some(output)

@@ -165,6 +165,9 @@ impl Follower {
 
 impl Line {
     fn updated(&mut self, poller: &Poller) {
+        if !self.span.is_enabled() {
+            return;
+        }
         let kept = poller.kept();
         let summary = kept.as_ref().and_then(|kept| poller.reader().summarize(kept.body()).ok());
         let status = summary.as_ref().map_or("", |summary| summary.status());

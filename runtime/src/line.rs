@@ -74,9 +74,8 @@ impl Line {
     }
 
     pub(crate) fn send(&mut self, check: Check<'_>, since: Instant) {
-        let (anonymous, limit) = (check.is_anonymous(), check.time_left());
-        let request = check.request();
-        let exchange = Arc::clone(&self.connection).send(request, anonymous, limit);
+        let limit = check.time_left();
+        let exchange = Arc::clone(&self.connection).send(check.into_sent());
         self.flight = Flight::Sending { exchange, since, limit };
     }
 

@@ -48,6 +48,10 @@ mod on {
             Span { span: (!span.is_disabled()).then(|| Box::new(span)), typed: false }
         }
 
+        pub(crate) fn is_enabled(&self) -> bool {
+            self.span.is_some()
+        }
+
         pub(crate) fn identify(&self, id: Option<&str>) {
             if let (Some(span), Some(id)) = (&self.span, id) {
                 span.record("id", id);
@@ -129,6 +133,10 @@ mod off {
 
         pub(crate) fn open() -> Self {
             Span
+        }
+
+        pub(crate) fn is_enabled(&self) -> bool {
+            false
         }
 
         pub(crate) fn identify(&self, _: Option<&str>) {}

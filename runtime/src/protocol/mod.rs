@@ -75,4 +75,5 @@ pub use start::Start;
 pub use step::{Check, Event, Machine, Reason, Step};
 pub use target::Target;
 
+pub(crate) use step::Sent;
 use step::verbs;

@@ -69,6 +69,13 @@ impl Outgoing {
         matches!(self, Outgoing::Get { anonymous: true, .. })
     }
 
+    pub(super) fn into_uri(self) -> Uri {
+        match self {
+            Outgoing::Get { uri, .. } => uri,
+            Outgoing::Start(request) => request.uri().clone(),
+        }
+    }
+
     pub(super) fn into_request(self, time_left: Option<Elapsed>) -> Request<Bytes> {
         let mut request = match self {
             Outgoing::Get { uri, .. } => get(uri),

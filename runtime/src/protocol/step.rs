@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use serde::Serialize;
 
 use super::elapsed::Elapsed;
@@ -133,6 +133,26 @@ pub struct Check<'a> {
     note: &'a mut dyn Note,
 }
 
+/// A request that is noted as sent.
+pub(crate) struct Sent {
+    outgoing: Outgoing,
+    time_left: Option<Elapsed>,
+}
+
+impl Sent {
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.outgoing.is_anonymous()
+    }
+
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.time_left.map(Duration::from)
+    }
+
+    pub(crate) fn into_request(self) -> Request<Bytes> {
+        self.outgoing.into_request(self.time_left)
+    }
+}
+
 /// Notes that a request was sent.
 pub(super) trait Note: Send + Sync {
     fn sent(&mut self);
@@ -158,10 +178,22 @@ impl<'a> Check<'a> {
         self.outgoing.is_anonymous()
     }
 
+    /// The address alone, for a driver that builds the request by itself, such as an item of a batch.
+    /// The request is noted as sent.
+    pub fn into_uri(self) -> Uri {
+        self.note.sent();
+        self.outgoing.into_uri()
+    }
+
     /// The request, which is noted as sent.
     pub fn request(self) -> Request<Bytes> {
+        self.into_sent().into_request()
+    }
+
+    /// The same, to be built where it is sent: it is smaller than a request.
+    pub(crate) fn into_sent(self) -> Sent {
         self.note.sent();
-        self.outgoing.into_request(self.time_left)
+        Sent { outgoing: self.outgoing, time_left: self.time_left }
     }
 }
 

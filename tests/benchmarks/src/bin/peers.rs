@@ -7,6 +7,7 @@ use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
 use std::process::{Command, ExitCode};
+use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -41,10 +42,12 @@ enum Checker {
     Core,
     CoreRequest,
     Poll,
+    PollByClock,
     Wait,
+    WaitByClock,
 }
 
-const CHECKERS: [Checker; 11] = [
+const CHECKERS: [Checker; 13] = [
     Checker::Floor,
     Checker::FloorOpen,
     Checker::FloorStatus,
@@ -55,7 +58,9 @@ const CHECKERS: [Checker; 11] = [
     Checker::Core,
     Checker::CoreRequest,
     Checker::Poll,
+    Checker::PollByClock,
     Checker::Wait,
+    Checker::WaitByClock,
 ];
 
 impl Checker {
@@ -70,8 +75,18 @@ impl Checker {
             Checker::GoogleUntilDone => "google-cloud-lro `until_done` (with tokio's timer)",
             Checker::Core => "graph-operation: protocol core",
             Checker::CoreRequest => "graph-operation: protocol core and request",
-            Checker::Poll => "graph-operation: `Operation::poll`",
-            Checker::Wait => "graph-operation: `Operation::wait`",
+            Checker::Poll => "graph-operation: `Operation::poll`, its clock stands",
+            Checker::PollByClock => "graph-operation: `Operation::poll`",
+            Checker::Wait => "graph-operation: `Operation::wait`, its clock stands",
+            Checker::WaitByClock => "graph-operation: `Operation::wait`",
+        }
+    }
+
+    /// The clock of our own client.
+    fn pace(self) -> graph::Pace {
+        match self {
+            Checker::PollByClock | Checker::WaitByClock => graph::Pace::Provided,
+            _ => graph::Pace::Stands(std::time::Instant::now()),
         }
     }
 
@@ -114,15 +129,15 @@ impl Checker {
                 let mut core = graph::Core::new(wire);
                 each(move || drop(black_box(core.check_with_request())))
             }
-            Checker::Poll => {
+            Checker::Poll | Checker::PollByClock => {
                 let polling = graph::Polling::default();
-                let mut operation = ready(graph::operation(wire, polling, false));
+                let mut operation = ready(graph::operation(wire, polling, self.pace()));
                 each(move || assert!(!ready(graph::check(&mut operation))))
             }
-            Checker::Wait => Box::new(move |checks| {
+            Checker::Wait | Checker::WaitByClock => Box::new(move |checks| {
                 let polling = graph::Polling::default().no_timeout();
                 let wire = Wire::ending(script, checks);
-                let mut operation = ready(graph::operation(wire, polling, false));
+                let mut operation = ready(graph::operation(wire, polling, self.pace()));
                 assert!(ready(operation.wait()).is_ok());
             }),
         }
@@ -281,6 +296,32 @@ impl Future for Waiting {
     }
 }
 
+/// A client over a real HTTP client, which sends nothing here.
+#[derive(Clone)]
+struct Http(reqwest::Client);
+
+impl graph_operation::Client for Http {
+    type Error = graph_operation::Error;
+
+    fn service_root(&self) -> &http::Uri {
+        static ROOT: LazyLock<http::Uri> =
+            LazyLock::new(|| http::Uri::from_static("https://graph.microsoft.com/v1.0"));
+        &ROOT
+    }
+
+    async fn send(
+        &self,
+        request: http::Request<bytes::Bytes>,
+    ) -> graph_operation::Result<http::Response<bytes::Bytes>> {
+        graph_operation::reqwest::send(&self.0, request).await
+    }
+}
+
+fn http_client() -> Http {
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
+    Http(CLIENT.clone())
+}
+
 /// Who waits for an operation.
 #[derive(Clone, Copy, Debug)]
 enum Waiter {
@@ -288,15 +329,17 @@ enum Waiter {
     AzureByHand,
     AzurePipeline,
     Google,
+    GraphReqwest,
     GraphUnchecked,
     Graph,
 }
 
-const WAITERS: [Waiter; 6] = [
+const WAITERS: [Waiter; 7] = [
     Waiter::Floor,
     Waiter::AzureByHand,
     Waiter::AzurePipeline,
     Waiter::Google,
+    Waiter::GraphReqwest,
     Waiter::GraphUnchecked,
     Waiter::Graph,
 ];
@@ -308,6 +351,7 @@ impl Waiter {
             Waiter::AzureByHand => "azure_core `Poller`",
             Waiter::AzurePipeline => "azure_core `Poller` through its pipeline",
             Waiter::Google => "google-cloud-lro",
+            Waiter::GraphReqwest => "graph-operation over reqwest, before its first check",
             Waiter::GraphUnchecked => "graph-operation, before its first check",
             Waiter::Graph => "graph-operation",
         }
@@ -334,8 +378,8 @@ impl Waiter {
                 let poller = google::poller(wire, wait);
                 (size_of_val(&poller), size_of_val(&poller.until_done()))
             }
-            Waiter::Graph | Waiter::GraphUnchecked => {
-                let operation = ready(graph::operation(wire, graph::every(wait), true));
+            Waiter::Graph | Waiter::GraphUnchecked | Waiter::GraphReqwest => {
+                let operation = ready(graph::operation(wire, graph::every(wait), graph::Pace::Waits));
                 (size_of_val(&operation), size_of_val(&operation.into_future()))
             }
         }
@@ -348,13 +392,19 @@ impl Waiter {
             Waiter::AzureByHand => Box::pin(azure::by_hand(wire, wait).into_future()),
             Waiter::AzurePipeline => Box::pin(azure::through_pipeline(wire, wait).into_future()),
             Waiter::Google => Box::pin(google::poller(wire, wait).until_done()),
+            Waiter::GraphReqwest => {
+                let location = benchmark_wire::URL;
+                let operation = graph_operation::Operation::from_location(http_client(), location);
+                let operation = operation.expect("an address").with_polling(graph::every(wait));
+                Box::pin(operation.into_future())
+            }
             Waiter::GraphUnchecked => {
-                let operation = ready(graph::operation(wire, graph::every(wait), true));
+                let operation = ready(graph::operation(wire, graph::every(wait), graph::Pace::Waits));
                 Box::pin(operation.into_future())
             }
             Waiter::Graph => {
                 let polling = graph::every(wait).first_check(Duration::ZERO);
-                Box::pin(ready(graph::operation(wire, polling, true)).into_future())
+                Box::pin(ready(graph::operation(wire, polling, graph::Pace::Waits)).into_future())
             }
         })
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use benchmark_wire::{URL, Wire};
 use bytes::Bytes;
 use graph_operation::protocol::{Accepted, Answer, accept};
-pub use graph_operation::protocol::{Poller, Step};
+pub use graph_operation::protocol::{Event, Poller, Step};
 use graph_operation::{Client, TeamsAsyncOperation};
 pub use graph_operation::{Completed, Operation, OperationFuture, Polling};
 use http::header::LOCATION;
@@ -17,8 +17,18 @@ use http::{Request, Response, StatusCode, Uri};
 pub struct Graph {
     wire: Wire,
     service_root: Uri,
-    /// The instant that it always is, where sleeps take no time.
-    stands_at: Option<Instant>,
+    pace: Pace,
+}
+
+/// How a client sleeps, and by which clock.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// By tokio's timer and clock, as the library provides both.
+    Waits,
+    /// Its sleeps take no time, and its clock is the one that the library provides.
+    Provided,
+    /// Its sleeps take no time, and its clock stands at this instant.
+    Stands(Instant),
 }
 
 impl Client for Graph {
@@ -33,13 +43,16 @@ impl Client for Graph {
     }
 
     async fn sleep(&self, duration: Duration) {
-        if self.stands_at.is_none() {
+        if let Pace::Waits = self.pace {
             tokio::time::sleep(duration).await;
         }
     }
 
     fn now(&self) -> Instant {
-        self.stands_at.unwrap_or_else(Instant::now)
+        match self.pace {
+            Pace::Waits | Pace::Provided => tokio::time::Instant::now().into_std(),
+            Pace::Stands(instant) => instant,
+        }
     }
 }
 
@@ -61,10 +74,9 @@ fn accepted() -> Response<Bytes> {
     answer
 }
 
-/// A handle whose client sleeps by tokio's timer, or not at all: then its time is virtual.
-pub async fn operation(wire: Wire, polling: Polling, waits: bool) -> Operation {
-    let stands_at = (!waits).then(Instant::now);
-    let graph = Graph { wire, service_root: service_root(), stands_at };
+/// A handle whose client has this pace.
+pub async fn operation(wire: Wire, polling: Polling, pace: Pace) -> Operation {
+    let graph = Graph { wire, service_root: service_root(), pace };
     Operation::from_response(graph, accepted()).await.expect("an operation").with_polling(polling)
 }
 
@@ -99,18 +111,29 @@ impl Core {
 
     /// One wait and one check, without the request.
     pub fn check(&mut self) {
-        if let Step::Wait(wait) = self.poller.next(self.now) {
-            self.now += wait;
-        }
-        assert_eq!(self.poller.next(self.now), Step::Send);
-        self.poller.sent(self.now);
-        let answer = Response::new(self.wire.get(URL));
-        self.poller.received(answer, self.now).expect("an answer");
+        self.wait();
+        let Step::Send(check) = self.poller.next(self.now) else { panic!("a check is due") };
+        drop(check.into_uri());
+        self.receive();
     }
 
     /// One wait and one check, with the request.
     pub fn check_with_request(&mut self) -> Request<Bytes> {
-        self.check();
-        self.poller.request(self.now)
+        self.wait();
+        let Step::Send(check) = self.poller.next(self.now) else { panic!("a check is due") };
+        let request = check.request();
+        self.receive();
+        request
+    }
+
+    fn wait(&mut self) {
+        if let Step::Wait(wait, _) = self.poller.next(self.now) {
+            self.now += wait;
+        }
+    }
+
+    fn receive(&mut self) {
+        let answer = Response::new(self.wire.get(URL));
+        assert!(matches!(self.poller.received(answer, self.now), Event::Received(())));
     }
 }
