@@ -38,6 +38,20 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
+/// An address without its query and its userinfo, either of which may be a secret.
+pub(crate) fn without_secrets(address: &str) -> String {
+    let end = address.find(['?', '#']).unwrap_or(address.len());
+    let (address, _) = address.split_at(end);
+    match address.split_once("//") {
+        Some((before, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{before}//{host}{path}")
+        }
+        None => address.to_owned(),
+    }
+}
+
 fn write(f: &mut fmt::Formatter<'_>, text: &str, longest: usize) -> fmt::Result {
     for (at, c) in text.char_indices() {
         if at + c.len_utf8() > longest {

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::json::{properties, value};
+use super::shown::ShownValue;
 
 /// The properties of a document that the metadata does not declare, by their names.
 ///
@@ -114,9 +115,10 @@ impl PartialEq for AdditionalData {
     }
 }
 
+/// Shows addresses without their queries, which may hold secrets.
 impl fmt::Debug for AdditionalData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
+        f.debug_map().entries(self.iter().map(|(name, value)| (name, ShownValue(value)))).finish()
     }
 }
 

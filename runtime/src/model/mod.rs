@@ -13,6 +13,7 @@ mod progress;
 mod property;
 mod resource;
 mod scan;
+mod shown;
 mod snapshot;
 mod teams_async_operation;
 mod timestamp;

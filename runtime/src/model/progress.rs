@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_progress_and_no_failure() {
+    fn anything_else_gives_no_progress() {
         for value in [
             "",
             "7",

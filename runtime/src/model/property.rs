@@ -55,6 +55,11 @@ pub(super) trait Property: PartialEq + Sized + Default {
 
     /// Writes the value, unless it is the absent one.
     fn write<M: SerializeMap>(&self, map: &mut M, name: &'static str) -> Result<(), M::Error>;
+
+    /// The text of a nullable property of texts.
+    fn text(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A type of values that a nullable property can have.
@@ -64,6 +69,10 @@ pub(super) trait Scalar: PartialEq + Sized {
     fn is_written_as(&self, wire: &Wire<'_>) -> bool;
 
     fn written(&self) -> impl Serialize;
+
+    fn text(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl<T: Scalar> Property for Option<T> {
@@ -77,6 +86,10 @@ impl<T: Scalar> Property for Option<T> {
 
     fn write<M: SerializeMap>(&self, map: &mut M, name: &'static str) -> Result<(), M::Error> {
         self.as_ref().map_or(Ok(()), |value| map.serialize_entry(name, &value.written()))
+    }
+
+    fn text(&self) -> Option<&str> {
+        self.as_ref()?.text()
     }
 }
 
@@ -107,6 +120,10 @@ impl Scalar for String {
 
     fn written(&self) -> impl Serialize {
         self
+    }
+
+    fn text(&self) -> Option<&str> {
+        Some(self)
     }
 }
 

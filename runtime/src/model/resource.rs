@@ -110,10 +110,12 @@ macro_rules! resource {
             }
         }
 
+        /// Shows addresses without their queries, which may hold secrets.
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                use $crate::model::shown::ShownProperty;
                 f.debug_struct(stringify!($name))
-                    $( .field(stringify!($field), &self.$field) )+
+                    $( .field(stringify!($field), &ShownProperty(&self.$field)) )+
                     .field("additional_data", &self.additional_data)
                     .finish()
             }

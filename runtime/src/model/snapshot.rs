@@ -161,7 +161,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::{EngagementAsyncOperation, TeamsAsyncOperation};
+    use crate::{EngagementAsyncOperation, State, TeamsAsyncOperation};
 
     fn kept<M: Model>(body: &'static str) -> Kept {
         Kept::new(Reader::of::<M>(), Bytes::from_static(body.as_bytes()))

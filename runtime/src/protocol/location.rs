@@ -13,7 +13,7 @@ use http::Uri;
 use http::uri::{PathAndQuery, Scheme};
 
 use crate::error::{Error, ErrorKind};
-use crate::printable::Printable;
+use crate::printable::{Printable, without_secrets};
 
 /// No server that this library talks to takes a longer one.
 const LONGEST: usize = 16 * 1024;
@@ -176,16 +176,7 @@ pub(crate) fn shown(uri: &Uri) -> impl fmt::Display + fmt::Debug {
 
 /// The same for an address as it was written.
 fn shown_text(text: &str) -> Shown {
-    let end = text.find(['?', '#']).unwrap_or(text.len());
-    let (text, _) = text.split_at(end);
-    Shown(match text.split_once("//") {
-        Some((before, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            format!("{before}//{host}{path}")
-        }
-        None => text.to_owned(),
-    })
+    Shown(without_secrets(text))
 }
 
 struct Shown(String);

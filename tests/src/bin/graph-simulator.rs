@@ -65,15 +65,15 @@ struct Arguments {
     #[arg(long)]
     tls: bool,
 
-    /// Takes requests without a token too.
+    /// Accepts requests without a token.
     #[arg(long)]
     anonymous: bool,
 
-    /// Lets the service's clock stand still but for POST /_simulator/clock.
+    /// Stops the service's clock: only POST /_simulator/clock moves it.
     #[arg(long)]
     frozen_clock: bool,
 
-    /// The origin that absolute addresses name, for clients that reach the simulator through another.
+    /// The origin in absolute addresses, for clients that reach the simulator through a proxy.
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     public_origin: Option<String>,
 
@@ -81,17 +81,17 @@ struct Arguments {
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     public_monitor_origin: Option<String>,
 
-    /// Takes so many requests a second of an app and tenant, each of a batch counted by itself, and
-    /// answers the others with 429. A team then takes 4 a second.
+    /// Allows N requests a second per app and tenant, counting each request of a batch, and answers
+    /// the rest with 429. Also limits each team to 4 a second, unless --team-rate is given.
     #[arg(long, value_name = "N")]
     rate: Option<u32>,
 
-    /// Takes so many requests a second on one team.
+    /// Allows N requests a second per team.
     #[arg(long, value_name = "N")]
     team_rate: Option<u32>,
 
-    /// Knows only the teams that were created or named by --team: any other answers 404. Without
-    /// it, any id is that of a team.
+    /// Answers 404 for teams that were neither created nor named by --team, as the service does.
+    /// Without it, every id is a team's.
     #[arg(long)]
     strict: bool,
 
@@ -157,7 +157,7 @@ struct Arguments {
     #[arg(long, default_value_t = 0)]
     seed: u64,
 
-    /// Sets the service's clock ahead by so many seconds.
+    /// Sets the service's clock ahead by this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
     clock_ahead: i64,
 

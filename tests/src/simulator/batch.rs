@@ -108,8 +108,8 @@ impl Service {
         recorded.occasion = Some(Occasion::Batch);
         let subject = context.version.segment();
         recorded.nth = self.count(Occasion::Batch, subject);
-        let plan = self.behaviour(&[]).faults.unwrap_or_default();
-        recorded.fault = plan.fault(Occasion::Batch, recorded.nth, self.salt(subject));
+        let behaviour = self.behaviour(&[]);
+        recorded.draw(&behaviour, Occasion::Batch, subject, self.salt(subject));
         let fault = recorded.fault.as_ref();
         let outage = fault.and_then(|fault| context.outage(fault, call, &self.foreign_origin));
         if let Some(answer) = outage {
@@ -135,12 +135,7 @@ impl Service {
             let failed = item.depends_on.iter().any(|on| {
                 statuses.get(&on.to_lowercase()).is_none_or(|status| status.as_u16() >= 400)
             });
-            let (answer, fault) = if failed {
-                let message = "The request was not carried out: one that it depends on has failed.";
-                (context.error(StatusCode::FAILED_DEPENDENCY, "FailedDependency", message), None)
-            } else {
-                self.item(item, context, recorded.at)
-            };
+            let (answer, fault) = self.item(item, failed, context, recorded.at);
             statuses.insert(item.id.to_lowercase(), answer.status);
             let chance = ids::mix(seed ^ position);
             let mut response = respond(item.id.clone(), &answer, chance);
@@ -170,21 +165,28 @@ impl Service {
         answer
     }
 
-    /// Answers one request of an envelope, and records it.
-    fn item(&mut self, item: &Item, envelope: &Context, at: Instant) -> (Answer, Option<Fault>) {
+    /// Answers one request of an envelope, and records it. `failed` tells that one which it depends
+    /// on has failed.
+    fn item(
+        &mut self,
+        item: &Item,
+        failed: bool,
+        envelope: &Context,
+        at: Instant,
+    ) -> (Answer, Option<Fault>) {
         let Some(call) = &item.call else {
-            let message = "The URL of the request cannot be read.";
-            return (envelope.error(StatusCode::BAD_REQUEST, "BadRequest", message), None);
+            return (envelope.bad_request("The URL of the request cannot be read."), None);
         };
         let (_, segments) = path::parse(call.uri.path());
         let context = self.context(call, Some(envelope.version), envelope.request_id.clone());
         let mut recorded = self.recorded(call, at, &context);
         recorded.batch = Some(BatchItem { envelope: self.requests.len(), id: item.id.clone() });
-        let subject = format!("{} {}", call.method, call.uri.path());
-        let nth = self.count(Occasion::Item, &subject);
-        let plan = self.behaviour(&segments).faults.unwrap_or_default();
-        recorded.fault = plan.fault(Occasion::Item, nth, self.salt(&subject));
-        let mut answer = self.answer(call, &segments, &context, &mut recorded);
+        let mut answer = if failed {
+            let message = "The request was not carried out: one that it depends on has failed.";
+            context.error(StatusCode::FAILED_DEPENDENCY, "FailedDependency", message)
+        } else {
+            self.item_answer(call, &segments, &context, &mut recorded)
+        };
         if let Some(fault) = &recorded.fault {
             answer.spoil(fault);
         }
@@ -193,6 +195,20 @@ impl Service {
         let fault = recorded.fault.clone();
         self.items.push(recorded);
         (answer, fault)
+    }
+
+    fn item_answer(
+        &mut self,
+        call: &Call,
+        segments: &[String],
+        context: &Context,
+        recorded: &mut Recorded,
+    ) -> Answer {
+        let subject = format!("{} {}", call.method, call.uri.path());
+        recorded.nth = self.count(Occasion::Item, &subject);
+        let behaviour = self.behaviour(segments);
+        recorded.draw(&behaviour, Occasion::Item, &subject, self.salt(&subject));
+        self.answer(call, segments, context, recorded)
     }
 }
 
@@ -291,10 +307,12 @@ fn sort(mut waiting: Vec<Item>) -> Result<Vec<Item>, String> {
 }
 
 /// An item's response; by chance its header names are in lower case, and a missing body is null.
+/// `Content-Type` is not, because Microsoft's own JavaScript client looks for it as it is written.
 fn respond(id: String, answer: &Answer, chance: u64) -> Response {
     let lower = chance & 1 == 0;
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in &answer.headers {
+        let lower = lower && name != CONTENT_TYPE;
         let name = if lower { name.as_str().to_owned() } else { title(name) };
         let value = String::from_utf8_lossy(value.as_bytes());
         headers

@@ -162,6 +162,12 @@ impl Context {
         self.inner_error(StatusCode::NOT_FOUND, "NotFound", "ItemNotFound", &message)
     }
 
+    /// What the service says of an operation that it does not know, or not yet.
+    pub(super) fn no_workflow(&self) -> Answer {
+        let message = "No workflow found with supplied ID";
+        self.inner_error(StatusCode::NOT_FOUND, "NotFound", "ItemNotFound", message)
+    }
+
     pub(super) fn unknown_team(&self, team: &str) -> Answer {
         let message = format!("No team found with Group Id {team}");
         self.inner_error(StatusCode::NOT_FOUND, "NotFound", "ItemNotFound", &message)

@@ -149,8 +149,8 @@ async fn faults(State(shared): App, body: String) -> Outcome {
     for rule in &asked.rules {
         plan = rule.add_to(plan)?;
     }
-    let behaviour = Behaviour::new().faults(plan);
     let mut service = shared.lock();
+    let behaviour = Behaviour::new().faults(plan.counting_from(&service.counts));
     match asked.key {
         Some(key) => service.set_behaviour(&key, behaviour, std::time::Instant::now()),
         None => service.options.default = behaviour.or(&service.options.default),

@@ -172,7 +172,7 @@ impl Service {
         recorded.nth = self.count(Occasion::Check, &identity);
         recorded.operation = Some(id);
         let behaviour = self.behaviour(&keys);
-        recorded.draw(&behaviour, Occasion::Check, salt);
+        recorded.draw(&behaviour, Occasion::Check, &identity, salt);
         let (origin, foreign) = (self.monitor_origin.clone(), self.foreign_origin.clone());
         let Some(found) = self.operations.get_mut(&identity) else {
             return refusal(StatusCode::NOT_FOUND, "itemNotFound", "Item does not exist");

@@ -128,14 +128,14 @@ impl Options {
         self
     }
 
-    /// Takes requests without a token too, for clients that send none over plain HTTP.
+    /// Accepts requests without a token, for clients that send none over plain HTTP.
     pub fn anonymous(mut self, anonymous: bool) -> Self {
         self.anonymous = anonymous;
         self
     }
 
-    /// Lets the service's clock stand still but for [`Simulator::skip`](super::Simulator::skip), for
-    /// tests whose clients have a virtual clock too.
+    /// Stops the service's clock, so that only [`Simulator::skip`](super::Simulator::skip) moves it:
+    /// for tests whose clients have a virtual clock too.
     pub fn frozen_clock(mut self, frozen: bool) -> Self {
         self.frozen = frozen;
         self
@@ -154,22 +154,24 @@ impl Options {
         self
     }
 
-    /// Takes this many requests a second of an app and tenant and answers the others with 429. A
-    /// team then takes four a second, unless [`Options::team_rate`] says otherwise.
+    /// Allows this many requests a second per app and tenant, counting each request of a batch, and
+    /// answers the rest with 429. The app and tenant are those in the token's claims (`appid` or `azp`,
+    /// and `tid`) where the token is a JWT; all other tokens belong to one app. Also limits each team
+    /// to four requests a second, unless [`Options::team_rate`] is called afterwards.
     pub fn rate(mut self, rate: u32) -> Self {
         self.rate = Some(rate);
         self.team_rate = self.team_rate.or(Some(TEAM_RATE));
         self
     }
 
-    /// Takes this many requests a second on one team, or with `None` any number.
+    /// Allows this many requests a second per team, or with `None` any number.
     pub fn team_rate(mut self, rate: impl Into<Option<u32>>) -> Self {
         self.team_rate = rate.into();
         self
     }
 
-    /// Knows only the teams that were created or named by [`Options::team`], as the service does;
-    /// unless told so, any id is that of a team.
+    /// Answers 404 for teams that were neither created nor named by [`Options::team`], as the service
+    /// does. Without it, every id is a team's.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self

@@ -1,6 +1,6 @@
 //! Which answer gets which fault.
 
-use std::str::FromStr;
+use std::{collections::HashMap, str::FromStr, sync::Arc};
 
 use super::{fault::Fault, ids};
 
@@ -65,7 +65,12 @@ enum Rule {
 #[derive(Clone, Debug, Default)]
 pub struct FaultPlan {
     rules: Vec<(Occasion, Rule)>,
+    /// What had been counted when the plan was made.
+    before: Arc<Counted>,
 }
+
+/// How many requests of an occasion there were about a subject.
+pub(super) type Counted = HashMap<(Occasion, String), u64>;
 
 impl FaultPlan {
     /// No faults.
@@ -111,8 +116,31 @@ impl FaultPlan {
         self
     }
 
+    /// Counts from now on.
+    pub(super) fn counting_from(mut self, counted: &Counted) -> Self {
+        self.before = Arc::new(counted.clone());
+        self
+    }
+
+    /// The fault of the nth answer about a subject; `salt` tells one operation's chances from
+    /// another's.
+    pub(super) fn fault_about(
+        &self,
+        occasion: Occasion,
+        subject: &str,
+        nth: u64,
+        salt: u64,
+    ) -> Option<Fault> {
+        let before = if self.before.is_empty() {
+            0
+        } else {
+            self.before.get(&(occasion, subject.to_owned())).copied().unwrap_or(0)
+        };
+        self.fault(occasion, nth - before.min(nth), salt)
+    }
+
     /// The fault of the nth answer; `salt` tells one operation's chances from another's.
-    pub(super) fn fault(&self, occasion: Occasion, nth: u64, salt: u64) -> Option<Fault> {
+    fn fault(&self, occasion: Occasion, nth: u64, salt: u64) -> Option<Fault> {
         let rules = self.rules.iter().filter(|(on, _)| *on == occasion);
         rules.enumerate().find_map(|(index, (_, rule))| match rule {
             Rule::Nth(at, fault) => (*at == nth).then(|| fault.clone()),

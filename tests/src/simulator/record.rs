@@ -192,11 +192,17 @@ impl OperationReport {
 
 impl Recorded {
     /// Decides on the request's fault, unless its batch has given it one.
-    pub(super) fn draw(&mut self, behaviour: &Behaviour, occasion: Occasion, salt: u64) {
+    pub(super) fn draw(
+        &mut self,
+        behaviour: &Behaviour,
+        occasion: Occasion,
+        subject: &str,
+        salt: u64,
+    ) {
         if self.fault.is_none()
             && let Some(plan) = &behaviour.faults
         {
-            let fault = plan.fault(occasion, self.nth, salt);
+            let fault = plan.fault_about(occasion, subject, self.nth, salt);
             self.fault = fault.filter(|fault| self.batch.is_some() || !fault.is_of_items());
         }
     }

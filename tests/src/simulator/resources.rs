@@ -77,7 +77,7 @@ impl Service {
             .readable_after
             .or_else(|| creator.as_ref().and(self.options.default.readable_after));
         let behaviour = specific.or(&self.options.default);
-        recorded.draw(&behaviour, Occasion::Target, self.salt(identity));
+        recorded.draw(&behaviour, Occasion::Target, identity, self.salt(identity));
         if let Some(fault) = &recorded.fault
             && let Some(answer) = context.outage(fault, call, &self.foreign_origin)
         {

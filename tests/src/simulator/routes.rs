@@ -34,6 +34,18 @@ pub(super) enum Refusal {
     Path(String),
 }
 
+/// What a path can begin with.
+const SETS: [&str; 9] = [
+    "teams",
+    "groups",
+    "chats",
+    "employeeexperience",
+    "sites",
+    "users",
+    "external",
+    "print",
+    "drives",
+];
 const METHODS: [Method; 5] =
     [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
@@ -46,7 +58,9 @@ pub(super) fn route(method: &Method, segments: &[String]) -> Result<Route, Refus
     if METHODS.iter().any(|other| find(other, &names, segments).is_some()) {
         return Err(Refusal::Method);
     }
-    Err(Refusal::Path(segments.last().cloned().unwrap_or_default()))
+    let is_known = names.first().is_some_and(|first| SETS.contains(first));
+    let unknown = if is_known { segments.last() } else { segments.first() };
+    Err(Refusal::Path(unknown.cloned().unwrap_or_default()))
 }
 
 /// `names` are the segments in lower case.
@@ -221,6 +235,10 @@ mod tests {
         assert_eq!(routed(&Method::GET, "/v1.0/teams(A)"), Ok(Route::Read("teams/a".into())));
         assert_eq!(routed(&Method::PUT, "/v1.0/groups/A/team"), Ok(Route::MakeTeam("A".into())));
         assert_eq!(routed(&Method::GET, "/v1.0/teams/a/archive"), Err(Refusal::Method));
-        assert_eq!(routed(&Method::GET, "/v1.0/me"), Err(Refusal::Path("me".into())));
+        for (path, segment) in
+            [("/v1.0/me/planner", "me"), ("/v1.0/teams/a/x", "x"), ("/v1.0/v1.0/teams", "v1.0")]
+        {
+            assert_eq!(routed(&Method::GET, path), Err(Refusal::Path(segment.into())));
+        }
     }
 }

@@ -20,7 +20,7 @@ use super::{
     operation::{self, Operation},
     options::{Behaviour, Options},
     path::{self, Address, Version},
-    plan::Occasion,
+    plan::{Counted, Occasion},
     rate::Throttle,
     record::{self, ForeignRequest, Origin, Recorded},
     replay::Tape,
@@ -63,7 +63,7 @@ pub(super) struct Service {
     pub(super) resources: BTreeMap<String, Resource>,
     /// The identities of what was deleted.
     pub(super) deleted: HashSet<String>,
-    counts: HashMap<(Occasion, String), u64>,
+    pub(super) counts: Counted,
     pub(super) requests: Vec<Recorded>,
     /// The records of a batch's items, until that of the batch is written.
     pub(super) items: Vec<Recorded>,
@@ -257,12 +257,12 @@ impl Service {
         let Some((keys, salt)) = known.map(|operation| (operation.keys.clone(), operation.salt))
         else {
             recorded.operation = Some(id.to_owned());
-            return context.not_found(id);
+            return context.no_workflow();
         };
         let behaviour = self.behaviour(&keys);
-        recorded.draw(&behaviour, Occasion::Check, salt);
+        recorded.draw(&behaviour, Occasion::Check, &identity, salt);
         let Some(operation) = self.operations.get_mut(&identity) else {
-            return context.not_found(id);
+            return context.no_workflow();
         };
         recorded.operation = Some(operation.id().to_owned());
         operation.checked(call.at);
@@ -278,7 +278,7 @@ impl Service {
         let seen = recorded.fault.as_ref().is_none_or(Fault::is_truthful);
         let view = operation.look(call.at, seen);
         if view.stage == Stage::Going(Phase::Missing) {
-            return context.not_found(id);
+            return context.no_workflow();
         }
         let mut document = documents::operation(operation, &view, &root, call.wants_all_members());
         if let Some(names) = call.selected() {

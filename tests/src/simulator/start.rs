@@ -44,7 +44,7 @@ impl Service {
         let subject = format!("{} {}", call.uri.path(), keys.first().map_or("", String::as_str));
         recorded.nth = self.count(Occasion::Start, &subject);
         let behaviour = self.behaviour(&keys);
-        recorded.draw(&behaviour, Occasion::Start, self.salt(&subject));
+        recorded.draw(&behaviour, Occasion::Start, &subject, self.salt(&subject));
         let fault = recorded.fault.as_ref();
         let outage = fault.and_then(|fault| context.outage(fault, call, &self.foreign_origin));
         if let Some(answer) = outage {

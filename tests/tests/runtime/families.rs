@@ -261,6 +261,31 @@ fn a_workbook_session_is_created() {
 }
 
 #[test]
+fn no_debug_shows_the_query_of_an_address() {
+    let location = "https://user:secret@contoso.sharepoint.com/items/1?sessionId=secret#secret";
+    let body = json!({
+        "status": "succeeded", "resourceLocation": location, "targetResourceLocation": "/t?x=secret",
+        "next@odata.navigationLink": location, "nested": { "links": [location, "why? no secret"] },
+    });
+    let shown = [
+        format!("{:?}", read::<WorkbookOperation>(&body)),
+        format!("{:#?}", read::<TeamsAsyncOperation>(&body)),
+        format!("{:?}", read::<WorkbookOperation>(&body).additional_data),
+    ];
+    for shown in shown {
+        assert_eq!(
+            shown.matches("secret").count(),
+            shown.matches("why? no secret").count(),
+            "{shown}"
+        );
+        assert!(shown.contains("https://contoso.sharepoint.com/items/1\""), "{shown}");
+    }
+    assert!(
+        location.contains(read::<WorkbookOperation>(&body).resource_location.unwrap().as_str())
+    );
+}
+
+#[test]
 fn a_printer_is_registered() {
     let mut document = json!({
         "@odata.type": "#microsoft.graph.printerCreateOperation", "id": "81f4",

@@ -59,6 +59,9 @@ fn faults_are_planned_for_all_and_for_one() {
     );
     assert_eq!([(); 4].map(|()| simulator.status(&a)), ["notStarted", "429", "501", "inProgress"]);
     assert_eq!(simulator.status(&b), "notStarted");
+    set(&simulator, "faults", &json!({ "for": "a", "rules": [{ "faults": ["internal"] }] }));
+    let next = [(); 2].map(|()| simulator.status(&a));
+    assert_eq!(next, ["500", "succeeded"], "a plan counts from when it was made");
     set(&simulator, "faults", &json!({ "rules": [{ "on": "target", "faults": ["claims"] }] }));
     let refused = simulator.get("/v1.0/teams/b");
     let challenge = refused.header("www-authenticate").unwrap();

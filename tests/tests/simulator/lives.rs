@@ -40,8 +40,11 @@ fn an_operation_may_go_through_anything() {
         .then(Phase::Retried, Span::Checks(1));
     let simulator = Simulator::spawn(Options::new().life(life)).unwrap();
     let operation = simulator.archive("a");
-    let statuses = [(); 5].map(|()| simulator.status(&operation));
-    assert_eq!(statuses, ["404", "404", "", "inProgress", "invalid"]);
+    let missing = simulator.get(&operation);
+    assert_eq!((missing.status, missing.code().as_str()), (404, "NotFound"));
+    assert!(missing.text().contains("No workflow found with supplied ID"));
+    let statuses = [(); 4].map(|()| simulator.status(&operation));
+    assert_eq!(statuses, ["404", "", "inProgress", "invalid"]);
     assert_eq!(simulator.get(&operation).json()["attemptsCount"], 2);
     let report = &simulator.operations()[0];
     assert_eq!(

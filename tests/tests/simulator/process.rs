@@ -80,9 +80,68 @@ fn the_process_does_what_its_flags_say_and_tells_it() {
 }
 
 #[test]
+fn the_process_serves_tls_under_a_certificate_that_it_writes_down() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_graph-simulator"))
+        .args(["--tls", "--anonymous", "--strict", "--team", "t1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let [root, path] = [(); 2].map(|()| lines.next().unwrap().unwrap());
+    let _killed = Process { child, origin: root.clone() };
+    assert!(root.starts_with("https://127.0.0.1:") && root.ends_with("/v1.0"), "{root}");
+    let pem = std::fs::read_to_string(path).unwrap();
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"), "{pem}");
+}
+
+#[test]
+fn the_process_is_as_strict_as_it_is_told() {
+    let process = Process::start(&[
+        "--anonymous",
+        "--strict",
+        "--team",
+        "t1",
+        "--rate",
+        "1000",
+        "--team-rate",
+        "2",
+        "--frozen-clock",
+        "--retry-after",
+        "1.5",
+        "--public-origin",
+        "https://graph.example",
+        "--monitor",
+        "personal",
+        "--fault",
+        "unavailable",
+        "--fault-on",
+        "batch",
+    ]);
+    let call = |method, path, body: &str| {
+        process.origin.call(method, path, &["Content-Type: application/json"], body)
+    };
+    let started = call("POST", "/v1.0/teams/t1/archive", "");
+    assert_eq!((started.status, started.header("retry-after")), (202, Some("1.5")));
+    assert_eq!(call("POST", "/v1.0/teams/t2/archive", "").status, 404);
+    let reads = [(); 2].map(|()| call("GET", "/v1.0/teams/t1", ""));
+    assert_eq!(reads.each_ref().map(|reply| reply.status), [200, 429]);
+    assert!(reads[0].text().contains("https://graph.example/v1.0/$metadata"));
+    let copy = call("POST", "/v1.0/drives/d/items/i/copy", r#"{"name":"n"}"#);
+    assert!(copy.header("location").unwrap().contains("/v1.0/monitor/"));
+    let batch = r#"{"requests":[{"id":"1","method":"GET","url":"/teams"}]}"#;
+    assert_eq!([(); 2].map(|()| call("POST", "/v1.0/$batch", batch).status), [503, 200]);
+}
+
+#[test]
 fn the_process_refuses_what_it_does_not_know() {
     for arguments in [
-        &["--fault", "gremlins"][..],
+        &["--fault-on", "start"][..],
+        &["--public-origin", "graph.example"],
+        &["--public-origin", "https://graph.example/path"],
+        &["--monitor", "dropbox"],
+        &["--retry-after", ""],
+        &["--rate", "-1"],
+        &["--fault", "gremlins"],
         &["--life", "in-progress=soon"],
         &["--fault-rate", "2"],
         &["--location", "nowhere"],
@@ -111,7 +170,21 @@ fn the_help_names_every_flag_and_fault() {
         "--readable-after",
         "--location",
         "--replay",
+        "--tls",
+        "--anonymous",
+        "--public-origin",
+        "--rate ",
+        "--team-rate",
+        "--strict",
+        "--monitor ",
+        "--retry-after",
+        "--frozen-clock",
         "/_simulator/requests",
+        "/_simulator/reset",
+        "/_simulator/faults",
+        "/_simulator/clock",
+        "/_simulator/rate",
+        "/_simulator/health",
     ] {
         assert!(help.contains(word), "{word}");
     }

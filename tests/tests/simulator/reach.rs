@@ -6,7 +6,7 @@ use std::{
 };
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
-use graph_operation_tests::simulator::{Options, Simulator};
+use graph_operation_tests::simulator::{Behaviour, Fault, FaultPlan, Occasion, Options, Simulator};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -72,6 +72,16 @@ async fn tls_is_served_under_an_authority_of_the_simulators_own() {
     let copied = over_tls(authority, &url, &post, r#"{"name":"n"}"#).await.unwrap();
     let monitor = over_tls(authority, location(&copied), "GET", "").await.unwrap();
     assert!(monitor.starts_with("HTTP/1.1 200"), "{monitor}");
+
+    // A connection can be cut in the same way.
+    let faults = FaultPlan::new().sequence(Occasion::Target, [Fault::Close, Fault::Cut]);
+    simulator.set_default_behaviour(Behaviour::new().faults(faults));
+    let url = format!("{root}/teams/a");
+    for _ in 0..2 {
+        let error = over_tls(authority, &url, &get, "").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{error}");
+    }
+    assert!(over_tls(authority, &url, &get, "").await.unwrap().contains("isArchived"));
 
     // Each simulator has an authority of its own.
     let other = Simulator::start(Options::new().tls(true)).await.unwrap();
