@@ -126,11 +126,12 @@ impl Pair<'_> {
 
     fn wait(&self, slot: &mut Option<Wait>, example: &str) -> Result<()> {
         let Pair { key, input } = self;
-        let mut takes = format!("a duration with its unit, in quotes: `{key} = \"{example}\"`");
-        if input.peek2(Ident::peek_any) || input.peek2(Token![::]) {
-            takes +=
-                &format!("; for one in a variable, write `polling = Polling::default().{key}(…)`");
-        }
+        let hint = if input.peek2(Ident::peek_any) || input.peek2(Token![::]) {
+            format!("; for one in a variable, write `polling = Polling::default().{key}(…)`")
+        } else {
+            String::new()
+        };
+        let takes = format!("a duration with its unit, in quotes: `{key} = \"{example}\"`{hint}");
         let literal = self.value::<LitStr>(&takes)?;
         match duration::parse(&literal.value()) {
             Ok(millis) => self.once(slot, Wait { key: Ident::clone(key), literal, millis }),

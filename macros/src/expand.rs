@@ -47,14 +47,15 @@ pub(crate) fn expand(annotated: &Annotated) -> TokenStream {
     let krate = &annotated.krate;
     let start = start(annotated);
     emit(annotated, |request| match annotated.returns.shape {
-        Shape::Async => begin(annotated, start, quote!(#request.await)),
-        Shape::Blocking => begin(annotated, start, quote!(#krate::__private::call(#request))),
+        Shape::Async => begin(annotated, &start, quote!(#request.await)),
+        Shape::Blocking => begin(annotated, &start, quote!(#krate::__private::call(#request))),
         shape @ (Shape::Future | Shape::BoxedFuture) => {
             let [started, requested] = [local("start"), local("request")];
-            let begin = begin(annotated, quote!(#started), quote!(#requested.await));
-            let future = match shape {
-                Shape::BoxedFuture => quote!(#krate::__private::Box::pin),
-                _ => quote!(#krate::__private::future),
+            let begin = begin(annotated, &quote!(#started), quote!(#requested.await));
+            let future = if shape == Shape::BoxedFuture {
+                quote!(#krate::__private::Box::pin)
+            } else {
+                quote!(#krate::__private::future)
             };
             quote! {
                 let #started = #start;
@@ -71,7 +72,7 @@ fn local(name: &str) -> Ident {
 }
 
 /// From what the author's code returned to the operation.
-fn begin(annotated: &Annotated, start: TokenStream, mut returned: TokenStream) -> TokenStream {
+fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) -> TokenStream {
     let Annotated { args, returns, krate, .. } = annotated;
     let any = |span| Token![_](generated_at(span));
     let of = |ty: &Option<Type>| any(ty.as_ref().map_or_else(Span::call_site, name_span));

@@ -8,7 +8,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 /// The function as its callers should see it. Its body is still checked, its operation never begins.
-pub(crate) fn rewritten(errors: TokenStream, mut annotated: Annotated) -> TokenStream {
+pub(crate) fn rewritten(errors: &TokenStream, mut annotated: Annotated) -> TokenStream {
     // What was refused in the signature would break rules of Rust's too.
     let sig = &mut annotated.function.sig;
     (sig.constness, sig.abi, sig.variadic) = (None, None, None);

@@ -62,7 +62,7 @@ fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     match annotated {
         Ok(annotated) => match errors.into_compile_error() {
             None => expand::expand(&annotated),
-            Some(errors) => fallback::rewritten(errors, annotated),
+            Some(errors) => fallback::rewritten(&errors, annotated),
         },
         Err(error) => {
             errors.push(error);

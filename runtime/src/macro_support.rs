@@ -158,7 +158,7 @@ pub struct Stage<'a, C>(Inner<'a, C>);
 enum Inner<'a, C> {
     /// The function sent its request itself.
     Reading(Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>, Option<Ready<C, Verbs<C>>>),
-    Sending(Starting),
+    Sending(Box<Starting>),
 }
 
 impl<C, E, T, M> Unpin for Begin<'_, C, E, T, M> {}
@@ -168,7 +168,7 @@ impl<C, E, T, M> Future for Begin<'_, C, E, T, M> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let operation = match &mut self.stage.0 {
-            Inner::Sending(starting) => ready!(Pin::new(starting).poll(cx)),
+            Inner::Sending(starting) => ready!(Pin::new(&mut **starting).poll(cx)),
             Inner::Reading(answer, ready) => {
                 let answer = ready!(answer.as_mut().poll(cx));
                 let Some(Ready { client, verbs, reader, polling }) = ready.take() else {
@@ -250,7 +250,7 @@ macro_rules! requests {
                 let Ready { client, verbs, reader, polling } = ready;
                 let request = $into_request(self);
                 let starting = (verbs.begin)(client, reader, polling, request, $idempotent);
-                Stage(Inner::Sending(starting))
+                Stage(Inner::Sending(Box::new(starting)))
             }
         }
 
