@@ -9,6 +9,7 @@ mod faults;
 mod http;
 mod lives;
 mod process;
+mod published;
 mod rate;
 mod reach;
 mod resources;

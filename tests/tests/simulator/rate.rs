@@ -36,6 +36,8 @@ fn requests_beyond_the_rate_are_refused_until_the_clock_moves_on() {
     assert_eq!(admitted(&simulator, 10), 5);
     simulator.skip(SECOND);
     assert_eq!(admitted(&simulator, 20), 10);
+    simulator.skip(60 * SECOND);
+    assert_eq!(admitted(&simulator, 20), 10, "what is not used is not saved up");
     simulator.set_rate(None);
     assert_eq!(admitted(&simulator, 40), 40);
 }

@@ -146,6 +146,16 @@ fn a_group_becomes_a_team_in_both_ways() {
 }
 
 #[test]
+fn a_deleted_team_is_unknown_even_where_any_id_is_a_teams() {
+    let simulator = simulator();
+    simulator.archive("a");
+    assert_eq!(simulator.send("DELETE", "/v1.0/groups/A", "").status, 204);
+    assert_eq!(simulator.post("/v1.0/teams/a/archive", "").status, 404);
+    assert_eq!(simulator.get("/v1.0/teams/a").status, 404);
+    simulator.archive("b");
+}
+
+#[test]
 fn members_come_and_go() {
     let simulator = simulator();
     let path = team(&simulator, &json!({ "displayName": "a" }));
