@@ -52,13 +52,20 @@ impl Clock {
         Clock { instant, elapsed }
     }
 
+    /// A clock that tells the instants before `instant` too, as far back as anybody remembers.
+    pub(super) fn amid(instant: Instant) -> Self {
+        Clock::new(instant, Elapsed::from_nanos(1 << 62))
+    }
+
     pub(super) fn elapsed(self, now: Instant) -> Elapsed {
-        self.elapsed.plus(Elapsed::since(self.instant, now))
+        self.elapsed.plus(Elapsed::since(self.instant, now)).minus(Elapsed::since(now, self.instant))
     }
 
     pub(super) fn instant(self, elapsed: Elapsed) -> Instant {
         let after = Duration::from(elapsed.minus(self.elapsed));
-        self.instant.checked_add(after).unwrap_or(self.instant)
+        let before = Duration::from(self.elapsed.minus(elapsed));
+        let instant = self.instant.checked_add(after).and_then(|then| then.checked_sub(before));
+        instant.unwrap_or(self.instant)
     }
 }
 
