@@ -109,13 +109,14 @@
 //! | `reqwest-blocking` | | the same for reqwest's blocking client |
 //! | `http-body` | | collects any `http_body::Body`, for every other HTTP client |
 //! | `tracing` | | a span for each operation, events for its checks and retries |
+//! | `families` | | models of Graph's other families of operations |
 //! | `testing` | | a scripted client with a virtual clock, for the tests of annotated functions |
 //!
 //! # Other operations of Graph
 //!
-//! An operation of another resource type needs a [`Model`]; [`EngagementAsyncOperation`] is the
-//! second that is built in. Name it with `model = …` in the attribute. And a driver of another kind,
-//! such as a workflow engine, is built on [`protocol`], which neither sends nor sleeps.
+//! An operation of another resource type needs a [`Model`], named with `model = …` in the attribute.
+//! [`docs::families`] lists those that are built in. And a driver of another kind, such as
+//! a workflow engine, is built on [`protocol`], which neither sends nor sleeps.
 //!
 //! [resource]: https://learn.microsoft.com/graph/api/resources/teamsasyncoperation
 #![forbid(unsafe_code)]
@@ -130,6 +131,11 @@ mod adapters;
 pub mod blocking;
 mod client;
 mod completed;
+/// Longer explanations.
+pub mod docs {
+    #[doc = include_str!("docs/families.md")]
+    pub mod families {}
+}
 mod erased;
 mod error;
 mod follower;
@@ -162,6 +168,13 @@ pub use model::{
     AdditionalData, EngagementAsyncOperation, EngagementAsyncOperationType, GraphError,
     LongRunningOperationStatus, Model, Monitor, OperationError, Progress, State, Summary, TargetRef,
     TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
+};
+#[cfg(feature = "families")]
+pub use model::{
+    ConnectionOperation, ConnectionOperationStatus, DriveItemCopy, DriveItemCopyStatus,
+    LongRunningOperation, OnenoteOperation, OnenoteOperationStatus, PrintOperation,
+    PrintOperationProcessingState, PrintOperationStatus, RichLongRunningOperation,
+    WorkbookOperation, WorkbookOperationStatus,
 };
 pub use operation::{Operation, OperationFuture, Updates};
 pub use protocol::{Polling, TimeLeft};

@@ -1,6 +1,10 @@
 //! The quick reading of an answer against the full one, on arbitrary bytes.
 
-use graph_operation::{EngagementAsyncOperation, Model, TeamsAsyncOperation};
+use graph_operation::{
+    ConnectionOperation, DriveItemCopy, EngagementAsyncOperation, LongRunningOperation, Model,
+    OnenoteOperation, PrintOperation, RichLongRunningOperation, TeamsAsyncOperation,
+    WorkbookOperation,
+};
 
 /// Summarizes a body as each family, and compares with what decoding it gives.
 ///
@@ -10,6 +14,13 @@ use graph_operation::{EngagementAsyncOperation, Model, TeamsAsyncOperation};
 pub fn summarize(body: &[u8]) {
     compare::<TeamsAsyncOperation>(body);
     compare::<EngagementAsyncOperation>(body);
+    compare::<RichLongRunningOperation>(body);
+    compare::<LongRunningOperation>(body);
+    compare::<ConnectionOperation>(body);
+    compare::<WorkbookOperation>(body);
+    compare::<PrintOperation>(body);
+    compare::<OnenoteOperation>(body);
+    compare::<DriveItemCopy>(body);
 }
 
 fn compare<M: Model>(body: &[u8]) {

@@ -5,8 +5,10 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use graph_operation::protocol::{Accepted, Answer, Poller, Started, Step, accept, resolve};
-use graph_operation::{ErrorKind, GraphError, Polling, ResumeToken, TeamsAsyncOperation};
+use graph_operation::protocol::{
+    Accepted, Answer, Event, Poller, Reason, Saved, Started, Step, accept, resolve,
+};
+use graph_operation::{Error, ErrorKind, GraphError, Polling, ResumeToken, TeamsAsyncOperation};
 use http::header::{DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 
@@ -14,6 +16,16 @@ const ROOT: &str = "https://graph.microsoft.com/v1.0";
 
 fn root() -> Uri {
     Uri::from_static(ROOT)
+}
+
+/// A policy, and what the oracle knows of it.
+#[derive(Clone, Copy)]
+struct Policy {
+    polling: Polling,
+    interval: Duration,
+    timeout: Option<Duration>,
+    retries: u32,
+    longest: Duration,
 }
 
 /// Bytes that decide.
@@ -38,27 +50,31 @@ impl<'a> Input<'a> {
         Some(slice)
     }
 
-    /// A policy, its interval and its timeout.
-    fn polling(&mut self) -> Option<(Polling, Duration, Option<Duration>)> {
+    fn policy(&mut self) -> Option<Policy> {
         const HOUR: Duration = Duration::from_secs(3_600);
         let first = Duration::from_millis(self.number()?);
         let interval = Duration::from_millis(self.number()?.max(1));
         let timeout = Duration::from_millis((self.number()? * 16).max(1));
-        let polling = Polling::default().retries(u32::from(self.byte()? % 16));
-        Some(match self.byte()? % 4 {
+        let retries = u32::from(self.byte()? % 16);
+        let polling = Polling::default().retries(retries);
+        let set = polling.first_check(first).interval(interval);
+        let (polling, interval, timeout) = match self.byte()? % 4 {
             0 => (polling, Duration::from_secs(30), Some(HOUR)),
-            1 => {
-                let polling = polling.first_check(first).interval(interval);
-                (polling.no_timeout(), interval, None)
+            1 => (set.no_timeout(), interval, None),
+            _ => (set.timeout(timeout), interval, Some(timeout)),
+        };
+        let longest = Duration::from_millis(self.number()?.max(1));
+        Some(match self.byte()? % 8 {
+            0 => {
+                let polling = polling.longest_interval(longest);
+                Policy { polling, interval, timeout, retries, longest }
             }
-            _ => {
-                let polling = polling.first_check(first).interval(interval);
-                (polling.timeout(timeout), interval, Some(timeout))
-            }
+            _ => Policy { polling, interval, timeout, retries, longest: Duration::MAX },
         })
     }
 
-    fn answer(&mut self) -> Option<Response<Bytes>> {
+    /// A response, and how long its `Retry-After` asks to wait, where that is known beyond doubt.
+    fn response(&mut self) -> Option<(Response<Bytes>, Option<Duration>)> {
         let status = match self.byte()? % 16 {
             0..8 => 200,
             8 => 202,
@@ -66,6 +82,7 @@ impl<'a> Input<'a> {
             10 => 429,
             11 => 503,
             12 => 307,
+            13 => 401,
             _ => 100 + u16::try_from(self.number()? % 900).ok()?,
         };
         let body = match self.byte()? % 8 {
@@ -78,28 +95,184 @@ impl<'a> Input<'a> {
             6 => Bytes::from([br#"{"id":"1","status":""#, self.slice()?, br#""}"#].concat()),
             _ => Bytes::copy_from_slice(self.slice()?),
         };
-        let mut answer = Response::new(body);
-        *answer.status_mut() = StatusCode::from_u16(status).ok()?;
-        for (name, common) in [(RETRY_AFTER, "17"), (LOCATION, "https://evil.example/")] {
-            let value = match self.byte()? % 4 {
-                0 => HeaderValue::from_bytes(self.slice()?).ok(),
-                1 => HeaderValue::from_str(common).ok(),
-                _ => None,
-            };
-            value.map(|value| answer.headers_mut().insert(name, value));
+        let mut response = Response::new(body);
+        *response.status_mut() = StatusCode::from_u16(status).ok()?;
+        let mut asked = None;
+        match self.byte()? % 4 {
+            0 => {
+                if let Ok(value) = HeaderValue::from_bytes(self.slice()?) {
+                    response.headers_mut().insert(RETRY_AFTER, value);
+                }
+            }
+            1 => {
+                let seconds = u64::from(self.byte()?);
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+                asked = Some(Duration::from_secs(seconds.max(1)));
+            }
+            _ => {}
         }
-        Some(answer)
+        if self.byte()? % 4 == 0 {
+            let value = HeaderValue::from_static("https://evil.example/");
+            response.headers_mut().insert(LOCATION, value);
+        }
+        Some((response, asked))
     }
 }
 
-/// Drives the machine through whatever the bytes say.
+/// What has to hold, known from the policy and the responses alone.
+struct Oracle {
+    policy: Policy,
+    created: Instant,
+    sent: Option<Instant>,
+    /// Before this, no check but the last one may be sent, and not even that one before `asked`.
+    not_before: Instant,
+    asked: Instant,
+    faults: u32,
+    /// Whether a 401 was answered with a new credential.
+    at_once: bool,
+    renewed: bool,
+    checks: u32,
+}
+
+impl Oracle {
+    fn deadline(&self) -> Option<Instant> {
+        self.policy.timeout.map(|timeout| self.created + timeout)
+    }
+
+    /// The earliest instant of the last check.
+    fn earliest_last(&self) -> Option<Instant> {
+        let timeout = self.policy.timeout?;
+        Some(self.created + timeout - self.policy.interval.min(timeout) / 10)
+    }
+
+    fn sending(&mut self, now: Instant) {
+        let last = self.earliest_last().is_some_and(|earliest| now >= earliest);
+        if !self.at_once {
+            if let Some(sent) = self.sent {
+                let interval = self.policy.interval.min(self.policy.longest);
+                assert!(last || now - sent >= interval, "{:?} after a check", now - sent);
+            }
+            assert!(last || now >= self.not_before, "a check within a backoff");
+            assert!(now >= self.asked, "a check against a Retry-After");
+        }
+        let over = self.sent.zip(self.deadline()).is_some_and(|(sent, deadline)| sent >= deadline);
+        assert!(!over || self.at_once, "a check after the last");
+        self.sent = Some(now);
+        self.at_once = false;
+        self.checks += 1;
+    }
+
+    fn asked(&mut self, asked: Option<Duration>, now: Instant) {
+        if let Some(asked) = asked {
+            self.asked = self.asked.max(now + asked.min(self.policy.longest));
+        }
+    }
+
+    /// A fault that is retried.
+    fn retrying(&mut self, error: &Error, asked: Option<Duration>, now: Instant) {
+        assert_fault(error);
+        assert!(error.kind() != ErrorKind::ForeignLocation);
+        if error.status() == Some(StatusCode::NOT_FOUND) {
+            assert!(now - self.created <= Duration::from_secs(300), "no grace for a late 404");
+        } else {
+            self.faults += 1;
+            let in_time = self.deadline().is_none_or(|deadline| now < deadline);
+            let last = self.earliest_last().zip(self.sent).is_some_and(|(last, sent)| sent >= last);
+            assert!(self.faults <= self.policy.retries || !in_time || last, "too many faults");
+            if error.retry_after().is_none() {
+                let longest = Duration::from_secs(180).max(self.policy.interval);
+                let backoff = self.policy.interval * (1 << (self.faults - 1).min(20));
+                let backoff = backoff.min(longest).min(self.policy.longest);
+                let sent = self.sent.expect("a fault of a check");
+                self.not_before = self.not_before.max(sent + backoff);
+            }
+        }
+        self.asked(asked, now);
+    }
+
+    fn timed_out(&self, now: Instant) {
+        let deadline = self.deadline().expect("no deadline, no timing out");
+        let last = self.earliest_last().expect("a deadline");
+        let put_off = self.asked > deadline || self.not_before > deadline;
+        let checked = self.sent.is_some_and(|sent| sent >= last);
+        assert!(checked || (now >= deadline && put_off) || now >= deadline, "out of time too early");
+    }
+}
+
+/// Drives the machine through whatever the bytes say, saving and restoring it in between.
 ///
 /// # Panics
 ///
-/// If a request leaves the origin, if two checks come closer than the policy says, if a deadline is
-/// not an end, or if the machine gets stuck.
+/// If a request leaves the origin, if a check comes sooner than the policy, a `Retry-After` or a
+/// backoff allows, if a deadline is not an end, if the machine gets stuck, or if one that was saved and
+/// restored behaves otherwise than the one that was not.
 pub fn drive(bytes: &[u8]) {
     let _ = drive_until_out_of_bytes(&mut Input(bytes));
+}
+
+/// A machine, and its twin that is saved and restored.
+struct Twins {
+    kept: Poller,
+    restored: Poller,
+    /// The latest instant that both have seen.
+    latest: Instant,
+}
+
+impl Twins {
+    fn new(poller: impl Fn() -> Poller, now: Instant) -> Self {
+        Twins { kept: poller(), restored: poller(), latest: now }
+    }
+
+    fn each<T: PartialEq + std::fmt::Debug>(&mut self, act: impl Fn(&mut Poller) -> T) -> T {
+        let one = act(&mut self.kept);
+        assert_eq!(act(&mut self.restored), one, "{:?}", self.kept);
+        self.latest = self.latest.max(self.kept.latest());
+        one
+    }
+
+    fn save_and_restore(&mut self) {
+        let saved = self.restored.save();
+        assert_eq!(self.kept.save(), saved);
+        let written = serde_json::to_string(&saved).expect("plain data");
+        let read: Saved = serde_json::from_str(&written).expect("its own text");
+        assert_eq!(read, saved);
+        self.restored =
+            Poller::restore::<TeamsAsyncOperation>(read, &root(), self.kept.latest()).expect("it");
+    }
+}
+
+/// A step without its request.
+#[derive(Debug, PartialEq)]
+enum Plain {
+    Wait(Duration, Reason),
+    Send(String, Option<Duration>),
+    Done(Option<(ErrorKind, String)>),
+}
+
+fn plain(step: Step<'_>) -> Plain {
+    match step {
+        Step::Wait(wait, why) => Plain::Wait(wait, why),
+        Step::Send(check) => {
+            let time_left = check.time_left();
+            let request = check.request();
+            assert_origin(&request);
+            Plain::Send(request.uri().to_string(), time_left)
+        }
+        Step::Done(result) => {
+            Plain::Done(result.err().map(|error| (error.kind(), error.to_string())))
+        }
+    }
+}
+
+/// An event, and the error in it as text.
+fn event(event: Event<()>) -> (&'static str, Option<Error>, Option<Response<Bytes>>) {
+    match event {
+        Event::Received(()) => ("received", None, None),
+        Event::Retrying(error) => ("retrying", Some(error), None),
+        Event::Unauthorized(response) => ("unauthorized", None, Some(response)),
+        Event::Authorized => ("authorized", None, None),
+        Event::Failed(error) => ("failed", Some(error), None),
+    }
 }
 
 fn drive_until_out_of_bytes(input: &mut Input<'_>) -> Option<()> {
@@ -117,108 +290,170 @@ fn drive_until_out_of_bytes(input: &mut Input<'_>) -> Option<()> {
         }
         _ => Started::at(Uri::from_static("https://graph.microsoft.com/v1.0/operations/1")),
     };
-    let (polling, interval, timeout) = input.polling()?;
+    let policy = input.policy()?;
     let created = Instant::now();
     let mut now = created;
-    let mut poller = Poller::new::<TeamsAsyncOperation>(started, polling, now, input.number()?);
-    let deadline = timeout.map(|timeout| created + timeout);
-    let mut sent: Option<Instant> = None;
+    let seed = input.number()?;
+    let new =
+        || Poller::new::<TeamsAsyncOperation>(started.clone(), policy.polling, created, seed);
+    let mut twins = Twins::new(new, now);
+    let mut oracle = Oracle {
+        policy,
+        created,
+        sent: None,
+        not_before: created,
+        asked: created,
+        faults: 0,
+        at_once: false,
+        renewed: false,
+        checks: 0,
+    };
 
     loop {
-        match poller.next(now) {
-            Step::Wait(wait) => {
+        if input.byte()? % 4 == 0 {
+            twins.save_and_restore();
+        }
+        match twins.each(|poller| plain(poller.next(now))) {
+            Plain::Wait(wait, why) => {
                 assert!(!wait.is_zero());
-                now += match input.byte()? % 4 {
-                    0 => wait / 2,
-                    1 => wait + Duration::from_millis(input.number()?),
-                    _ => wait,
+                assert!(why != Reason::FirstCheck || oracle.sent.is_none());
+                now = match input.byte()? % 8 {
+                    0 => now + wait / 2,
+                    1 => now + wait + Duration::from_millis(input.number()?),
+                    // A clock that is set back.
+                    2 => now.checked_sub(Duration::from_millis(input.number()?)).unwrap_or(now),
+                    // A sleep that took no time by the clock counts all the same.
+                    3 => {
+                        twins.each(|poller| poller.waited());
+                        twins.latest
+                    }
+                    _ => now + wait,
                 };
             }
-            Step::Send => {
-                assert_origin(&poller.request(now));
-                if let Some(sent) = sent {
-                    let last = deadline.is_some_and(|deadline| now >= deadline && sent < deadline);
-                    assert!(last || now - sent >= interval, "{:?} after a check", now - sent);
-                    assert!(
-                        deadline.is_none_or(|deadline| sent < deadline),
-                        "a check after the last"
-                    );
-                }
-                sent = Some(now);
-                poller.sent(now);
-                match input.byte()? % 8 {
-                    0 => {} // Dropped before its answer.
-                    1 => drop(poller.failed("connection reset".into(), true, now)),
-                    2 => drop(poller.failed("no credential".into(), false, now)),
-                    _ => {
-                        now += Duration::from_millis(u64::from(input.byte()?));
-                        if let Err(fault) = poller.received(input.answer()?, now) {
-                            assert_fault(&fault.error, fault.retry);
-                            if fault.retry {
-                                poller.remember(fault.error);
-                            }
-                        }
-                    }
+            Plain::Send(_, time_left) => {
+                assert_eq!(time_left.is_some(), policy.timeout.is_some());
+                let at = twins.latest.max(now);
+                oracle.sending(at);
+                now = at;
+                if take_outcome(input, &mut twins, &mut oracle, &mut now)?.is_none() {
+                    continue; // Dropped before its response.
                 }
             }
-            Step::Done => {
-                assert!(poller.state().is_terminal());
-                let _ = poller.end();
+            Plain::Done(Some((ErrorKind::TimedOut, _))) => {
+                oracle.timed_out(twins.latest.max(now));
                 return None;
             }
-            Step::TimedOut => {
-                let deadline = deadline.expect("no deadline, no timing out");
-                assert!(now >= deadline && sent.is_some_and(|sent| sent >= deadline));
-                assert_eq!(poller.end().unwrap_err().kind(), ErrorKind::TimedOut);
-                assert_eq!(poller.next(now), Step::TimedOut);
+            Plain::Done(error) => {
+                assert!(twins.kept.state().is_terminal());
+                assert!(error.is_none_or(|(kind, _)| kind == ErrorKind::Failed));
                 return None;
             }
         }
+        assert_eq!(twins.kept.checks(), oracle.checks);
         // From wherever it is, the machine finds an end that comes.
         if input.0.is_empty() {
-            finish(poller, now);
+            finish(twins.kept, now);
             return None;
         }
     }
 }
 
+/// Gives the machine what a check comes to; `None` inside if nothing came.
+fn take_outcome(
+    input: &mut Input<'_>,
+    twins: &mut Twins,
+    oracle: &mut Oracle,
+    now: &mut Instant,
+) -> Option<Option<()>> {
+    let (mut asked, mut unauthorized) = (None, false);
+    let outcome = match input.byte()? % 8 {
+        0 => return Some(None),
+        1 => Err(Error::transport("connection reset")),
+        2 => Err(Error::credential("no credential")),
+        _ => {
+            *now += Duration::from_millis(u64::from(input.byte()?));
+            let (response, retry_after) = input.response()?;
+            asked = retry_after;
+            unauthorized = response.status() == StatusCode::UNAUTHORIZED;
+            Ok(response)
+        }
+    };
+    let take = |poller: &mut Poller| {
+        event(match &outcome {
+            Ok(response) => poller.received(response.clone(), *now),
+            Err(error) => poller.failed(error.clone(), *now),
+        })
+    };
+    let (mut what, mut error, response) = take(&mut twins.kept);
+    let (twin, twin_error, _) = take(&mut twins.restored);
+    assert_eq!((twin, text(twin_error.as_ref())), (what, text(error.as_ref())));
+    if what == "unauthorized" {
+        assert!(unauthorized && !std::mem::replace(&mut oracle.renewed, true), "asked twice");
+        let response = response?;
+        let renewed = input.byte()? % 2 == 0;
+        let answer = |poller: &mut Poller| event(poller.authorized(response.clone(), renewed, *now));
+        let (kept, restored) = (answer(&mut twins.kept), answer(&mut twins.restored));
+        assert_eq!(restored.0, kept.0);
+        (what, error) = (kept.0, kept.1);
+        assert_eq!(renewed, what == "authorized");
+    } else if !unauthorized {
+        oracle.renewed = false;
+    }
+    match (what, error) {
+        ("received", _) => {
+            oracle.faults = 0;
+            oracle.asked(asked, *now);
+        }
+        ("authorized", _) => oracle.at_once = true,
+        ("retrying", Some(error)) => oracle.retrying(&error, asked, *now),
+        ("failed", Some(error)) => {
+            assert_fault(&error);
+            oracle.faults = 0;
+            oracle.renewed = false;
+            oracle.asked(asked, *now);
+        }
+        (what, _) => panic!("{what} without an error"),
+    }
+    twins.latest = twins.latest.max(twins.kept.latest());
+    Some(Some(()))
+}
+
+fn text(error: Option<&Error>) -> Option<String> {
+    error.map(|error| format!("{:?} {error}", error.kind()))
+}
+
 fn finish(mut poller: Poller, mut now: Instant) {
-    for _ in 0..4 {
+    for _ in 0..8 {
         match poller.next(now) {
-            Step::Wait(wait) => now += wait,
-            Step::Send => {
-                poller.sent(now);
+            Step::Wait(wait, _) => now += wait,
+            Step::Send(check) => {
+                drop(check.request());
                 let end = Bytes::from_static(br#"{"id":"1","status":"succeeded"}"#);
-                poller.received(Response::new(end), now).expect("a good answer");
+                assert!(matches!(poller.received(Response::new(end), now), Event::Received(())));
             }
-            Step::Done => {
-                let _ = poller.end();
-                return;
-            }
-            Step::TimedOut => return,
+            Step::Done(_) => return,
         }
     }
     panic!("no end was found: {poller:?}");
 }
 
+/// Told by the text alone, which is what a server sees.
 fn assert_origin(request: &Request<Bytes>) {
-    let uri = request.uri();
-    assert_eq!((uri.scheme_str(), uri.port_u16().unwrap_or(443)), (Some("https"), 443));
-    assert!(
-        uri.host().is_some_and(|host| host.eq_ignore_ascii_case("graph.microsoft.com")),
-        "{uri}"
-    );
-    assert!(!uri.authority().is_some_and(|authority| authority.as_str().contains('@')), "{uri}");
+    let text = request.uri().to_string().to_ascii_lowercase();
+    let rest = text.strip_prefix("https://graph.microsoft.com");
+    let rest = rest.unwrap_or_else(|| panic!("another origin: {text}"));
+    let rest = rest.strip_prefix(":443").unwrap_or(rest);
+    assert!(rest.starts_with('/'), "another origin: {text}");
 }
 
-fn assert_fault(error: &graph_operation::Error, retry: bool) {
+fn assert_fault(error: &Error) {
     let kinds =
         [ErrorKind::Rejected, ErrorKind::Decode, ErrorKind::Transport, ErrorKind::ForeignLocation];
     assert!(kinds.contains(&error.kind()), "{error:?}");
     assert!(error.resume_token().is_some());
-    assert!(!retry || error.kind() != ErrorKind::ForeignLocation);
     assert!(error.retry_after().is_none_or(|asked| asked <= Duration::from_secs(3_600)));
-    let _ = format!("{error} {error:#} {error:?}");
+    let shown = format!("{error} {error:#} {error:?}");
+    assert!(!shown.contains('\n') || shown.len() < 16_000);
 }
 
 /// Resolves arbitrary bytes as an address.

@@ -5,9 +5,8 @@ use std::borrow::Cow;
 use time::OffsetDateTime;
 
 use super::evolvable::evolvable;
-use super::long_running_operation::LongRunningOperationStatus;
-use super::resource::resource;
-use super::{OperationError, TargetRef};
+use super::resource::{failure_text, resource, target};
+use super::{LongRunningOperationStatus, OperationError, TargetRef};
 
 evolvable! {
     /// What an [`EngagementAsyncOperation`] does.
@@ -46,11 +45,6 @@ resource! {
         /// The location of the community.
         "resourceLocation" => resource_location: Option<String>,
     }
-    status: LongRunningOperationStatus;
-
-    fn id(&self) -> Option<&str> {
-        Some(self.id.as_str()).filter(|id| !id.is_empty())
-    }
 
     fn operation_type(&self) -> Option<&str> {
         let word = self.spellings.word("operationType", self.operation_type.as_str());
@@ -58,7 +52,7 @@ resource! {
     }
 
     fn failure(&self) -> Option<OperationError> {
-        Some(OperationError::new(None, Some(self.status_detail.clone()?)))
+        failure_text(self, self.status_detail.as_ref())
     }
 
     fn target_id(&self) -> Option<&str> {
@@ -75,9 +69,9 @@ resource! {
     }
 
     fn target(&self) -> TargetRef<'_> {
-        match (self.target_location(), self.target_id()) {
-            (Some(location), _) => TargetRef::Location(location),
-            (None, id) => TargetRef::id(id),
+        match self.target_location() {
+            Some(location) => TargetRef::Location(location),
+            None => target(None, self.resource_id.as_ref()),
         }
     }
 }

@@ -1,17 +1,21 @@
 //! Graph's evolvable enumerations: members may be added at any time, and none may be lost.
 
 use super::State;
+use super::property::Spellings;
 
 /// A status: an enumeration, or an object around one.
 pub(super) trait Status {
+    /// The property of the object that holds the word, if the status is an object.
+    const WITHIN: Option<&'static str> = None;
+
     /// The state that a member of the enumeration stands for; `None` if it is not known.
     fn state_of(word: &str) -> Option<State>;
 
     /// The member, or the service's own word where it is not known.
     fn word(&self) -> &str;
 
-    /// The same as the service spelled it, given what `word` was on the wire.
-    fn spelled<'a>(&'a self, spellings: &'a super::property::Spellings) -> &'a str {
+    /// The word as the service spelled it, given the spellings of the whole operation.
+    fn spelled<'a>(&'a self, spellings: &'a Spellings) -> &'a str {
         spellings.word("status", self.word())
     }
 }

@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 /// A body as text: without a byte order mark, with U+FFFD in place of invalid UTF-8 and of halves of
 /// surrogate pairs.
 pub(crate) fn text_of(body: &[u8]) -> Cow<'_, str> {
-    match String::from_utf8_lossy(body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)) {
-        Cow::Borrowed(text) => repaired(text),
-        Cow::Owned(text) => Cow::Owned(repaired(&text).into_owned()),
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    match std::str::from_utf8(body) {
+        Ok(text) => repaired(text),
+        Err(_) => Cow::Owned(repaired(&String::from_utf8_lossy(body)).into_owned()),
     }
 }
 
@@ -56,7 +57,7 @@ fn surrogate(text: &str) -> Option<u16> {
 /// A text from its raw form, quotes included.
 pub(super) fn unquoted(raw: &str) -> Cow<'_, str> {
     let inner = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw);
-    if !inner.contains('\\') {
+    if !inner.bytes().any(|byte| byte == b'\\') {
         return Cow::Borrowed(inner);
     }
     let read = serde_json::from_str(raw).or_else(|_| serde_json::from_str(&repaired(raw)));

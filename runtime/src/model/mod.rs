@@ -3,9 +3,11 @@
 mod additional_data;
 mod engagement_async_operation;
 mod evolvable;
+#[cfg(feature = "families")]
+mod families;
 mod graph_error;
 mod json;
-mod long_running_operation;
+mod long_running_operation_status;
 mod operation_error;
 mod progress;
 mod property;
@@ -24,11 +26,18 @@ use serde_json::Value;
 
 pub use additional_data::AdditionalData;
 pub use engagement_async_operation::{EngagementAsyncOperation, EngagementAsyncOperationType};
+#[cfg(feature = "families")]
+pub use families::{
+    ConnectionOperation, ConnectionOperationStatus, DriveItemCopy, DriveItemCopyStatus,
+    LongRunningOperation, OnenoteOperation, OnenoteOperationStatus, PrintOperation,
+    PrintOperationProcessingState, PrintOperationStatus, RichLongRunningOperation,
+    WorkbookOperation, WorkbookOperationStatus,
+};
 pub use graph_error::GraphError;
-pub use long_running_operation::LongRunningOperationStatus;
+pub use long_running_operation_status::LongRunningOperationStatus;
 pub use operation_error::OperationError;
 pub use progress::Progress;
-pub(crate) use snapshot::{Kept, Reader, Snapshot};
+pub(crate) use snapshot::{Kept, Reader};
 pub use teams_async_operation::{
     TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
 };
@@ -185,16 +194,6 @@ pub enum TargetRef<'a> {
     Embedded(Value),
     /// The operation does not say.
     None,
-}
-
-impl<'a> TargetRef<'a> {
-    /// An id, or nothing where there is none or an empty one.
-    pub(crate) fn id(id: Option<&'a str>) -> Self {
-        match id {
-            Some(id) if !id.is_empty() => TargetRef::Id(Cow::Borrowed(id)),
-            _ => TargetRef::None,
-        }
-    }
 }
 
 /// A location, or nothing where there is none or an empty one.

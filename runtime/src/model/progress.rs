@@ -28,6 +28,13 @@ impl Progress {
         Progress { done: 0, failed: 0, total: 0, percent: Some(percent) }
     }
 
+    /// Progress in percent that came as a text.
+    #[cfg(feature = "families")]
+    pub(super) fn from_text(percent: &str) -> Option<Self> {
+        let percent: f64 = percent.trim().trim_end_matches('%').parse().ok()?;
+        percent.is_finite().then(|| Progress::from_percent(percent))
+    }
+
     /// How many parts have succeeded.
     pub fn done(self) -> usize {
         self.done

@@ -7,19 +7,79 @@ use serde::de::Error as _;
 use super::evolvable::Status;
 use super::property::{Property, Spellings, Wire};
 use super::scan::scan;
-use super::{AdditionalData, Model, State, Summary, json};
+use super::{AdditionalData, Model, OperationError, State, Summary, TargetRef, json};
 
-/// Declares a resource type: each property's name on the wire, its field, and its type.
+/// Declares a type of the metadata: each property's name on the wire, its field, and its type.
 ///
-/// One property has to be called `status`. The rest of its [`Model`] follows the properties.
+/// A resource type is one with a name, and with properties called `id` and `status`. What its
+/// [`Model`] has beyond those follows the properties. A type without a name is complex: a part of
+/// another one.
 macro_rules! resource {
     (
         $(#[$meta:meta])*
         $name:ident = $type:literal {
             $( $(#[$field_meta:meta])* $property:literal => $field:ident: $of:ty, )+
         }
-        status: $status:ty;
         $($model:tt)*
+    ) => {
+        $crate::model::resource::resource! {
+            $(#[$meta])*
+            $name {
+                $( $(#[$field_meta])* $property => $field: $of, )+
+            }
+        }
+
+        impl $name {
+            fn read(text: &str) -> serde_json::Result<Self> {
+                use $crate::model::resource::{Document, is_known};
+                let mut document = Document::read(text, Self::PROPERTIES)?;
+                document.require_status()?;
+                let operation = Self::take(&mut document);
+                document.finish(is_known(&operation.status))?;
+                Ok(operation)
+            }
+        }
+
+        impl $crate::model::Model for $name {
+            const TYPE: &'static str = $type;
+
+            fn from_json(body: &[u8]) -> serde_json::Result<Self> {
+                Self::read(&$crate::model::json::text_of(body))
+            }
+
+            fn summarize(body: &[u8]) -> serde_json::Result<$crate::model::Summary<'_>> {
+                $crate::model::resource::summarize(body, Self::PROPERTIES, |read: Self| read.status)
+            }
+
+            fn state(&self) -> $crate::model::State {
+                $crate::model::resource::state(&self.status)
+            }
+
+            fn status(&self) -> &str {
+                $crate::model::evolvable::Status::spelled(&self.status, &self.spellings)
+            }
+
+            fn id(&self) -> Option<&str> {
+                Some(self.id.as_str()).filter(|id| !id.is_empty())
+            }
+
+            $($model)*
+        }
+
+        /// Reads JSON, as [`Model::from_json`](crate::Model::from_json) does.
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
+                let text = $crate::model::json::repaired(raw.get());
+                Self::read(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        $name:ident {
+            $( $(#[$field_meta:meta])* $property:literal => $field:ident: $of:ty, )+
+        }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Default)]
@@ -34,39 +94,14 @@ macro_rules! resource {
         impl $name {
             const PROPERTIES: &'static [&'static str] = &[$($property),+];
 
-            fn read(text: &str) -> serde_json::Result<Self> {
-                let mut document = $crate::model::resource::Document::read(text, Self::PROPERTIES)?;
-                let operation = $name {
+            fn take(document: &mut $crate::model::resource::Document<'_>) -> Self {
+                // The fields of a struct are evaluated in the order in which they are written.
+                $name {
                     $( $field: document.next(), )+
-                    additional_data: Default::default(),
-                    spellings: Default::default(),
-                };
-                let known = $crate::model::resource::is_known(&operation.status);
-                let (additional_data, spellings) = document.finish(known)?;
-                Ok($name { additional_data, spellings, ..operation })
+                    additional_data: std::mem::take(&mut document.additional_data),
+                    spellings: std::mem::take(&mut document.spellings),
+                }
             }
-        }
-
-        impl $crate::model::Model for $name {
-            const TYPE: &'static str = $type;
-
-            fn from_json(body: &[u8]) -> serde_json::Result<Self> {
-                Self::read(&$crate::model::json::text_of(body))
-            }
-
-            fn summarize(body: &[u8]) -> serde_json::Result<$crate::model::Summary<'_>> {
-                $crate::model::resource::summarize::<Self, $status>(body, Self::PROPERTIES)
-            }
-
-            fn state(&self) -> $crate::model::State {
-                $crate::model::resource::state(&self.status)
-            }
-
-            fn status(&self) -> &str {
-                $crate::model::evolvable::Status::spelled(&self.status, &self.spellings)
-            }
-
-            $($model)*
         }
 
         impl PartialEq for $name {
@@ -81,15 +116,6 @@ macro_rules! resource {
                     $( .field(stringify!($field), &self.$field) )+
                     .field("additional_data", &self.additional_data)
                     .finish()
-            }
-        }
-
-        /// Reads JSON, as [`Model::from_json`](crate::Model::from_json) does.
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
-                let text = $crate::model::json::repaired(raw.get());
-                Self::read(&text).map_err(serde::de::Error::custom)
             }
         }
 
@@ -121,8 +147,8 @@ pub(super) struct Document<'a> {
     values: [Option<&'a str>; PROPERTIES],
     next: usize,
     odd: Option<&'static str>,
-    additional_data: AdditionalData,
-    spellings: Spellings,
+    pub(super) additional_data: AdditionalData,
+    pub(super) spellings: Spellings,
 }
 
 impl<'a> Document<'a> {
@@ -136,14 +162,17 @@ impl<'a> Document<'a> {
                 None => additional_data.push(&name, value),
             }
         })?;
-        let declared = |wanted| {
-            names.iter().zip(values).any(|(name, value)| *name == wanted && value.is_some())
-        };
-        if !declared("status") && !declared("operationType") {
-            return Err(serde_json::Error::missing_field("status"));
-        }
         let spellings = Spellings::default();
         Ok(Document { names, values, next: 0, odd: None, additional_data, spellings })
+    }
+
+    /// Refuses a document that does not even try to be an operation.
+    pub(super) fn require_status(&self) -> serde_json::Result<()> {
+        let found =
+            self.names.iter().zip(&self.values).any(|(name, value)| {
+                value.is_some() && matches!(*name, "status" | "operationType")
+            });
+        if found { Ok(()) } else { Err(serde_json::Error::missing_field("status")) }
     }
 
     /// Reads the next declared property. One of another type stays with the undeclared ones.
@@ -161,13 +190,13 @@ impl<'a> Document<'a> {
         T::default()
     }
 
-    /// What is left; an error if a property is of another type, unless the status is known.
-    pub(super) fn finish(self, known: bool) -> serde_json::Result<(AdditionalData, Spellings)> {
+    /// Refuses a document with a property of another type, unless its status is known.
+    pub(super) fn finish(self, known: bool) -> serde_json::Result<()> {
         match self.odd {
             Some(name) if !known => {
                 Err(serde_json::Error::custom(format_args!("`{name}` is of another type")))
             }
-            _ => Ok((self.additional_data, self.spellings)),
+            _ => Ok(()),
         }
     }
 }
@@ -182,15 +211,36 @@ pub(super) fn state<S: Status>(status: &S) -> State {
 }
 
 /// Reads a known status in place, and any other document as a whole.
+///
+/// `_status` only names the type of `M`'s status.
 pub(super) fn summarize<'a, M: Model, S: Status>(
     body: &'a [u8],
     properties: &[&str],
+    _status: fn(M) -> S,
 ) -> serde_json::Result<Summary<'a>> {
-    if let Some(found) = scan(body)
+    if let Some(found) = scan(body, S::WITHIN)
         && let Some(state) = S::state_of(found.status)
     {
         let attempts = found.attempts.filter(|_| properties.contains(&"attemptsCount"));
         return Ok(Summary::new(state, Cow::Borrowed(found.status), attempts));
     }
     M::from_json(body).map(|operation| Summary::of(&operation))
+}
+
+/// The location of what an operation made or works on, else its id.
+pub(super) fn target<'a>(location: Option<&'a String>, id: Option<&'a String>) -> TargetRef<'a> {
+    match (location, id) {
+        (Some(location), _) if !location.is_empty() => TargetRef::Location(location.into()),
+        (_, Some(id)) if !id.is_empty() => TargetRef::Id(id.into()),
+        _ => TargetRef::None,
+    }
+}
+
+/// The text that goes with a status, where that is a failure: a success can have one as well.
+pub(super) fn failure_text(
+    operation: &impl Model,
+    text: Option<&String>,
+) -> Option<OperationError> {
+    let text = text.filter(|text| operation.state() == State::Failed && !text.is_empty())?;
+    Some(OperationError::new(None, Some(text.clone())))
 }

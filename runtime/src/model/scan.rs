@@ -11,30 +11,27 @@ pub(super) struct Scanned<'a> {
 }
 
 /// Finds the `status` of an object, a text without escapes, and its `attemptsCount`, if it has one.
-pub(super) fn scan(body: &[u8]) -> Option<Scanned<'_>> {
+///
+/// Where the status is an object, its text is the property `within` that.
+pub(super) fn scan<'a>(body: &'a [u8], within: Option<&str>) -> Option<Scanned<'a>> {
     let mut scanner = Scanner { body, at: 0, ascii: true };
     let mut status = None;
     let mut attempts = None;
     scanner.space();
-    scanner.expect(b'{')?;
-    scanner.space();
-    loop {
-        // Which property an escaped name means is not known here.
-        let name = scanner.plain_string()?;
-        scanner.colon()?;
+    scanner.object(|scanner, name| {
         match name {
-            b"status" if status.is_none() => status = Some(scanner.plain_string()?),
+            b"status" if status.is_none() => {
+                status = Some(match within {
+                    None => scanner.plain_string()?,
+                    Some(within) => scanner.text_within(within.as_bytes())?,
+                });
+            }
             b"attemptsCount" if attempts.is_none() => attempts = Some(scanner.count()?),
             b"status" | b"attemptsCount" => return None,
             _ => scanner.value()?,
         }
-        scanner.space();
-        match scanner.bump()? {
-            b',' => scanner.space(),
-            b'}' => break,
-            _ => return None,
-        }
-    }
+        Some(())
+    })?;
     scanner.space();
     let valid = scanner.ascii || std::str::from_utf8(body).is_ok();
     if scanner.at != body.len() || !valid {
@@ -88,6 +85,36 @@ impl<'a> Scanner<'a> {
         self.expect(b':')?;
         self.space();
         Some(())
+    }
+
+    /// An object whose names have no escapes: which property such a name means is not known here.
+    fn object(&mut self, mut property: impl FnMut(&mut Self, &[u8]) -> Option<()>) -> Option<()> {
+        self.expect(b'{')?;
+        self.space();
+        loop {
+            let name = self.plain_string()?;
+            self.colon()?;
+            property(self, name)?;
+            self.space();
+            match self.bump()? {
+                b',' => self.space(),
+                b'}' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// The text of one property of an object.
+    fn text_within(&mut self, wanted: &[u8]) -> Option<&'a [u8]> {
+        let mut text = None;
+        self.object(|scanner, name| {
+            if name != wanted {
+                return scanner.value();
+            }
+            let again = text.replace(scanner.plain_string()?).is_some();
+            (!again).then_some(())
+        })?;
+        text
     }
 
     /// A string without escapes.
@@ -251,7 +278,7 @@ mod tests {
     use super::*;
 
     fn found(body: &str) -> Option<(&str, Option<u32>)> {
-        scan(body.as_bytes()).map(|found| (found.status, found.attempts))
+        scan(body.as_bytes(), None).map(|found| (found.status, found.attempts))
     }
 
     #[test]
@@ -270,6 +297,25 @@ mod tests {
         }
         let nested = format!(r#"{{"a":{}{},"status":"x"}}"#, "[".repeat(60), "]".repeat(60));
         assert_eq!(found(&nested), Some(("x", None)));
+    }
+
+    #[test]
+    fn a_status_can_be_within_an_object() {
+        let within =
+            |body: &'static str| scan(body.as_bytes(), Some("state")).map(|found| found.status);
+        let usual = r#"{"status":{"a":{"state":"x"},"state":"failed","b":1},"state":"y"}"#;
+        assert_eq!(within(usual), Some("failed"));
+        for body in [
+            r#"{"status":"failed"}"#,
+            r#"{"status":{}}"#,
+            r#"{"status":{"a":1}}"#,
+            r#"{"status":{"state":null}}"#,
+            r#"{"status":{"state":"failed","state":"failed"}}"#,
+            r#"{"status":{"state":"failed"},"status":{"state":"failed"}}"#,
+            r#"{"status":{"state":"failed",}}"#,
+        ] {
+            assert_eq!(within(body), None, "{body}");
+        }
     }
 
     #[test]
@@ -295,7 +341,7 @@ mod tests {
         ] {
             assert_eq!(found(body), None, "{body}");
         }
-        assert!(scan(b"{\"status\":\"x\",\"a\":\"\xFF\"}").is_none());
+        assert!(scan(b"{\"status\":\"x\",\"a\":\"\xFF\"}", None).is_none());
         let nested = format!(r#"{{"a":{}{},"status":"x"}}"#, "[".repeat(63), "]".repeat(63));
         assert_eq!(found(&nested), None);
     }
@@ -329,13 +375,20 @@ mod tests {
             "\u{0},\"a\":1}",
             ",\"a\":\"\u{1}\"}",
             ",\"a\":\"1234567890\n\"}",
-            r#"} {}"#,
+            "} {}",
             "}\u{a0}",
             r#" "a":1}"#,
         ] {
             let body = format!(r#"{{"status":"succeeded"{rest}"#);
             assert_eq!(found(&body), None, "{body}");
             assert!(serde_json::from_str::<serde_json::Value>(&body).is_err(), "{body}");
+        }
+        // A control character, wherever it stands among eight.
+        for (control, length) in (0..0x20_u8).flat_map(|c| (0..9).map(move |n| (c, n))) {
+            let text = "é".repeat(length / 2) + &"x".repeat(length % 2) + "\u{7f}";
+            let body = format!(r#"{{"status":"x","a":"{text}{}1234567"}}"#, char::from(control));
+            assert_eq!(found(&body), None, "{body:?}");
+            assert_eq!(found(&body.replace(char::from(control), "~")), Some(("x", None)));
         }
     }
 }

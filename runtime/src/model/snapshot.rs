@@ -7,12 +7,11 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
-use super::{Model, Monitor, OperationError, Progress, State, Summary, TargetRef};
+use super::{Model, Monitor, OperationError, Progress, Summary, TargetRef};
 use crate::protocol::Polling;
 
 /// A [`Model`] as a trait object.
 pub(crate) trait Snapshot: Any + Send + Sync {
-    fn state(&self) -> State;
     fn status(&self) -> &str;
     fn operation_type(&self) -> Option<&str>;
     fn attempts(&self) -> Option<u32>;
@@ -25,9 +24,6 @@ pub(crate) trait Snapshot: Any + Send + Sync {
 }
 
 impl<M: Model> Snapshot for M {
-    fn state(&self) -> State {
-        Model::state(self)
-    }
     fn status(&self) -> &str {
         Model::status(self)
     }

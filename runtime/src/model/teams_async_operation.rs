@@ -114,11 +114,6 @@ resource! {
         /// Why the operation failed; may be absent from one that did.
         "error" => error: Option<OperationError>,
     }
-    status: TeamsAsyncOperationStatus;
-
-    fn id(&self) -> Option<&str> {
-        Some(self.id.as_str()).filter(|id| !id.is_empty())
-    }
 
     fn operation_type(&self) -> Option<&str> {
         let word = self.spellings.word("operationType", self.operation_type.as_str());

@@ -68,7 +68,7 @@ mod tests {
         let drawn: Vec<_> =
             (0..1_000).map(|seed| wait.lengthened(Jitter::new(seed).draw())).collect();
         assert!(drawn.iter().all(|&d| d > wait && d <= Elapsed::from_secs(33)));
-        assert_eq!(drawn.into_iter().map(Elapsed::nanos).collect::<HashSet<_>>().len(), 91);
+        assert_eq!(drawn.into_iter().collect::<HashSet<_>>().len(), 91);
         let first: HashSet<_> = (0..4_000).map(|seed| Jitter::new(seed).draw_first()).collect();
         assert_eq!((first.len(), first.iter().min(), first.iter().max()), (241, Some(&10), Some(&250)));
     }

@@ -6,16 +6,12 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time, or a span of it, in nanoseconds. All arithmetic saturates; the longest one is
 /// 584 years.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Elapsed(u64);
 
 impl Elapsed {
     pub(crate) const ZERO: Elapsed = Elapsed(0);
-
-    pub(crate) const fn from_nanos(nanos: u64) -> Self {
-        Elapsed(nanos)
-    }
 
     pub(crate) const fn from_secs(secs: u64) -> Self {
         Elapsed(secs.saturating_mul(1_000_000_000))
@@ -28,10 +24,6 @@ impl Elapsed {
 
     pub(crate) fn is_zero(self) -> bool {
         self.0 == 0
-    }
-
-    pub(crate) fn nanos(self) -> u64 {
-        self.0
     }
 
     pub(crate) fn plus(self, other: Elapsed) -> Self {

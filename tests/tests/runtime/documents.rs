@@ -243,6 +243,11 @@ fn an_unreadable_property_hides_no_other() {
         let name = property.split('"').nth(1).unwrap();
         assert_eq!(written(&operation)[name], shown, "{property}");
     }
+    // A negative zero is not a whole number.
+    assert!(
+        serde_json::from_str::<TeamsAsyncOperation>(r#"{"status":"x","attemptsCount":-0}"#)
+            .is_err()
+    );
     // What no `Value` holds is written as it came.
     let text = format!(r#"{{"status":"failed","attemptsCount":1e400,"x":{deep}}}"#);
     let operation: TeamsAsyncOperation = serde_json::from_str(&text).unwrap();

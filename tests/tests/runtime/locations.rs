@@ -35,7 +35,7 @@ fn a_relative_location_gets_the_version_that_was_called() {
 
 #[test]
 fn a_driver_of_ones_own_sees_what_the_handles_see() {
-    use graph_operation::protocol::{Accepted, Poller, Step, accept};
+    use graph_operation::protocol::{Event, Accepted, Poller, Step, accept};
     use graph_operation::{Polling, TeamsAsyncOperation, TeamsAsyncOperationStatus};
 
     let called = Uri::from_static("https://graph.microsoft.com/beta/teams");
@@ -53,11 +53,13 @@ fn a_driver_of_ones_own_sees_what_the_handles_see() {
     let mut now = std::time::Instant::now();
     let mut poller = Poller::new::<TeamsAsyncOperation>(started, Polling::default(), now, 1);
     assert!(poller.operation::<TeamsAsyncOperation>().is_none());
-    while let Step::Wait(wait) = poller.next(now) {
+    while let Step::Wait(wait, _) = poller.next(now) {
         now += wait;
     }
-    poller.sent(now);
-    poller.received(graph_operation::testing::in_progress(), now).unwrap();
+    let Step::Send(check) = poller.next(now) else { panic!("a check is due") };
+    assert_eq!(check.request().uri(), expected);
+    let event = poller.received(graph_operation::testing::in_progress(), now);
+    assert!(matches!(event, Event::Received(())));
     let status = &poller.operation::<TeamsAsyncOperation>().unwrap().status;
     assert_eq!(*status, TeamsAsyncOperationStatus::InProgress);
     assert!(format!("{poller:?}").contains(expected));

@@ -9,6 +9,7 @@ mod corpus;
 mod defects;
 mod documents;
 mod dropping;
+mod families;
 mod locations;
 mod machine;
 mod policy;

@@ -77,7 +77,14 @@ fn member() -> impl Strategy<Value = String> {
 }
 
 fn document() -> impl Strategy<Value = String> {
-    let usual = select(&["\"status\":\"succeeded\"", "\"status\":\"running\"", "\"status\":7"][..]);
+    let usual = select(
+        &[
+            "\"status\":\"succeeded\"",
+            "\"status\":\"running\"",
+            "\"status\":{\"state\":\"Failed\",\"description\":7}",
+            "\"status\":7",
+        ][..],
+    );
     (select(GAPS), usual, prop::collection::vec(member(), 0..5), select(GAPS)).prop_map(
         |(before, status, members, after)| {
             let mut text = format!("{before}{{{status}");

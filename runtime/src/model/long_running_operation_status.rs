@@ -1,4 +1,4 @@
-//! `longRunningOperation`: the base of several families, and password resets by itself.
+//! The status that several families have in common.
 
 use super::evolvable::evolvable;
 

@@ -1,0 +1,50 @@
+//! `connectionOperation`: schemas of Microsoft Graph connectors.
+
+use std::time::Duration;
+
+use crate::model::evolvable::evolvable;
+use crate::model::resource::resource;
+use crate::model::{GraphError, OperationError};
+use crate::protocol::Polling;
+
+evolvable! {
+    /// Where a [`ConnectionOperation`] stands.
+    ///
+    /// Source: <https://learn.microsoft.com/graph/api/resources/externalconnectors-connectionoperation>
+    ConnectionOperationStatus {
+        /// Not specified; not terminal.
+        Unspecified = "unspecified" => Running,
+        /// Running. The service writes it without a capital letter.
+        InProgress = "inprogress" => Running,
+        /// Succeeded.
+        Completed = "completed" => Succeeded,
+        /// Failed.
+        Failed = "failed" => Failed,
+        /// Stands for a newer member; not terminal.
+        UnknownFutureValue = "unknownFutureValue" => Running,
+    }
+}
+
+resource! {
+    /// The registration of an external connection's schema, as one poll found it.
+    ///
+    /// `PATCH /external/connections/{id}/schema` starts one. It takes between 5 and 15 minutes, so the
+    /// family is polled every minute by default. It names no result: read the schema where it was
+    /// written to.
+    ///
+    /// Source: <https://learn.microsoft.com/graph/api/resources/externalconnectors-connectionoperation>
+    ConnectionOperation = "connectionOperation" {
+        /// The operation's id. Empty if absent.
+        "id" => id: String,
+        /// Where the operation stands.
+        "status" => status: ConnectionOperationStatus,
+        /// Why the operation failed; often without a code.
+        "error" => error: Option<GraphError>,
+    }
+
+    const POLLING: fn() -> Polling = || Polling::default().interval(Duration::from_secs(60));
+
+    fn failure(&self) -> Option<OperationError> {
+        self.error.as_ref().map(OperationError::from)
+    }
+}

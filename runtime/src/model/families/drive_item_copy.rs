@@ -1,0 +1,121 @@
+//! `asyncJobStatus`: files and folders copied, moved, or uploaded from a URL.
+
+use std::borrow::Cow;
+
+use time::OffsetDateTime;
+
+use crate::model::evolvable::evolvable;
+use crate::model::resource::{failure_text, resource, target};
+use crate::model::{GraphError, Monitor, OperationError, Progress, State, TargetRef};
+use crate::protocol::Polling;
+
+evolvable! {
+    /// Where a [`DriveItemCopy`] stands.
+    ///
+    /// Sources: <https://learn.microsoft.com/graph/api/driveitem-copy>,
+    /// <https://learn.microsoft.com/onedrive/developer/rest-api/resources/asyncjobstatus>
+    DriveItemCopyStatus {
+        /// Accepted, not started.
+        NotStarted = "notStarted" => Running,
+        /// Running.
+        InProgress = "inProgress" => Running,
+        /// Running.
+        Updating = "updating" => Running,
+        /// Interrupted; the service will try again.
+        Waiting = "waiting" => Running,
+        /// What was copied before is being deleted.
+        DeletePending = "deletePending" => Running,
+        /// Cancelled, but not stopped yet.
+        CancelPending = "cancelPending" => Running,
+        /// Succeeded.
+        Completed = "completed" => Succeeded,
+        /// Failed.
+        Failed = "failed" => Failed,
+        /// Failed, and what was copied before could not be deleted.
+        DeleteFailed = "deleteFailed" => Failed,
+        /// Cancelled; the operation counts as failed.
+        Cancelled = "cancelled" => Failed,
+    }
+}
+
+resource! {
+    /// The copy of a file or folder, as one poll found it.
+    ///
+    /// `POST …/items/{id}/copy` starts one; with `Prefer: respond-async` so do
+    /// `PATCH …/items/{id}` with another drive as the parent, and `POST …/children` with a URL to
+    /// upload from. Refusals, such as a name that exists, are often told only here.
+    ///
+    /// The operation lies outside of Graph and has to be read without a token: its address is the
+    /// credential ([`Monitor::Anonymous`]). The result is an item's id. Which drive it is in, only the
+    /// request that started the copy says; the `resourceLocation` that some services give is of
+    /// another API, with a token of its own, and is shown, not followed.
+    ///
+    /// The documentation recommends no pace; the family is polled every 5 seconds by default.
+    ///
+    /// Sources: <https://learn.microsoft.com/graph/long-running-actions-overview>,
+    /// <https://learn.microsoft.com/onedrive/developer/rest-api/resources/asyncjobstatus>
+    DriveItemCopy = "asyncJobStatus" {
+        /// The operation's id, which only SharePoint gives. Empty if absent.
+        "id" => id: String,
+        /// When the operation was created; only SharePoint gives it, and always as the year 1.
+        "createdDateTime" => created_date_time: Option<OffsetDateTime>,
+        /// When the operation was last worked on; as above.
+        "lastActionDateTime" => last_action_date_time: Option<OffsetDateTime>,
+        /// What the operation does, such as `ItemCopy`; only OneDrive personal gives it.
+        "operation" => operation: Option<String>,
+        /// Where the operation stands.
+        "status" => status: DriveItemCopyStatus,
+        /// More about the status; of a failure it may be the only text.
+        "statusDescription" => status_description: Option<String>,
+        /// How far the operation has come, from 0 to 100. It can stay at 0.
+        "percentageComplete" => percentage_complete: Option<f64>,
+        /// The id of the new item.
+        "resourceId" => resource_id: Option<String>,
+        /// The location of the new item in the API of SharePoint.
+        "resourceLocation" => resource_location: Option<String>,
+        /// Why the operation failed. The codes can be in the details alone.
+        "error" => error: Option<GraphError>,
+        /// Why the operation failed, as OneDrive personal says it.
+        "errorCode" => error_code: Option<String>,
+        /// Why the operation failed, for a person.
+        "message" => message: Option<String>,
+    }
+
+    const MONITOR: Monitor = Monitor::Anonymous;
+
+    const POLLING: fn() -> Polling = Polling::frequent;
+
+    fn operation_type(&self) -> Option<&str> {
+        self.operation.as_deref()
+    }
+
+    fn failure(&self) -> Option<OperationError> {
+        if let Some(error) = &self.error {
+            let mut failure = OperationError::from(error);
+            let mut details = error.details.iter();
+            failure.code = failure.code.or_else(|| details.find_map(|detail| detail.code.clone()));
+            return Some(failure);
+        }
+        let text = self.message.as_ref().or(self.status_description.as_ref());
+        if self.state() == State::Failed && self.error_code.is_some() {
+            return Some(OperationError::new(self.error_code.clone(), text.cloned()));
+        }
+        failure_text(self, text)
+    }
+
+    fn target_id(&self) -> Option<&str> {
+        self.resource_id.as_deref()
+    }
+
+    fn target_location(&self) -> Option<Cow<'_, str>> {
+        self.resource_location.as_deref().map(Cow::Borrowed)
+    }
+
+    fn target(&self) -> TargetRef<'_> {
+        target(None, self.resource_id.as_ref())
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        Some(Progress::from_percent(self.percentage_complete?))
+    }
+}
