@@ -49,7 +49,7 @@
 mod accept;
 mod answer;
 mod backoff;
-mod batch;
+pub(crate) mod batch;
 mod elapsed;
 mod fault;
 pub(crate) mod location;
@@ -72,7 +72,7 @@ pub use location::{resolve, same_origin};
 pub use poller::Poller;
 pub use polling::Polling;
 pub use rate::RateLimit;
-pub(crate) use rate::{Admitted, Reservation};
+pub(crate) use rate::Admitted;
 pub use request::TimeLeft;
 pub(crate) use saved::located;
 pub use saved::{Recorded, Saved};

@@ -13,7 +13,7 @@ pub(super) const BURST: u32 = 20;
 
 /// The bucket counts in billionths of a token, which is what a rate of one a second gives in a
 /// nanosecond.
-const TOKEN: i64 = 1_000_000_000;
+const TOKEN: u64 = 1_000_000_000;
 
 /// A setting that is not lowered. A lowered one grows by a twentieth of the setting in a second, and
 /// so by one in a nanosecond.
@@ -77,25 +77,25 @@ impl Recovery {
 }
 
 /// A token bucket with reservations: who comes first gets its tokens first, however few the next
-/// one wants.
+/// one wants. A reservation promises a time; the tokens are taken when it is claimed, so that one
+/// which is claimed late does not give more than the bucket holds.
 #[derive(Debug)]
 pub(super) struct Bucket {
     rate: u32,
-    /// Negative while tokens are reserved that are not there yet.
-    tokens: i64,
+    tokens: u64,
+    reserved: u64,
     updated: Elapsed,
     recovery: Recovery,
-    reservations: u64,
 }
 
 impl Bucket {
     pub(super) fn new(rate: u32, now: Elapsed) -> Self {
         Bucket {
             rate: rate.max(1),
-            tokens: i64::from(BURST) * TOKEN,
+            tokens: tokens(BURST),
+            reserved: 0,
             updated: now,
             recovery: Recovery::new(),
-            reservations: 0,
         }
     }
 
@@ -103,28 +103,37 @@ impl Bucket {
         if now > self.updated {
             let area = self.recovery.area(self.updated, now);
             let earned = u128::from(self.rate) * area / u128::from(FULL);
-            let earned = i64::try_from(earned).unwrap_or(i64::MAX);
-            self.tokens = self.tokens.saturating_add(earned).min(i64::from(BURST) * TOKEN);
+            self.add(u64::try_from(earned).unwrap_or(u64::MAX));
             self.updated = now;
         }
         self.updated
     }
 
-    /// Reserves so many tokens, and says from when on they are there.
-    pub(super) fn reserve(&mut self, count: u32, now: Elapsed) -> (Elapsed, u64) {
-        let now = self.refill(now);
-        self.tokens = self.tokens.saturating_sub(i64::from(count) * TOKEN);
-        self.reservations += 1;
-        (now.plus(self.time_for(self.tokens.min(0).unsigned_abs(), now)), self.reservations)
+    fn add(&mut self, tokens_more: u64) {
+        self.tokens = self.tokens.saturating_add(tokens_more).min(tokens(BURST));
     }
 
-    /// Takes tokens back that are not used. Only the last reservation's can be: what was reserved
-    /// after it counts on them.
-    pub(super) fn give_back(&mut self, reservation: u64, count: u32) {
-        if reservation == self.reservations {
-            let tokens = self.tokens.saturating_add(i64::from(count) * TOKEN);
-            self.tokens = tokens.min(i64::from(BURST) * TOKEN);
+    /// Reserves so many tokens, and says when they will be there.
+    fn reserve(&mut self, count: u32, now: Elapsed) -> Elapsed {
+        let now = self.refill(now);
+        self.reserved = self.reserved.saturating_add(tokens(count));
+        now.plus(self.time_for(self.reserved.saturating_sub(self.tokens), now))
+    }
+
+    fn give_back(&mut self, count: u32) {
+        self.reserved = self.reserved.saturating_sub(tokens(count));
+    }
+
+    /// Takes `count` tokens of a reservation, and gives the others back; or says when to try again.
+    fn claim(&mut self, reserved: u32, count: u32, now: Elapsed) -> Result<(), Elapsed> {
+        let now = self.refill(now);
+        let wanted = tokens(count);
+        if self.tokens < wanted {
+            return Err(now.plus(self.time_for(wanted - self.tokens, now)));
         }
+        self.tokens -= wanted;
+        self.give_back(reserved);
+        Ok(())
     }
 
     /// How long so many billionths of a token take, at the present rate.
@@ -141,8 +150,12 @@ impl Bucket {
 
     /// How long `count` checks take at the present rate.
     fn interval(&self, count: u64, now: Elapsed) -> Elapsed {
-        self.time_for(count.saturating_mul(TOKEN.unsigned_abs()), now)
+        self.time_for(count.saturating_mul(TOKEN), now)
     }
+}
+
+fn tokens(count: u32) -> u64 {
+    u64::from(count) * TOKEN
 }
 
 /// A rate of requests that several [`OperationSet`](crate::OperationSet)s share, and that an author's
@@ -193,8 +206,8 @@ impl RateLimit {
     pub(crate) fn reserve(&self, count: u32, now: Instant) -> Reservation {
         let mut shared = self.lock();
         let (clock, elapsed) = shared.elapsed(now);
-        let (at, id) = shared.bucket.reserve(count, elapsed);
-        Reservation { limit: self.clone(), at: clock.instant(at), id, count }
+        let at = shared.bucket.reserve(count, elapsed);
+        Reservation { limit: self.clone(), at: clock.instant(at), count, claimed: false }
     }
 
     /// Takes the refusal of a request that was sent at `sent`.
@@ -227,17 +240,17 @@ impl fmt::Debug for RateLimit {
 #[derive(Clone)]
 pub(crate) struct Admitted(pub(crate) RateLimit);
 
-/// Tokens that are reserved. Dropped, it gives them back where nobody has reserved after it.
+/// Tokens that are reserved. Dropped, it gives them back.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     limit: RateLimit,
     at: Instant,
-    id: u64,
     count: u32,
+    claimed: bool,
 }
 
 impl Reservation {
-    /// From when on the tokens are there.
+    /// When the tokens are there, or it is worth asking again.
     pub(crate) fn at(&self) -> Instant {
         self.at
     }
@@ -246,22 +259,46 @@ impl Reservation {
         self.count as usize
     }
 
-    /// Uses so many of the tokens, and gives the others back.
-    pub(crate) fn used(mut self, count: usize) {
-        self.count = self.count.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+    /// Takes so many of the tokens, and gives the others back. `false` if they are not there yet.
+    pub(crate) fn claim(&mut self, count: usize, now: Instant) -> bool {
+        let count = u32::try_from(count).unwrap_or(u32::MAX).min(self.count);
+        let mut shared = self.limit.lock();
+        let (clock, elapsed) = shared.elapsed(now);
+        match shared.bucket.claim(self.count, count, elapsed) {
+            Ok(()) => {
+                (self.count, self.claimed) = (count, true);
+                true
+            }
+            Err(later) => {
+                self.at = clock.instant(later);
+                false
+            }
+        }
+    }
+
+    /// Uses the tokens.
+    pub(crate) fn used(mut self) {
+        self.count = 0;
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         if self.count > 0 {
-            self.limit.lock().bucket.give_back(self.id, self.count);
+            let bucket = &mut self.limit.lock().bucket;
+            if self.claimed {
+                bucket.add(tokens(self.count));
+            } else {
+                bucket.give_back(self.count);
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
     fn at(millis: u64) -> Elapsed {
@@ -271,26 +308,26 @@ mod tests {
     #[test]
     fn a_full_bucket_and_then_the_rate() {
         let mut bucket = Bucket::new(20, at(0));
-        assert_eq!(bucket.reserve(20, at(0)).0, at(0));
-        assert_eq!(bucket.reserve(1, at(0)).0, at(50));
-        assert_eq!(bucket.reserve(19, at(0)).0, at(1_000));
-        assert_eq!(bucket.reserve(20, at(500)).0, at(2_000));
-        // However long nobody asks, there are 20.
-        assert_eq!(bucket.reserve(20, at(60_000)).0, at(60_000));
-        assert_eq!(bucket.reserve(1, at(60_000)).0, at(60_050));
+        assert_eq!(bucket.reserve(20, at(0)), at(0));
+        assert_eq!(bucket.reserve(1, at(0)), at(50));
+        assert_eq!(bucket.reserve(19, at(0)), at(1_000));
+        assert_eq!(bucket.claim(20, 20, at(0)), Ok(()));
+        assert_eq!(bucket.claim(1, 1, at(20)), Err(at(50)));
+        assert_eq!(bucket.claim(1, 1, at(50)), Ok(()));
+        // Who claims late does not get more than the bucket holds.
+        assert_eq!(bucket.reserve(20, at(500)), at(2_000));
+        assert_eq!(bucket.claim(19, 19, at(60_000)), Ok(()));
+        assert_eq!(bucket.claim(20, 20, at(60_000)), Err(at(60_950)));
     }
 
     #[test]
-    fn only_the_last_reservation_can_be_given_back() {
+    fn what_is_given_back_can_be_had_at_once() {
         let mut bucket = Bucket::new(20, at(0));
-        let (_, first) = bucket.reserve(20, at(0));
-        let (_, second) = bucket.reserve(20, at(0));
-        bucket.give_back(first, 20);
-        let (third_at, third) = bucket.reserve(20, at(0));
-        assert_eq!(third_at, at(2_000));
-        bucket.give_back(second, 20);
-        bucket.give_back(third, 20);
-        assert_eq!(bucket.reserve(20, at(0)).0, at(2_000));
+        assert_eq!(bucket.reserve(20, at(0)), at(0));
+        bucket.give_back(20);
+        assert_eq!(bucket.reserve(15, at(0)), at(0));
+        assert_eq!(bucket.claim(15, 5, at(0)), Ok(()));
+        assert_eq!(bucket.reserve(15, at(0)), at(0));
     }
 
     #[test]
@@ -314,47 +351,53 @@ mod tests {
 
     #[test]
     fn what_is_earned_while_the_rate_recovers_is_its_integral() {
-        let mut bucket = Bucket::new(20, at(0));
-        let _ = bucket.reserve(20, at(0));
-        let _ = bucket.reserve(20, at(0));
-        bucket.refused(at(0), at(0));
-        // 5 s at 10 a second, of which 20 pay the debt and 20 fill the bucket.
-        bucket.refill(at(5_000));
-        assert_eq!(bucket.tokens, 20 * TOKEN);
-        let _ = bucket.reserve(20, at(5_000));
-        let _ = bucket.reserve(20, at(5_000));
-        // Then 10 rises by one a second: 10.5 in the first, 11.5 in the second.
-        bucket.refill(at(6_000));
-        assert_eq!(bucket.tokens, -20 * TOKEN + 10_500_000_000);
-        bucket.refill(at(7_000));
-        assert_eq!(bucket.tokens, 2 * TOKEN);
+        let earned = |from: u64, to: u64| {
+            let mut bucket = Bucket::new(20, at(0));
+            bucket.refused(at(0), at(0));
+            bucket.refill(at(from));
+            bucket.tokens = 0;
+            bucket.refill(at(to));
+            bucket.tokens
+        };
+        // 5 s at 10 a second; then it rises by one a second, until it is 20.
+        assert_eq!(earned(0, 500), 5 * TOKEN);
+        assert_eq!(earned(4_500, 5_500), 5 * TOKEN + 5_125_000_000);
+        assert_eq!(earned(7_000, 8_000), 12_500_000_000);
+        assert_eq!(earned(14_500, 15_500), 9_875_000_000 + 10 * TOKEN);
     }
 
     #[test]
     fn in_any_window_there_are_no_more_than_the_rate_and_a_bucket() {
         for rate in [1, 7, 20, 1_000] {
-            let mut bucket = Bucket::new(rate, at(0));
+            let limit = RateLimit::new(rate);
+            let begin = Instant::now();
+            let mut reservations = VecDeque::new();
             let mut sent: Vec<(u64, u32)> = Vec::new();
             let mut now = 0;
             let mut state = u64::from(rate);
-            for _ in 0..500 {
+            for _ in 0..2_000 {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let instant = begin + Duration::from_nanos(now);
                 let count = u32::try_from(state >> 33).unwrap() % 20 + 1;
-                let (due, id) = bucket.reserve(count, Elapsed::from_nanos(now));
-                match state >> 60 {
-                    0 => bucket.give_back(id, count),
-                    1 => {
-                        now = now.max(due.nanos());
-                        bucket.refused(Elapsed::from_nanos(now), Elapsed::from_nanos(now));
-                        sent.push((now, count));
-                    }
-                    2 => now += (state >> 20) % 3_000_000_000,
+                match state >> 61 {
+                    0 => limit.refused(instant, instant),
+                    1 => now += (state >> 20) % 3_000_000_000,
+                    2 => drop(reservations.pop_back()),
+                    3..=4 => reservations.push_back(limit.reserve(count, instant)),
                     _ => {
-                        now = now.max(due.nanos());
-                        sent.push((now, count));
+                        let Some(mut first) = reservations.pop_front() else { continue };
+                        now = u64::try_from((first.at().max(instant) - begin).as_nanos()).unwrap();
+                        let count = first.count();
+                        if first.claim(count, begin + Duration::from_nanos(now)) {
+                            first.used();
+                            sent.push((now, u32::try_from(count).unwrap()));
+                        } else {
+                            reservations.push_front(first);
+                        }
                     }
                 }
             }
+            assert!(sent.len() > 300);
             for (first, &(begin, _)) in sent.iter().enumerate() {
                 let mut total = 0;
                 for &(end, count) in &sent[first..] {

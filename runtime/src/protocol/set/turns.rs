@@ -261,27 +261,37 @@ impl<K: Clone + Eq + Hash> Set<K> {
             }
         }
         for queue in self.by_age() {
-            let Some(members) = self.pick(queue, wake) else { continue };
+            let Some(mut members) = self.pick(queue, wake) else { continue };
             let count = members.len();
-            let reservation = match self.reserved.take() {
+            let mut reservation = match self.reserved.take() {
                 Some(reservation) => reservation,
-                None => {
-                    self.limit.reserve(u32::try_from(count).unwrap_or(1), self.clock.instant(now))
-                }
+                None => self.reserve(count),
             };
-            let at = self.clock.elapsed(reservation.at());
-            if at > now {
-                wake.by(at, Reason::Rate);
+            let admitted = count.min(reservation.count());
+            if !self.claim(&mut reservation, admitted, wake) {
                 self.put_back(members);
                 self.reserved = Some(reservation);
                 return None;
             }
-            let mut members = members;
-            let excess = members.split_off(count.min(reservation.count().max(1)));
+            let excess = members.split_off(admitted);
             self.put_back(excess);
             return Some(Picked { members, queue, starts: false, reservation });
         }
         None
+    }
+
+    fn reserve(&self, count: usize) -> Reservation {
+        self.limit.reserve(u32::try_from(count).unwrap_or(1), self.latest())
+    }
+
+    /// Takes so many tokens, if the rate allows it now.
+    fn claim(&self, reservation: &mut Reservation, count: usize, wake: &mut Wake) -> bool {
+        let claimed = self.clock.elapsed(reservation.at()) <= self.now
+            && reservation.claim(count, self.latest());
+        if !claimed {
+            wake.by(self.clock.elapsed(reservation.at()), Reason::Rate);
+        }
+        claimed
     }
 
     /// The queues that have something, the one with the oldest first.
@@ -436,23 +446,21 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let most = version.map_or(1, |version| self.batch_of(version));
         let row = self.starts.iter().take(most);
         let count = row.take_while(|&&id| self.version_of_start(id) == version).count().max(1);
-        let reservation = match self.reserved_for_start.take() {
+        let mut reservation = match self.reserved_for_start.take() {
             Some(reservation) => reservation,
-            None => self.limit.reserve(u32::try_from(count).unwrap_or(1), self.clock.instant(now)),
+            None => self.reserve(count),
         };
-        let at = self.clock.elapsed(reservation.at());
-        if at > now {
-            wake.by(at, Reason::Rate);
+        let count = if version.is_some() { count.min(reservation.count()) } else { 1 };
+        if !self.claim(&mut reservation, count, wake) {
             self.reserved_for_start = Some(reservation);
             return None;
         }
-        let count = if version.is_some() { count.min(reservation.count().max(1)) } else { 1 };
         let taken: Vec<Id> = self.starts.drain(..count).collect();
         if let Some(queue) = version {
             let members = taken.into_iter().map(|id| id.member).collect();
             return Some(Turn::Send(Picked { members, queue, starts: true, reservation }));
         }
-        reservation.used(1);
+        reservation.used();
         self.begin_start(first.member);
         Some(Turn::Ticket(Ticket(first)))
     }
@@ -522,7 +530,7 @@ impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
         let picked = self.picked.take();
         let (members, queue, starts) = match picked {
             Some(Picked { members, queue, starts, reservation }) => {
-                reservation.used(members.len());
+                reservation.used();
                 (members, queue, starts)
             }
             None => (Vec::new(), SINGLES, false),
