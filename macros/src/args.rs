@@ -31,7 +31,7 @@ pub(crate) struct Args {
     pub(crate) polling: Option<Expr>,
     pub(crate) idempotent: Option<Ident>,
     pub(crate) map_err: Option<ExprPath>,
-    pub(crate) krate: Option<Path>,
+    pub(crate) krate: Option<ModPath>,
     /// Every key as it was written, for the editor.
     pub(crate) keys: Vec<Ident>,
 }
@@ -74,52 +74,30 @@ impl Args {
             return Err(input.error(format_args!("expected a key; {}", known_keys())));
         };
         self.keys.push(key.clone());
+        let pair = Pair { key: &key, input };
         match key.to_string().as_str() {
-            "client" => {
-                let client = parse_code(&key, input, "an expression", "client = self.graph")?;
-                if let Expr::Closure(closure) = &client {
-                    let message = "`client` takes the client itself, not a closure";
-                    return Err(Error::new_spanned(closure, message));
-                }
-                once(&mut self.client, client, &key)
-            }
-            "target" => {
-                let target = parse_code(&key, input, "a type", "target = Team")?;
-                once(&mut self.target, target, &key)
-            }
-            "model" => {
-                let model = parse_code(&key, input, "a type", "model = TeamsAsyncOperation")?;
-                once(&mut self.model, model, &key)
-            }
-            "first_check" => once(&mut self.first_check, parse_wait(&key, input, "5s")?, &key),
-            "interval" => once(&mut self.interval, parse_wait(&key, input, "45s")?, &key),
-            "timeout" => once(&mut self.timeout, parse_wait(&key, input, "20m")?, &key),
+            "client" => pair.code(&mut self.client, "an expression", "client = self.graph"),
+            "target" => pair.code(&mut self.target, "a type", "target = Team"),
+            "model" => pair.code(&mut self.model, "a type", "model = TeamsAsyncOperation"),
+            "first_check" => pair.wait(&mut self.first_check, "5s"),
+            "interval" => pair.wait(&mut self.interval, "45s"),
+            "timeout" => pair.wait(&mut self.timeout, "20m"),
             "polling" => {
-                let example = "polling = Polling::frequent()";
-                let polling = parse_code(&key, input, "an expression", example)?;
-                once(&mut self.polling, polling, &key)
+                pair.code(&mut self.polling, "an expression", "polling = Polling::frequent()")
             }
-            "idempotent" if input.peek(Token![=]) || input.peek(token::Paren) => {
-                Err(input.error("`idempotent` is a flag; write it without a value"))
-            }
-            "idempotent" => once(&mut self.idempotent, key.clone(), &key),
+            "idempotent" => pair.flag(&mut self.idempotent),
             "map_err" => {
                 let example = "map_err = MyError::from_graph";
-                let map_err = parse_code(&key, input, "the path of a function", example)?;
-                once(&mut self.map_err, map_err, &key)
+                pair.code(&mut self.map_err, "the path of a function", example)
             }
-            "crate" => {
-                let example = "crate = my_graph::graph_operation";
-                let ModPath(path) = parse_code(&key, input, "a path", example)?;
-                once(&mut self.krate, path, &key)
-            }
+            "crate" => pair.code(&mut self.krate, "a path", "crate = my_graph::graph_operation"),
             name => Err(Error::new(key.span(), unknown_key(name))),
         }
     }
 }
 
-/// `Path` alone would take generic arguments too.
-struct ModPath(Path);
+/// A path without generic arguments.
+pub(crate) struct ModPath(pub(crate) Path);
 
 impl Parse for ModPath {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -127,54 +105,72 @@ impl Parse for ModPath {
     }
 }
 
-/// Reads `= value`, or says what the key takes.
-fn parse_value<T: Parse>(key: &Ident, input: ParseStream<'_>, takes: &str) -> Result<T> {
-    let wrong = |span| Error::new(span, format_args!("`{key}` takes {takes}"));
-    let at_end = |input: ParseStream<'_>| input.is_empty() || input.peek(Token![,]);
-    if input.parse::<Option<Token![=]>>()?.is_none() || at_end(input) {
-        return Err(wrong(key.span()));
-    }
-    let span = input.span();
-    let value = input.parse().map_err(|_| wrong(span))?;
-    // Before these, a comma is missing.
-    if at_end(input) || input.peek(Ident::peek_any) || input.peek(Token![;]) {
-        return Ok(value);
-    }
-    Err(wrong(input.span()))
+/// A key, and what follows it.
+struct Pair<'a> {
+    key: &'a Ident,
+    input: ParseStream<'a>,
 }
 
-/// The value of every key but the durations. Other attributes take it in quotes.
-fn parse_code<T: Parse>(
-    key: &Ident,
-    input: ParseStream<'_>,
-    what: &str,
-    example: &str,
-) -> Result<T> {
-    if input.peek(Token![=]) && input.peek2(LitStr) {
-        input.parse::<Token![=]>()?;
-        return Err(input.error(format_args!("`{key}` takes {what}, without quotes: `{example}`")));
+impl Pair<'_> {
+    /// A value that is code. Other attributes take it in quotes.
+    fn code<T: Parse>(&self, slot: &mut Option<T>, what: &str, example: &str) -> Result<()> {
+        let Pair { key, input } = self;
+        if input.peek(Token![=]) && input.peek2(LitStr) {
+            input.parse::<Token![=]>()?;
+            return Err(
+                input.error(format_args!("`{key}` takes {what}, without quotes: `{example}`"))
+            );
+        }
+        self.once(slot, self.value(&format!("{what}: `{example}`"))?)
     }
-    parse_value(key, input, &format!("{what}: `{example}`"))
-}
 
-fn parse_wait(key: &Ident, input: ParseStream<'_>, example: &str) -> Result<Wait> {
-    let mut takes = format!("a duration with its unit, in quotes: `{key} = \"{example}\"`");
-    if input.peek2(Ident::peek_any) || input.peek2(Token![::]) {
-        takes += &format!("; for one in a variable, write `polling = Polling::default().{key}(…)`");
+    fn wait(&self, slot: &mut Option<Wait>, example: &str) -> Result<()> {
+        let Pair { key, input } = self;
+        let mut takes = format!("a duration with its unit, in quotes: `{key} = \"{example}\"`");
+        if input.peek2(Ident::peek_any) || input.peek2(Token![::]) {
+            takes +=
+                &format!("; for one in a variable, write `polling = Polling::default().{key}(…)`");
+        }
+        let literal = self.value::<LitStr>(&takes)?;
+        match duration::parse(&literal.value()) {
+            Ok(millis) => self.once(slot, Wait { key: Ident::clone(key), literal, millis }),
+            Err(wrong) => Err(Error::new(literal.span(), format_args!("`{key}` {wrong}"))),
+        }
     }
-    let literal = parse_value::<LitStr>(key, input, &takes)?;
-    match duration::parse(&literal.value()) {
-        Ok(millis) => Ok(Wait { key: key.clone(), literal, millis }),
-        Err(wrong) => Err(Error::new(literal.span(), format_args!("`{key}` {wrong}"))),
-    }
-}
 
-fn once<T>(slot: &mut Option<T>, value: T, key: &Ident) -> Result<()> {
-    if slot.is_some() {
-        return Err(Error::new(key.span(), format_args!("`{key}` is given twice")));
+    fn flag(&self, slot: &mut Option<Ident>) -> Result<()> {
+        let Pair { key, input } = self;
+        if input.peek(Token![=]) || input.peek(token::Paren) {
+            return Err(input.error(format_args!("`{key}` is a flag; write it without a value")));
+        }
+        self.once(slot, Ident::clone(key))
     }
-    *slot = Some(value);
-    Ok(())
+
+    /// Reads `= value`, or says what the key takes.
+    fn value<T: Parse>(&self, takes: &str) -> Result<T> {
+        let Pair { key, input } = self;
+        let wrong = |span| Error::new(span, format_args!("`{key}` takes {takes}"));
+        let at_end = || input.is_empty() || input.peek(Token![,]);
+        if input.parse::<Option<Token![=]>>()?.is_none() || at_end() {
+            return Err(wrong(key.span()));
+        }
+        let span = input.span();
+        let value = input.parse().map_err(|_| wrong(span))?;
+        // Before these, a comma is missing.
+        if at_end() || input.peek(Ident::peek_any) || input.peek(Token![;]) {
+            return Ok(value);
+        }
+        Err(wrong(input.span()))
+    }
+
+    fn once<T>(&self, slot: &mut Option<T>, value: T) -> Result<()> {
+        if slot.is_some() {
+            let message = format_args!("`{}` is given twice", self.key).to_string();
+            return Err(Error::new(self.key.span(), message));
+        }
+        *slot = Some(value);
+        Ok(())
+    }
 }
 
 /// Past the next comma that a key follows, so that one malformed value costs one error. The comma of

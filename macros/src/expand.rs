@@ -1,17 +1,21 @@
 //! The function that is emitted.
 
-use crate::annotated::{Annotated, Client, Policy};
+use crate::annotated::Annotated;
 use crate::function::{Block, Body, Function, by_reference};
 use crate::hints;
 use crate::returns::{self, Returns, Shape};
+use crate::start::start;
 use crate::tokens::{generated_at, is_global, name_span, nameable, peel};
-use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use std::mem;
 use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, FnArg, Pat, PatIdent, PredicateType, Signature, Token, Type, WherePredicate};
+use syn::{
+    Attribute, FnArg, Pat, PatIdent, PredicateType, ReturnType, Signature, Token, Type,
+    WherePredicate,
+};
 
 // Input:
 //     async fn f(&self, id: &str) -> Result<R, E> {
@@ -36,30 +40,26 @@ use syn::{Attribute, FnArg, Pat, PatIdent, PredicateType, Signature, Token, Type
 //
 //     Box::pin(async move { … })
 //
-//     blocking::client(self).begin::<_, _, _, _, _>(call(request))
+//     blocking::client::<_, _, _>(self).begin::<_, _, _, _>(call(request))
 //
 // Each `_` has the place of what it stands for, so that a bound which is not met is reported there.
-pub(crate) fn expand(annotated: Annotated) -> TokenStream {
-    emit(annotated, |annotated, request| {
-        let krate = &annotated.krate;
-        let returns = &annotated.returns;
-        let start = start(annotated);
-        match returns.shape {
-            Shape::Async => begin(annotated, start, quote!(#request.await)),
-            Shape::Blocking => begin(annotated, start, quote!(#krate::__private::call(#request))),
-            Shape::Future | Shape::BoxedFuture => {
-                let [started, requested] = [local("start"), local("request")];
-                let begin = begin(annotated, quote!(#started), quote!(#requested.await));
-                let future = if returns.shape == Shape::BoxedFuture {
-                    quote!(#krate::__private::Box::pin)
-                } else {
-                    quote!(#krate::__private::future)
-                };
-                quote! {
-                    let #started = #start;
-                    let #requested = #krate::__private::call(#request);
-                    #future(async move { #begin })
-                }
+pub(crate) fn expand(annotated: &Annotated) -> TokenStream {
+    let krate = &annotated.krate;
+    let start = start(annotated);
+    emit(annotated, |request| match annotated.returns.shape {
+        Shape::Async => begin(annotated, start, quote!(#request.await)),
+        Shape::Blocking => begin(annotated, start, quote!(#krate::__private::call(#request))),
+        shape @ (Shape::Future | Shape::BoxedFuture) => {
+            let [started, requested] = [local("start"), local("request")];
+            let begin = begin(annotated, quote!(#started), quote!(#requested.await));
+            let future = match shape {
+                Shape::BoxedFuture => quote!(#krate::__private::Box::pin),
+                _ => quote!(#krate::__private::future),
+            };
+            quote! {
+                let #started = #start;
+                let #requested = #krate::__private::call(#request);
+                #future(async move { #begin })
             }
         }
     })
@@ -70,72 +70,73 @@ fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
-/// From what the request's code returned to the operation.
+/// From what the author's code returned to the operation.
 fn begin(annotated: &Annotated, start: TokenStream, mut returned: TokenStream) -> TokenStream {
-    let krate = &annotated.krate;
-    let returns = &annotated.returns;
+    let Annotated { args, returns, krate, .. } = annotated;
     let any = |span| Token![_](generated_at(span));
     let of = |ty: &Option<Type>| any(ty.as_ref().map_or_else(Span::call_site, name_span));
-    let response = any(returns.response);
-    let error = any(returns.error);
-    let [target, model] = [&annotated.target, &annotated.model].map(of);
-    // What a closure's future gives is known to the compiler only once it is told.
+    let (response, error) = (any(returns.response), any(returns.error));
+    let (target, model) = (of(&args.target), of(&args.model));
+    let place = generated_at(name_span(&returns.result));
+    let declared = Token![_](place).to_token_stream();
     let mut result = match returns.shape {
         Shape::Async | Shape::Blocking => None,
+        // What a closure's future gives is known to the compiler only once it is told.
         Shape::Future | Shape::BoxedFuture => nameable(&returns.result),
     }
-    .unwrap_or_else(|| quote!(_));
-    if let Some(key) = &annotated.idempotent {
+    .unwrap_or_else(|| declared.clone());
+    if let Some(key) = &args.idempotent {
         let request = any(key.span());
-        let told = mem::replace(&mut result, quote!(_));
+        let told = mem::replace(&mut result, declared.clone());
         returned = quote!(#krate::__private::idempotent::<#told, #request>(#returned));
     }
-    let types = quote!(#result, #response, #error, #target, #model);
-    let begin = match &annotated.map_err {
+    if returns.success.is_none() {
+        // Of a type that is no `Result`, the signature has said so here already.
+        returned = quote_spanned!(place=> { #returned });
+    }
+    let mut types = quote!(#response, #error, #target, #model);
+    if returns.shape != Shape::Blocking {
+        types = quote!(#result, #types);
+    }
+    let mut operation = match &args.map_err {
         None => quote!(#start.begin::<#types>(#returned)),
         Some(map_err) => quote!(#start.begin_or::<#types>(#map_err, #returned)),
     };
-    let operation = if returns.shape == Shape::Blocking {
-        begin
-    } else {
-        let begun = local("begin");
-        quote!(let #begun = #begin?; #begun.await)
-    };
+    if returns.shape != Shape::Blocking {
+        let begin = local("begin");
+        operation = quote!(let #begin = #operation?; #begin.await);
+    }
     if !returns.is_assumed {
         return operation;
     }
-    let alias = any(name_span(&returns.result));
-    let operation = match returns.shape {
-        Shape::Blocking => operation,
-        _ => quote!(async move { #operation }.await),
-    };
-    quote!(#krate::__private::in_alias::<#alias, _>(#operation))
+    if returns.shape != Shape::Blocking {
+        operation = quote!(async move { #operation }.await);
+    }
+    let mut alias = returns.result.clone();
+    returns::replace(&mut alias, Shape::Blocking, krate, self::operation(annotated));
+    quote!(#krate::__private::in_alias::<#declared, #alias>(#operation))
 }
 
 /// The function with its new return type, around a body made of the request.
 pub(crate) fn emit(
-    mut annotated: Annotated,
-    body: impl FnOnce(&Annotated, TokenStream) -> TokenStream,
+    annotated: &Annotated,
+    body: impl FnOnce(TokenStream) -> TokenStream,
 ) -> TokenStream {
-    let operation = operation(&annotated);
-    let attrs = mem::take(&mut annotated.function.attrs);
-    let semi = Body::None(Token![;](Span::call_site()));
-    let body = match mem::replace(&mut annotated.function.body, semi) {
-        Body::None(semi) => Err(semi),
+    let mut sig = annotated.function.sig.clone();
+    if let ReturnType::Type(_, ty) = &mut sig.output {
+        returns::replace(ty, annotated.returns.shape, &annotated.krate, operation(annotated));
+    }
+    let Function { attrs, vis, body: original, .. } = &annotated.function;
+    match original {
+        Body::None(semi) => declaration(&annotated.returns, &quote!(#(#attrs)* #vis), sig, *semi),
         Body::Block(block) => {
-            let bindings = rebind(&mut annotated.function.sig);
-            let request = request(&annotated, &bindings, &block);
-            let body = body(&annotated, request);
-            let attrs = &block.attrs;
-            let hints = hints::is_editor().then(|| hints::keys(&annotated));
-            Ok(braces(&block, quote!(#(#attrs)* #hints #body)))
+            let bindings = rebind(&mut sig);
+            let body = body(request(annotated, &bindings, block));
+            let hints = hints::is_editor().then(|| hints::keys(annotated));
+            let inner = &block.attrs;
+            let body = braces(block, quote!(#(#inner)* #hints #body));
+            quote!(#(#attrs)* #vis #sig #body)
         }
-    };
-    let Annotated { function: Function { vis, mut sig, .. }, returns, krate, .. } = annotated;
-    returns::replace(&mut sig.output, returns.shape, &krate, operation);
-    match body {
-        Ok(body) => quote!(#(#attrs)* #vis #sig #body),
-        Err(semi) => declaration(&returns, &quote!(#(#attrs)* #vis), sig, semi),
     }
 }
 
@@ -195,14 +196,13 @@ fn declaration(
 // The outer braces are of this crate's edition, 2024: in any edition of the author's, what their last
 // expression borrows is let go before `a` drops.
 fn request(annotated: &Annotated, bindings: &TokenStream, block: &Block) -> TokenStream {
-    let Returns { shape, declared, result, .. } = &annotated.returns;
+    let Returns { shape, arrow, declared, result, .. } = &annotated.returns;
     if let Shape::Async = shape {
-        let krate = &annotated.krate;
         let pin = nameable(result).map(|result| {
-            // The compiler says here which type it expects.
-            let place = generated_at(name_span(&annotated.returns.result));
-            let never = quote_spanned!(place=> #krate::__private::never::<#result>());
-            quote!(if false { return #never; })
+            // The compiler points here to say which type it expects.
+            let place = generated_at(arrow.span());
+            let krate = annotated.krate_at(place);
+            quote_spanned!(place=> if false { return #krate::__private::never::<#result>(); })
         });
         let stmts = inner_braces(block);
         return quote!(async move { #bindings #pin #stmts });
@@ -268,10 +268,13 @@ fn rebind(sig: &mut Signature) -> TokenStream {
                 let mutability = mutability.take();
                 let variable = ident.clone();
                 if ident.unraw().to_string().starts_with('_') {
-                    // Lints take the use of such a name for a mistake, if the author's token is used.
+                    // Such a variable should have neither a use nor a value without effects, say
+                    // lints; they do not look at a generated use, nor into a tuple.
                     ident.set_span(generated_at(ident.span()));
+                    quote!(#(#attrs)* let (#mutability #variable,) = (#ident,);)
+                } else {
+                    quote!(#(#attrs)* let #mutability #variable = #ident;)
                 }
-                quote!(#(#attrs)* let #mutability #variable = #ident;)
             }
             pat => {
                 let name = format_ident!("__arg{i}", span = Span::mixed_site());
@@ -308,51 +311,12 @@ fn binds_ref_mut(pat: TokenStream) -> bool {
     })
 }
 
-// Input:
-//     client = self.graph, timeout = "20m"
-//
-// Output:
-//     client_from({
-//         use ::core::clone::Clone as _;
-//         (self.graph).clone()
-//     })
-//     .timeout(1200000)
-fn start(annotated: &Annotated) -> TokenStream {
-    let krate = &annotated.krate;
-    // Without the runtime's feature of that name, the compiler says so at the `fn` that is not async.
-    let span = generated_at(annotated.function.sig.fn_token.span);
-    let blocking =
-        (annotated.returns.shape == Shape::Blocking).then(|| quote_spanned!(span=> blocking::));
-    let client = match &annotated.client {
-        Client::Borrowed(this) => quote!(#krate::__private::#blocking client(#this)),
-        Client::Cloned(expr) => {
-            let first = expr.clone().into_iter().next();
-            let span = first.map_or_else(Span::call_site, |token| generated_at(token.span()));
-            let clone = Ident::new("clone", Span::call_site());
-            let cloned = quote_spanned!(span=> (#expr).#clone());
-            quote!(#krate::__private::#blocking client_from({ use ::core::clone::Clone as _; #cloned }))
-        }
-        Client::None => return TokenStream::new(),
-    };
-    match &annotated.policy {
-        Policy::Given(polling) => quote!(#client.polling(#polling)),
-        Policy::Set(waits) => {
-            let setters = waits.iter().map(|(key, millis)| {
-                let setter = Ident::new(&key.to_string(), Span::call_site());
-                let millis = Literal::u64_unsuffixed(*millis);
-                quote!(.#setter(#millis))
-            });
-            quote!(#client #(#setters)*)
-        }
-    }
-}
-
 /// `Operation`, with its generic arguments where they are not the defaults.
 fn operation(annotated: &Annotated) -> TokenStream {
-    let krate = &annotated.krate;
-    let blocking = (annotated.returns.shape == Shape::Blocking).then(|| quote!(blocking::));
+    let Annotated { args, returns, krate, .. } = annotated;
+    let blocking = (returns.shape == Shape::Blocking).then(|| quote!(blocking::));
     let operation = quote!(#krate::#blocking Operation);
-    match (&annotated.target, &annotated.model) {
+    match (&args.target, &args.model) {
         (None, None) => operation,
         (Some(target), None) => quote!(#operation<#target>),
         (Some(target), Some(model)) => quote!(#operation<#target, #model>),

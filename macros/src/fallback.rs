@@ -12,22 +12,21 @@ pub(crate) fn rewritten(errors: TokenStream, mut annotated: Annotated) -> TokenS
     // What was refused in the signature would break rules of Rust's too.
     let sig = &mut annotated.function.sig;
     (sig.constness, sig.abi, sig.variadic) = (None, None, None);
-    let mut tokens = errors;
-    tokens.extend(expand::emit(annotated, |annotated, request| {
-        let krate = &annotated.krate;
-        let result = nameable(&annotated.returns.result).map(|result| quote!(: #result));
+    let Annotated { returns, krate, .. } = &annotated;
+    let function = expand::emit(&annotated, |request| {
+        let result = nameable(&returns.result).map(|result| quote!(: #result));
         let awaited = quote! {
             let _ = async move {
                 let _ #result = #krate::__private::call(#request).await;
             };
         };
-        match annotated.returns.shape {
+        match returns.shape {
             Shape::Async | Shape::Blocking => quote!(let _ = #request; loop {}),
             Shape::Future => quote!(#awaited async { loop {} }),
             Shape::BoxedFuture => quote!(#awaited #krate::__private::Box::pin(async { loop {} })),
         }
-    }));
-    tokens
+    });
+    quote!(#errors #function)
 }
 
 /// The item as it was written.

@@ -26,7 +26,7 @@ pub(crate) fn is_editor() -> bool {
 // where the items of the runtime that are named like keys complete them, and document them on hover.
 pub(crate) fn keys(annotated: &Annotated) -> TokenStream {
     let krate = &annotated.krate;
-    let keys = annotated.keys.iter().filter(|key| *key != "crate");
+    let keys = annotated.args.keys.iter().filter(|key| *key != "crate");
     quote! {
         const _: () = {
             use #krate::__private::keys::{#(#keys as _),*};

@@ -13,6 +13,7 @@ mod fallback;
 mod function;
 mod hints;
 mod returns;
+mod start;
 mod tokens;
 mod validate;
 
@@ -60,7 +61,7 @@ fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     });
     match annotated {
         Ok(annotated) => match errors.into_compile_error() {
-            None => expand::expand(annotated),
+            None => expand::expand(&annotated),
             Some(errors) => fallback::rewritten(errors, annotated),
         },
         Err(error) => {

@@ -12,15 +12,16 @@ use syn::{
 
 /// Types whose names say that they are no alias of `Result`. What a name does not say, the runtime's
 /// `ResultType` does.
-const NO_RESULT: [&str; 26] = [
-    "Arc", "Box", "Option", "Pin", "Poll", "Rc", "Self", "String", "Vec", "bool", "char", "f32",
-    "f64", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8", "u16", "u32", "u64", "u128",
-    "usize",
+const NO_RESULT: [&str; 28] = [
+    "Arc", "Box", "Option", "Pin", "Poll", "Rc", "Request", "Response", "Self", "String", "Vec",
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8", "u16",
+    "u32", "u64", "u128", "usize",
 ];
 
 /// The return type that the author wrote.
 pub(crate) struct Returns {
     pub(crate) shape: Shape,
+    pub(crate) arrow: Token![->],
     /// All of it.
     pub(crate) declared: Type,
     /// The `Result<R, E>` in it, or an alias.
@@ -49,7 +50,7 @@ pub(crate) enum Shape {
 
 impl Returns {
     pub(crate) fn of(sig: &Signature) -> Result<Self> {
-        let ReturnType::Type(_, ty) = &sig.output else {
+        let ReturnType::Type(arrow, ty) = &sig.output else {
             return Err(no_result(sig.ident.span(), sig));
         };
         let mut output = Type::clone(ty);
@@ -70,6 +71,7 @@ impl Returns {
         let name = name_span(result);
         let mut returns = Returns {
             shape,
+            arrow: *arrow,
             declared: Type::clone(ty),
             result: result.clone(),
             success: None,
@@ -108,15 +110,7 @@ impl Returns {
 //     crate::Result<Operation>
 //     ::core::result::Result<Operation, <HttpResult as ResultType>::Error>
 //     impl Future<Output = Result<Operation, E>> + Send
-pub(crate) fn replace(
-    output: &mut ReturnType,
-    shape: Shape,
-    krate: &TokenStream,
-    operation: TokenStream,
-) {
-    let ReturnType::Type(_, ty) = output else {
-        return;
-    };
+pub(crate) fn replace(ty: &mut Type, shape: Shape, krate: &TokenStream, operation: TokenStream) {
     let Some(result) = result_in(shape, ty) else {
         return;
     };

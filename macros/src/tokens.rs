@@ -1,9 +1,9 @@
 //! Small questions about tokens, and where generated ones stand.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, quote};
+use quote::ToTokens as _;
+use syn::Type;
 use syn::spanned::Spanned as _;
-use syn::{Path, Type};
 
 /// The place of the author's token, without its being the author's: no lint takes generated code for
 /// theirs, and no name in it meets one of theirs.
@@ -12,21 +12,6 @@ use syn::{Path, Type};
 /// there. Everything else stands at the attribute.
 pub(crate) fn generated_at(span: Span) -> Span {
     Span::call_site().located_at(span)
-}
-
-/// The path of the runtime. Its tokens count as generated, `$crate` excepted, which would lose its
-/// meaning.
-pub(crate) fn runtime(path: Option<Path>) -> TokenStream {
-    let Some(path) = path else {
-        return quote!(::graph_operation);
-    };
-    let generated = |mut token: TokenTree| {
-        if token.to_string() != "$crate" {
-            token.set_span(generated_at(token.span()));
-        }
-        token
-    };
-    path.into_token_stream().into_iter().map(generated).collect()
 }
 
 /// The type without parentheses, and without the invisible groups that a `macro_rules!` macro puts

@@ -5,11 +5,15 @@ use crate::args::Args;
 use crate::errors::Errors;
 use crate::function::{Body, Function};
 use crate::returns::Returns;
-use syn::{FnArg, Pat, Signature, Type};
+use syn::{Error, Expr, FnArg, Pat, Signature, Type};
 
 pub(crate) fn validate(args: &Args, function: &Function, errors: &mut Errors) {
     qualifiers(&function.sig, errors);
     policy(args, errors);
+    if let Some(Expr::Closure(closure)) = &args.client {
+        let message = "`client` takes the client itself, not a closure";
+        errors.push(Error::new_spanned(closure, message));
+    }
     let has_client = args.client.is_some() || function.sig.receiver().is_some();
     if !has_client && matches!(function.body, Body::Block(_)) {
         errors.at(function.sig.ident.span(), no_client(&function.sig));
@@ -41,10 +45,8 @@ fn qualifiers(sig: &Signature, errors: &mut Errors) {
         );
     }
     if let Some(variadic) = &sig.variadic {
-        errors.push(syn::Error::new_spanned(
-            variadic.dots,
-            "an operation's function cannot be variadic",
-        ));
+        errors
+            .push(Error::new_spanned(variadic.dots, "an operation's function cannot be variadic"));
     }
 }
 

@@ -31,8 +31,9 @@ use crate::url;
 
 /// A client of Microsoft Graph that blocks; see [`Client`](trait@crate::Client), its twin.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot send the requests of an operation: it does not implement `graph_operation::blocking::Client`",
+    message = "`{Self}` does not implement `graph_operation::blocking::Client`, which sends an operation's requests",
     label = "does not implement `graph_operation::blocking::Client`",
+    note = "only a function that blocks needs it; did you mean `async fn`?",
     note = "implement `graph_operation::blocking::Client` for `{Self}`, or name another client: `#[async_operation(client = self.client)]`"
 )]
 pub trait Client: Clone + Send + Sync + 'static {

@@ -303,4 +303,3 @@ macro_rules! forward_client {
 
 forward_client!(Arc);
 forward_client!(Box);
-

@@ -198,9 +198,7 @@ impl<T, M: Model> Completed<T, M> {
     }
 
     fn complete(&self, error: Error) -> Error {
-        error
-            .with_operation(self.result.kept.clone())
-            .with_resume_token(self.result.token.clone())
+        error.with_operation(self.result.kept.clone()).with_resume_token(self.result.token.clone())
     }
 }
 

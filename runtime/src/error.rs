@@ -464,7 +464,7 @@ impl fmt::Display for JsonError {
         f.write_str(match self.category {
             serde_json::error::Category::Io => "the text cannot be read",
             serde_json::error::Category::Syntax => "the text is not JSON",
-            serde_json::error::Category::Data => "the JSON has other properties",
+            serde_json::error::Category::Data => "the JSON has another shape",
             serde_json::error::Category::Eof => "the JSON is cut off",
         })?;
         match self.line {

@@ -205,9 +205,8 @@ pub(crate) fn source(poller: &Poller, kept: Option<&Kept>, root: &Uri) -> Result
     if let Some(response) = poller.finished() {
         return Ok(Source::Here(Response::new(response.body().clone())));
     }
-    let missing = |message: String| {
-        complete(poller, Error::new(ErrorKind::MissingLocation, message))
-    };
+    let missing =
+        |message: String| complete(poller, Error::new(ErrorKind::MissingLocation, message));
     match kept.and_then(Kept::snapshot).map_or(TargetRef::None, |snapshot| snapshot.target()) {
         TargetRef::Location(location) if !location.is_empty() => {
             let located = resolve(root, poller.location(), location.as_bytes());

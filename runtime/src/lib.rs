@@ -168,8 +168,8 @@ pub use error::{BoxError, Error, ErrorKind, Result};
 pub use graph_operation_macros::async_operation;
 pub use model::{
     AdditionalData, EngagementAsyncOperation, EngagementAsyncOperationType, GraphError,
-    LongRunningOperationStatus, Model, Monitor, OperationError, Progress, State, Summary, TargetRef,
-    TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
+    LongRunningOperationStatus, Model, Monitor, OperationError, Progress, State, Summary,
+    TargetRef, TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
 };
 #[cfg(feature = "families")]
 pub use model::{

@@ -130,8 +130,7 @@ impl Line {
     }
 
     fn sleep(&mut self, duration: Duration) {
-        let sleeper =
-            self.sleeper.get_or_insert_with(|| Arc::clone(&self.connection).sleeper());
+        let sleeper = self.sleeper.get_or_insert_with(|| Arc::clone(&self.connection).sleeper());
         sleeper.start(duration);
         self.flight = Flight::Sleeping;
     }

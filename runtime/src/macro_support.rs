@@ -259,9 +259,9 @@ macro_rules! requests {
 
         #[cfg(feature = "blocking")]
         impl blocking::Returned for $returned {
-            fn begin<C>(
+            fn begin<C, O>(
                 self,
-                ready: Ready<C, blocking::Verbs<C>>,
+                ready: Ready<C, blocking::Verbs<C, O>>,
             ) -> Result<crate::blocking::Operation> {
                 let Ready { client, verbs, reader, polling } = ready;
                 (verbs.begin)(client, reader, polling, $into_request(self), $idempotent)
@@ -328,16 +328,31 @@ pub fn never<T>() -> T {
 pub trait ResultType {
     type Ok;
     type Error;
+    /// The client itself. What is asked of it in this form is asked only if `Self` is a `Result`.
+    type Client<C>;
 
     fn into_result(self) -> Result<Self::Ok, Self::Error>;
+
+    fn borrowed<C>(client: &C) -> &Self::Client<C>;
+
+    fn owned<C>(client: C) -> Self::Client<C>;
 }
 
 impl<R, E> ResultType for Result<R, E> {
     type Ok = R;
     type Error = E;
+    type Client<C> = C;
 
     fn into_result(self) -> Result<R, E> {
         self
+    }
+
+    fn borrowed<C>(client: &C) -> &C {
+        client
+    }
+
+    fn owned<C>(client: C) -> C {
+        client
     }
 }
 
@@ -422,6 +437,7 @@ pub mod blocking {
     //! The same for functions that block.
 
     use std::fmt;
+    use std::marker::PhantomData;
 
     use bytes::Bytes;
     use serde::de::DeserializeOwned;
@@ -431,26 +447,41 @@ pub mod blocking {
     use crate::protocol::Answer;
     use crate::{Error, Model, Polling, Result};
 
-    /// What [`Operation`] does with a client.
-    pub struct Verbs<C> {
+    /// What [`Operation`] does with a client, and what the function returns.
+    pub struct Verbs<C, O> {
         accept: fn(C, ReaderRef, Polling, Answer) -> Result<Operation>,
         pub(super) begin:
             fn(C, ReaderRef, Polling, http::Request<Bytes>, bool) -> Result<Operation>,
+        result: PhantomData<fn(O)>,
     }
 
-    /// From a receiver.
-    pub fn client<C: Client>(client: &C) -> Start<C, Verbs<C>> {
-        client_from(client.clone())
+    /// From a receiver. Nothing is said of the client until it is known that the function returns a
+    /// `Result`: one that returns a future needs another client.
+    pub fn client<O, B, C>(client: &B) -> Start<C, Verbs<C, O>>
+    where
+        O: ResultType<Client<B> = C>,
+        C: Client,
+    {
+        start(O::borrowed(client).clone())
     }
 
     /// From the `client` key.
-    pub fn client_from<C: Client>(client: C) -> Start<C, Verbs<C>> {
-        Start::new(client, Verbs { accept: Operation::accept, begin: Operation::begin })
+    pub fn client_from<O, B, C>(client: B) -> Start<C, Verbs<C, O>>
+    where
+        O: ResultType<Client<B> = C>,
+        C: Client,
+    {
+        start(O::owned(client))
     }
 
-    impl<C> Start<C, Verbs<C>> {
+    fn start<C: Client, O>(client: C) -> Start<C, Verbs<C, O>> {
+        let (accept, begin) = (Operation::accept, Operation::begin);
+        Start::new(client, Verbs { accept, begin, result: PhantomData })
+    }
+
+    impl<C, O> Start<C, Verbs<C, O>> {
         /// With what the function returned.
-        pub fn begin<O, R, E, T, M>(self, result: O) -> Result<Operation<T, M>, E>
+        pub fn begin<R, E, T, M>(self, result: O) -> Result<Operation<T, M>, E>
         where
             O: ResultType<Ok = R, Error = E>,
             R: Returned,
@@ -462,7 +493,7 @@ pub mod blocking {
         }
 
         /// The same with `map_err`.
-        pub fn begin_or<O, R, E, T, M>(
+        pub fn begin_or<R, E, T, M>(
             self,
             map_err: fn(Error) -> E,
             result: O,
@@ -486,18 +517,18 @@ pub mod blocking {
         note = "for the response type of another HTTP client, implement `graph_operation::blocking::Response`"
     )]
     pub trait Returned {
-        fn begin<C>(self, ready: Ready<C, Verbs<C>>) -> Result<Operation>;
+        fn begin<C, O>(self, ready: Ready<C, Verbs<C, O>>) -> Result<Operation>;
     }
 
     #[diagnostic::do_not_recommend]
     impl<R: Response> Returned for R {
-        fn begin<C>(self, ready: Ready<C, Verbs<C>>) -> Result<Operation> {
+        fn begin<C, O>(self, ready: Ready<C, Verbs<C, O>>) -> Result<Operation> {
             let Ready { client, verbs, reader, polling } = ready;
             (verbs.accept)(client, reader, polling, self.into_answer()?)
         }
     }
 
-    impl<C> fmt::Debug for Verbs<C> {
+    impl<C, O> fmt::Debug for Verbs<C, O> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.debug_struct("Verbs").finish_non_exhaustive()
         }

@@ -54,9 +54,8 @@ impl ResumeToken {
     }
 
     pub(crate) fn with_start(mut self, at: Option<SystemTime>, request_id: Option<&str>) -> Self {
-        self.started = at.and_then(|at| {
-            u64::try_from(at.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
-        });
+        self.started =
+            at.and_then(|at| u64::try_from(at.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok());
         self.request_id = request_id.map(str::to_owned);
         self
     }
@@ -122,7 +121,8 @@ const UNKNOWN_VERSION: &str = "unknown version";
 
 impl Serialize for ResumeToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = 3 + usize::from(self.started.is_some()) + usize::from(self.request_id.is_some());
+        let fields =
+            3 + usize::from(self.started.is_some()) + usize::from(self.request_id.is_some());
         let mut token = serializer.serialize_struct("ResumeToken", fields)?;
         token.serialize_field("version", &VERSION)?;
         token.serialize_field("model", &self.model)?;

@@ -482,11 +482,7 @@ pub fn json_answer(code: impl TryInto<StatusCode>, body: &Value) -> Response<Byt
 /// # Panics
 ///
 /// If the number is not a status.
-pub fn graph_error(
-    code: impl TryInto<StatusCode>,
-    error: &str,
-    message: &str,
-) -> Response<Bytes> {
+pub fn graph_error(code: impl TryInto<StatusCode>, error: &str, message: &str) -> Response<Bytes> {
     json_answer(code, &json!({ "error": { "code": error, "message": message } }))
 }
 

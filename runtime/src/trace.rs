@@ -94,7 +94,11 @@ mod on {
 
         pub(crate) fn retrying(&self, reason: &Error) {
             self.enter(|| {
-                event!(Level::WARN, reason = format_args!("{reason:#}"), "request failed, retrying");
+                event!(
+                    Level::WARN,
+                    reason = format_args!("{reason:#}"),
+                    "request failed, retrying"
+                );
             });
         }
 

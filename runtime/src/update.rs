@@ -130,9 +130,10 @@ impl<M: Model> Serialize for Update<M> {
         update.serialize_field("unchangedFor", &self.unchanged_for.as_secs_f64())?;
         update.serialize_field("progress", &self.progress())?;
         update.serialize_field("fault", &self.fault.as_ref().map(ToString::to_string))?;
-        let operation = self.kept.as_ref().and_then(|kept| {
-            serde_json::from_slice::<serde_json::Value>(kept.body()).ok()
-        });
+        let operation = self
+            .kept
+            .as_ref()
+            .and_then(|kept| serde_json::from_slice::<serde_json::Value>(kept.body()).ok());
         update.serialize_field("operation", &operation)?;
         update.end()
     }

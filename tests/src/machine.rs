@@ -195,7 +195,10 @@ impl Oracle {
         let last = self.earliest_last().expect("a deadline");
         let put_off = self.asked > deadline || self.not_before > deadline;
         let checked = self.sent.is_some_and(|sent| sent >= last);
-        assert!(checked || (now >= deadline && put_off) || now >= deadline, "out of time too early");
+        assert!(
+            checked || (now >= deadline && put_off) || now >= deadline,
+            "out of time too early"
+        );
     }
 }
 
@@ -294,8 +297,7 @@ fn drive_until_out_of_bytes(input: &mut Input<'_>) -> Option<()> {
     let created = Instant::now();
     let mut now = created;
     let seed = input.number()?;
-    let new =
-        || Poller::new::<TeamsAsyncOperation>(started.clone(), policy.polling, created, seed);
+    let new = || Poller::new::<TeamsAsyncOperation>(started.clone(), policy.polling, created, seed);
     let mut twins = Twins::new(new, now);
     let mut oracle = Oracle {
         policy,
@@ -391,7 +393,8 @@ fn take_outcome(
         assert!(unauthorized && !std::mem::replace(&mut oracle.renewed, true), "asked twice");
         let response = response?;
         let renewed = input.byte()? % 2 == 0;
-        let answer = |poller: &mut Poller| event(poller.authorized(response.clone(), renewed, *now));
+        let answer =
+            |poller: &mut Poller| event(poller.authorized(response.clone(), renewed, *now));
         let (kept, restored) = (answer(&mut twins.kept), answer(&mut twins.restored));
         assert_eq!(restored.0, kept.0);
         (what, error) = (kept.0, kept.1);
@@ -422,7 +425,8 @@ fn text(error: Option<&Error>) -> Option<String> {
     error.map(|error| format!("{:?} {error}", error.kind()))
 }
 
-fn finish(mut poller: Poller, mut now: Instant) {
+fn finish(mut poller: Poller, now: Instant) {
+    let mut now = now.max(poller.latest());
     for _ in 0..8 {
         match poller.next(now) {
             Step::Wait(wait, _) => now += wait,

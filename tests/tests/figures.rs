@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
 use bytes::Bytes;
-use graph_operation::protocol::{Event, Accepted, Answer, Poller, Step, accept};
+use graph_operation::protocol::{Accepted, Answer, Event, Poller, Step, accept};
 use graph_operation::{Client, Operation, OperationFuture, Polling, TeamsAsyncOperation};
 use http::header::LOCATION;
 use http::{Request, Response, StatusCode, Uri};

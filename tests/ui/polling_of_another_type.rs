@@ -5,7 +5,7 @@ use graph_operation::async_operation;
 use support::{Answer, Graph};
 
 impl Graph {
-    #[async_operation(polling = "20m")]
+    #[async_operation(polling = 20)]
     async fn archive(&self) -> graph_operation::Result<Answer> {
         self.post().await
     }

@@ -81,12 +81,10 @@ impl AdditionalData {
     pub(super) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let decoded = self.decoded();
         for (name, value) in &decoded.map {
-            match decoded.raw.get(name) {
-                None => map.serialize_entry(name, value)?,
-                // Not every serializer takes it: a `Value` cannot hold it either.
-                Some(raw) => {
-                    map.serialize_entry(name, raw).or_else(|_| map.serialize_entry(name, value))?
-                }
+            // Not every serializer takes the raw form: a `Value` cannot hold it either.
+            let raw = decoded.raw.get(name).map(|raw| map.serialize_entry(name, raw));
+            if !matches!(raw, Some(Ok(()))) {
+                map.serialize_entry(name, value)?;
             }
         }
         Ok(())

@@ -16,7 +16,7 @@ pub(super) struct Scanned<'a> {
 pub(super) fn scan<'a>(body: &'a [u8], within: Option<&str>) -> Option<Scanned<'a>> {
     let mut scanner = Scanner { body, at: 0, ascii: true };
     let mut status = None;
-    let mut attempts = None;
+    let (mut counted, mut attempts) = (false, None);
     scanner.space();
     scanner.object(|scanner, name| {
         match name {
@@ -26,7 +26,10 @@ pub(super) fn scan<'a>(body: &'a [u8], within: Option<&str>) -> Option<Scanned<'
                     Some(within) => scanner.text_within(within.as_bytes())?,
                 });
             }
-            b"attemptsCount" if attempts.is_none() => attempts = Some(scanner.count()?),
+            b"attemptsCount" if !counted => {
+                counted = true;
+                attempts = scanner.count()?;
+            }
             b"status" | b"attemptsCount" => return None,
             _ => scanner.value()?,
         }
@@ -38,7 +41,7 @@ pub(super) fn scan<'a>(body: &'a [u8], within: Option<&str>) -> Option<Scanned<'
         return None;
     }
     let status = std::str::from_utf8(status?).ok()?;
-    Some(Scanned { status, attempts: attempts.flatten() })
+    Some(Scanned { status, attempts })
 }
 
 struct Scanner<'a> {
@@ -177,7 +180,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A whole number that is plainly one of attempts, or a null.
+    /// A whole number that is plainly one of attempts; `None` in place of it for a null.
+    #[allow(clippy::option_option, reason = "the outer one is the scanner's")]
     fn count(&mut self) -> Option<Option<u32>> {
         if self.peek() == Some(b'n') {
             return self.literal(b"null").map(|()| None);

@@ -155,3 +155,74 @@ impl fmt::Debug for Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::{EngagementAsyncOperation, TeamsAsyncOperation};
+
+    fn kept<M: Model>(body: &'static str) -> Kept {
+        Kept::new(Reader::of::<M>(), Bytes::from_static(body.as_bytes()))
+    }
+
+    #[test]
+    fn an_answer_is_decoded_once_and_again_by_its_clone() {
+        let kept = kept::<TeamsAsyncOperation>(r#"{"id":"1","status":"Succeeded"}"#);
+        let first: *const _ = kept.downcast_ref::<TeamsAsyncOperation>().unwrap();
+        assert!(std::ptr::eq(first, kept.downcast_ref::<TeamsAsyncOperation>().unwrap()));
+        assert!(kept.downcast_ref::<EngagementAsyncOperation>().is_none());
+        let clone = kept.clone();
+        assert_eq!(clone.snapshot().unwrap().status(), "Succeeded");
+        assert!(!std::ptr::eq(first, clone.downcast_ref::<TeamsAsyncOperation>().unwrap()));
+        assert_eq!(clone.body(), kept.body());
+    }
+
+    #[test]
+    fn a_body_that_is_not_an_operation_is_never_shown() {
+        let kept = kept::<TeamsAsyncOperation>(r#"{"secret":"hunter2"}"#);
+        assert!(kept.snapshot().is_none());
+        assert_eq!(format!("{kept:?}"), "teamsAsyncOperation");
+    }
+
+    #[test]
+    fn a_reader_has_the_constants_and_the_functions_of_its_model() {
+        #[derive(Debug, Deserialize)]
+        struct Export {
+            status: String,
+            tries: u32,
+        }
+
+        impl Model for Export {
+            const TYPE: &'static str = "export";
+            const MONITOR: Monitor = Monitor::Anonymous;
+            const POLLING: fn() -> Polling = Polling::frequent;
+
+            fn state(&self) -> State {
+                if self.status == "done" { State::Succeeded } else { State::Running }
+            }
+            fn status(&self) -> &str {
+                &self.status
+            }
+            fn attempts(&self) -> Option<u32> {
+                Some(self.tries)
+            }
+            fn target(&self) -> TargetRef<'_> {
+                Some("/files/1").into()
+            }
+        }
+
+        let reader = Reader::of::<Export>();
+        assert_eq!((reader.model, reader.monitor), ("export", Monitor::Anonymous));
+        assert_eq!((reader.polling)(), Polling::frequent());
+        let body = br#"{"status":"done","tries":2}"#;
+        let summary = reader.summarize(body).unwrap();
+        assert_eq!(summary, Summary::new(State::Succeeded, "done", Some(2)));
+        let snapshot = reader.decode(body).unwrap();
+        assert_eq!(snapshot.target(), TargetRef::Location("/files/1".into()));
+        // What only `target` names is shown too.
+        assert_eq!(snapshot.target_location().as_deref(), Some("/files/1"));
+        assert!(reader.summarize(b"{}").is_err() && reader.decode(b"{}").is_err());
+    }
+}

@@ -75,7 +75,10 @@ mod tests {
         assert!(drawn.iter().all(|&d| d > wait && d <= Elapsed::from_secs(33)));
         assert_eq!(drawn.into_iter().collect::<HashSet<_>>().len(), 91);
         let first: HashSet<_> = (0..4_000).map(|seed| Jitter::new(seed).draw_first()).collect();
-        assert_eq!((first.len(), first.iter().min(), first.iter().max()), (241, Some(&10), Some(&250)));
+        assert_eq!(
+            (first.len(), first.iter().min(), first.iter().max()),
+            (241, Some(&10), Some(&250))
+        );
     }
 
     /// The first numbers of SplitMix64 from this seed, as its reference implementation gives them.
@@ -95,7 +98,8 @@ mod tests {
 
     #[test]
     fn waits_double_after_faults_up_to_a_limit() {
-        let waits = |base| [1, 2, 3, 4, 5, 9, u32::MAX].map(|n| backoff(Elapsed::from_secs(base), n));
+        let waits =
+            |base| [1, 2, 3, 4, 5, 9, u32::MAX].map(|n| backoff(Elapsed::from_secs(base), n));
         assert_eq!(waits(30), [30, 60, 120, 180, 180, 180, 180].map(Elapsed::from_secs));
         assert_eq!(waits(600), [600; 7].map(Elapsed::from_secs));
     }

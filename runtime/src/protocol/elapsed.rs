@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time, or a span of it, in nanoseconds. All arithmetic saturates; the longest one is
 /// 584 years.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub(crate) struct Elapsed(u64);
 

@@ -156,9 +156,9 @@ fn holds_credentials(uri: &Uri) -> bool {
 /// `None` for a port that is not a number that a port can have.
 fn port(uri: &Uri) -> Option<u16> {
     let authority = uri.authority()?;
-    let (_, after_host) = authority.as_str().split_at_checked(
-        authority.as_str().rfind(authority.host())? + authority.host().len(),
-    )?;
+    let (_, after_host) = authority
+        .as_str()
+        .split_at_checked(authority.as_str().rfind(authority.host())? + authority.host().len())?;
     match after_host.strip_prefix(':') {
         Some(port) if !port.is_empty() => authority.port_u16(),
         _ => match uri.scheme()? {
@@ -304,8 +304,9 @@ pub(super) fn foreign_response(root: &Uri, url: &Uri) -> Error {
 
 fn foreign(text: &str) -> Error {
     let shown = shown_text(text);
-    let message =
-        format!("the location {shown:?} is of another origin than the service root's, and is not followed");
+    let message = format!(
+        "the location {shown:?} is of another origin than the service root's, and is not followed"
+    );
     Error::new(ErrorKind::ForeignLocation, message).with_location(shown.to_string())
 }
 
@@ -348,6 +349,8 @@ mod tests {
             assert_eq!(resolved(ROOT, "", &format!(" {path}, ")), expected);
             // Absolute ones are kept, of whichever version.
             assert_eq!(resolved(ROOT, "", &format!("{ROOT}{path}")), expected);
+            // The leading slash is not needed.
+            assert_eq!(resolved(ROOT, "", path.trim_start_matches('/')), expected);
             // A version that is there already is not put there twice.
             assert_eq!(resolved(ROOT, "", &format!("/v1.0{path}")), expected);
         }
@@ -380,6 +383,10 @@ mod tests {
             ),
             ("http://[::1]:8080/proxy/v1.0", "", "/proxy/v1.0/y", "/proxy/v1.0/y"),
             ("http://[::1]:8080/proxy/v1.0", "", "/beta/y", "/proxy/beta/y"),
+            // The prefix of a root without a version is kept, and no resource is taken for a version.
+            ("http://[::1]:8080/graph", "", "/v1.0/y", "/graph/v1.0/y"),
+            ("http://[::1]:8080/graph", "", "v1.0/y", "/graph/v1.0/y"),
+            ("http://[::1]:8080/v1.0", "http://[::1]:8080/me/x", "/y", "/v1.0/y"),
             // Without a version of its own, a root takes the one that was called.
             ("http://[::1]:8080", "http://[::1]:8080/beta/teams/1", "/y", "/beta/y"),
             (
@@ -413,6 +420,7 @@ mod tests {
             "https://graph.microsoft.com:8443/v1.0/teams",
             "https://graph.microsoft.com./v1.0/teams",
             "http://graph.microsoft.com/v1.0/teams",
+            "https://graph.microsoft.com:99999/v1.0/teams",
             "https://contoso.sharepoint.com/_api/v2.0/monitor/4A3407B5",
             "//evil.example/teams",
             "///evil.example/teams",
@@ -433,13 +441,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn what_is_not_an_address_is_refused() {
         for text in [
             "",
             " ",
             ",",
             "/",
-            "teams('a')/operations('b')",
             "?a=b",
             "#a",
             "/users/{id | userPrincipalName}/operations/{id}",
@@ -481,5 +488,43 @@ mod tests {
             resolve(&ROOT.parse().unwrap(), None, b"/te\xffms").unwrap_err().kind(),
             ErrorKind::InvalidLocation
         );
+    }
+
+    #[test]
+    fn a_monitor_elsewhere_is_encrypted_or_on_this_machine() {
+        for text in [
+            "https://contoso.sharepoint.com/_api/v2.0/monitor/4A3407B5?tempauth=secret",
+            "https://api.onedrive.com/monitor/1",
+            "http://127.0.0.1:8080/monitor/1",
+            "http://localhost/monitor/1",
+            "http://[::1]:8080/monitor/1",
+        ] {
+            assert_eq!(resolve_anonymous(text.as_bytes()).unwrap().to_string(), text);
+        }
+        for text in [
+            "http://contoso.sharepoint.com/monitor/1",
+            "http://127.0.0.1.evil.example/monitor/1",
+            "https://user:secret@contoso.sharepoint.com/monitor/1",
+            "/monitor/1",
+            "monitor/1",
+            "ftp://127.0.0.1/monitor",
+            "",
+        ] {
+            let error = resolve_anonymous(text.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidLocation, "{text}");
+            assert!(!format!("{error:#} {error:?}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn neither_a_query_nor_userinfo_is_shown() {
+        for (text, shown) in [
+            ("https://u:p@h/a/b?tempauth=x#y", "https://h/a/b"),
+            ("//u@h/a?x", "//h/a"),
+            ("/a@b?x", "/a@b"),
+            ("x:a@b/c?d", "x:a@b/c"),
+        ] {
+            assert_eq!(shown_text(text).to_string(), shown);
+        }
     }
 }

@@ -125,9 +125,8 @@ impl Tracker {
         let mut jitter = Jitter::new(seed);
         let early = jitter.draw_last();
         let lengthening = jitter.draw_first();
-        let rare = retry_after.map(|_| {
-            Box::new(Rare { first_retry_after: retry_after, ..Rare::default() })
-        });
+        let rare = retry_after
+            .map(|_| Box::new(Rare { first_retry_after: retry_after, ..Rare::default() }));
         Tracker {
             now: begun,
             begun,
@@ -166,7 +165,9 @@ impl Tracker {
         match self.due(policy) {
             None => Next::TimedOut,
             // No check is allowed before the deadline, and none is made at it.
-            Some((due, Reason::Deadline)) if self.is_put_off(policy) && due <= now => Next::TimedOut,
+            Some((due, Reason::Deadline)) if self.is_put_off(policy) && due <= now => {
+                Next::TimedOut
+            }
             Some((due, why)) if due > now => Next::Wait(due.minus(now), why),
             Some(_) => Next::Send,
         }
@@ -342,6 +343,10 @@ impl Tracker {
     ) -> bool {
         let now = self.advance(now);
         self.retried = false;
+        if policy.deadline().is_some_and(|deadline| now >= deadline) {
+            // A check that was under way at the deadline was the last one.
+            self.sent = Some(now);
+        }
         let retry = match fault {
             Fault::NotYetKnown => true,
             Fault::Final => false,
@@ -368,8 +373,7 @@ impl Tracker {
 
     fn is_last(&self, policy: &Polling) -> bool {
         policy.deadline().is_some_and(|deadline| {
-            self.now >= deadline
-                || self.sent.is_some_and(|sent| sent >= self.last_check(policy, deadline))
+            self.sent.is_some_and(|sent| sent >= self.last_check(policy, deadline))
         })
     }
 

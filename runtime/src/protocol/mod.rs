@@ -65,8 +65,8 @@ mod start;
 mod step;
 mod target;
 
-pub(crate) use accept::{Origin, accept_from};
 pub use accept::{Accepted, Started, accept};
+pub(crate) use accept::{Origin, accept_from};
 pub use answer::Answer;
 pub use location::{resolve, same_origin};
 pub use poller::Poller;

@@ -107,7 +107,13 @@ impl Poller {
                 let mut tracker = Tracker::new(false, None, Elapsed::ZERO, seed);
                 tracker.state = State::Succeeded;
                 let clock = Clock::new(now, Elapsed::ZERO);
-                Poller { tracker, reader, policy, clock, subject: Subject::Finished(Arc::new(response)) }
+                Poller {
+                    tracker,
+                    reader,
+                    policy,
+                    clock,
+                    subject: Subject::Finished(Arc::new(response)),
+                }
             }
         }
     }
@@ -203,7 +209,11 @@ impl Poller {
     /// What a monitor on another host says otherwise than the service root; `None` for the rest.
     ///
     /// Source: <https://learn.microsoft.com/graph/long-running-actions-overview>
-    fn received_from_monitor(&mut self, response: &Response<Bytes>, now: Elapsed) -> Option<Event<()>> {
+    fn received_from_monitor(
+        &mut self,
+        response: &Response<Bytes>,
+        now: Elapsed,
+    ) -> Option<Event<()>> {
         let status = response.status();
         let state = self.reader.summarize(response.body()).ok().map(|summary| summary.state());
         let redirected = status == StatusCode::SEE_OTHER;

@@ -12,8 +12,8 @@ use super::backoff::Jitter;
 use super::elapsed::Elapsed;
 use super::location;
 use super::machine::{Rare, Tracker};
-use super::polling::Polling;
 use super::poller::{Clock, Poller, Subject};
+use super::polling::Polling;
 use crate::error::{Error, ErrorKind, ResponseFacts};
 use crate::model::{Model, Monitor, Reader, State};
 
@@ -235,7 +235,9 @@ impl Poller {
     pub fn restore<M: Model>(saved: Saved, root: &Uri, now: Instant) -> Result<Self, Error> {
         let reader = Reader::of::<M>();
         if saved.version != VERSION {
-            return Err(refused("the saved machine is of a version that this library does not know"));
+            return Err(refused(
+                "the saved machine is of a version that this library does not know",
+            ));
         }
         if saved.model != reader.model {
             return Err(refused("the saved machine is of another model"));
@@ -366,9 +368,17 @@ pub struct Recorded {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum RecordedOutcome {
-    Response { status: u16, headers: Vec<(String, String)>, body: SavedBody },
+    Response {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: SavedBody,
+    },
     #[serde(rename_all = "camelCase")]
-    NoResponse { message: String, retryable: bool, not_sent: bool },
+    NoResponse {
+        message: String,
+        retryable: bool,
+        not_sent: bool,
+    },
 }
 
 /// The headers that the protocol reads.
@@ -443,12 +453,10 @@ impl Recorded {
                 }
                 Ok(response)
             }
-            RecordedOutcome::NoResponse { message, retryable, not_sent } => Err(if not_sent {
-                Error::not_sent(message)
-            } else {
-                Error::transport(message)
+            RecordedOutcome::NoResponse { message, retryable, not_sent } => {
+                Err(if not_sent { Error::not_sent(message) } else { Error::transport(message) }
+                    .with_retryable(retryable))
             }
-            .with_retryable(retryable)),
         }
     }
 }

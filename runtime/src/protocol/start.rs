@@ -11,8 +11,8 @@ use super::accept::{Accepted, accept_from, was_refused};
 use super::answer::Answer;
 use super::backoff::{Jitter, backoff};
 use super::elapsed::Elapsed;
-use super::polling::Polling;
 use super::poller::Clock;
+use super::polling::Polling;
 use super::request::{Outgoing, last_request};
 use super::step::{Check, Event, Machine, Note, Reason, Step};
 use super::{location, verbs};
@@ -112,7 +112,8 @@ impl Start {
         if self.state.due > now {
             return Step::Wait(self.state.due.minus(now).into(), self.state.why);
         }
-        let time_left = self.policy.deadline().map(|limit| limit.minus(now).max(last_request(limit)));
+        let time_left =
+            self.policy.deadline().map(|limit| limit.minus(now).max(last_request(limit)));
         Step::Send(Check::new(
             Outgoing::Start(Arc::clone(&self.request)),
             time_left,

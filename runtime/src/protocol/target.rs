@@ -9,8 +9,8 @@ use http::{Response, StatusCode, Uri};
 
 use super::backoff::{Jitter, backoff};
 use super::elapsed::Elapsed;
-use super::polling::Polling;
 use super::poller::Clock;
+use super::polling::Polling;
 use super::request::Outgoing;
 use super::step::{Check, Event, Machine, Note, Reason, Step};
 use super::{fault, location, verbs};
@@ -175,11 +175,9 @@ impl Target {
             None => (pause, Reason::Backoff),
         };
         let pause = pause.lengthened(attempts.jitter.draw());
-        // The last request is made when patience ends, unless the service asked for more.
-        let (pause, why) = match why {
-            Reason::Backoff if pause > left && !left.is_zero() => (left, Reason::Deadline),
-            _ => (pause, why),
-        };
+        // The last request is made when patience ends.
+        let last = pause > left && !left.is_zero();
+        let (pause, why) = if last { (left, Reason::Deadline) } else { (pause, why) };
         (attempts.due, attempts.why) = (attempts.now.plus(pause), why);
         pause <= left
     }

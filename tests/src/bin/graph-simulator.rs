@@ -1,39 +1,103 @@
 //! The simulator as a process of its own: for the examples, for soak tests, and for a look at the
 //! dialect by hand.
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::Parser;
 use graph_operation_tests::simulator::{
-    Exchange, Fault, FaultPlan, Life, LocationForm, Occasion, Options, RetryAfter, Simulator, Span,
+    Exchange, Fault, FaultPlan, Life, LocationForm, Monitor, Occasion, Options, RetryAfter,
+    Simulator, Span,
 };
+use tempfile::NamedTempFile;
 
 const AFTER_HELP: &str = "\
-The first line of standard output is the service root. The process ends with Ctrl-C or a termination signal.
+The first line of standard output is the service root; with --tls the second one is the path of the certificate \
+(PEM) that clients have to trust. The process ends with Ctrl-C or a termination signal.
 
-What has happened is told in JSON, outside of Graph's dialect and without a token:
-  GET /_simulator/requests     every request: when, what, which fault (?operation=ID for one operation's)
-  GET /_simulator/operations   every operation: checks, faults, last status told, closest checks
-  GET /_simulator/foreign      what reached the other origin, to which redirects and foreign locations lead
+Control, in JSON and without a token:
+  GET  /_simulator/health                  the service root, the monitors' origin, counts
+  GET  /_simulator/requests                every request: when, what, which token and fault (?operation=ID for one operation's)
+  GET  /_simulator/operations              every operation: checks, faults, last status told, closest checks
+  GET  /_simulator/foreign                 what reached the other origin, to which redirects and foreign locations lead
+  POST /_simulator/reset                   forgets everything that has happened and was set
+  POST /_simulator/faults                  {\"for\": \"ID\", \"rules\": [{\"on\": \"check\", \"faults\": [\"unavailable\"], \"every\": 3}]}
+  POST /_simulator/teams/ID/life           {\"life\": \"in-progress=2,failed\"}: for operations that start from now on
+  POST /_simulator/operations/ID/life      the same for one operation, from now on
+  POST /_simulator/clock                   {\"skip\": \"30s\"}
+  POST /_simulator/rate                    {\"rate\": 50, \"teamRate\": 4}; null lifts a limit
 
-Try it:
+The manual is tests/README.md. Try it:
   curl -i -X POST -H 'Authorization: Bearer x' http://127.0.0.1:PORT/v1.0/teams/t1/archive";
 
 const FAULT_HELP: &str = "\
 throttle (429 without Retry-After), throttle=SECONDS, throttle=2.128, throttle=0,120, throttle=twice,
-throttle=date, throttle=date:SECONDS, throttle=negative, throttle=huge, throttle=garbage,
-unavailable (503), internal (500), bad-gateway (502), timeout (504), unauthorized (401),
-close (no byte of an answer), cut (in the middle of the body), truncated, html-502, html-200, empty,
-wrong-type, wrong-members, endless, redirect (307 to another origin), slow=MILLISECONDS, status=CODE;
-`all` stands for all of them, `passing` for those that pass by themselves without a long wait";
+throttle=date, throttle=date:SECONDS, throttle=negative, throttle=huge, throttle=garbage, throttle=TEXT,
+unavailable (503), internal (500), bad-gateway (502), timeout (504), error=CODE (any other error),
+unauthorized (401), claims (401 with a claims challenge), close (no byte of an answer),
+cut (in the middle of the body), truncated, html-502, html-200, empty, wrong-type, wrong-members, endless,
+redirect (307 to another origin), slow=MILLISECONDS, status=CODE (the true answer under another status),
+and inside batches missing-item, doubled-item, unknown-item;
+`all` stands for all but error, claims and those of batches, `passing` for those that pass by themselves
+without a long wait";
+
+const RETRY_AFTER_HELP: &str = "\
+Puts Retry-After on the starting answers: a number of seconds, date (10 seconds ahead), date:SECONDS, twice (two
+headers), negative, huge, garbage, none, or any other text, which is sent as it is: 2.5, \"0,120\"";
 
 /// Simulates Microsoft Graph's long-running operations on 127.0.0.1, faults included.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "a command line's flags")]
 struct Arguments {
     /// The port to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
+
+    /// The port of the monitors of drive items; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    monitor_port: u16,
+
+    /// Serves TLS, and prints the path of the certificate to trust as the second line.
+    #[arg(long)]
+    tls: bool,
+
+    /// Takes requests without a token too.
+    #[arg(long)]
+    anonymous: bool,
+
+    /// Lets the service's clock stand still but for POST /_simulator/clock.
+    #[arg(long)]
+    frozen_clock: bool,
+
+    /// The origin that absolute addresses name, for clients that reach the simulator through another.
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    public_origin: Option<String>,
+
+    /// The same for the monitors of drive items.
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    public_monitor_origin: Option<String>,
+
+    /// Takes so many requests a second of an app and tenant, each of a batch counted by itself, and
+    /// answers the others with 429. A team then takes 4 a second.
+    #[arg(long, value_name = "N")]
+    rate: Option<u32>,
+
+    /// Takes so many requests a second on one team.
+    #[arg(long, value_name = "N")]
+    team_rate: Option<u32>,
+
+    /// Knows only the teams that were created or named by --team: any other answers 404. Without
+    /// it, any id is that of a team.
+    #[arg(long)]
+    strict: bool,
+
+    /// A team that exists from the start on (repeatable).
+    #[arg(long = "team", value_name = "ID")]
+    teams: Vec<String>,
 
     /// What becomes of each operation: phases with their span (a number of checks, or a time such
     /// as 5s or 250ms), then its end. Phases: missing, not-started, in-progress, retried, empty,
@@ -60,9 +124,14 @@ struct Arguments {
     #[arg(long, value_name = "FORM", long_help = location_help())]
     location: Option<LocationForm>,
 
-    /// Puts Retry-After on the starting answers.
-    #[arg(long, value_name = "SECONDS")]
-    retry_after: Option<u64>,
+    /// How the monitors of drive items answer: sharepoint or personal, running=STATUS, and end= with
+    /// 200, 202, 303, 303-bare, 500, vanished or not-found, divided by commas.
+    #[arg(long, value_name = "FORM", default_value = "sharepoint")]
+    monitor: Monitor,
+
+    /// Puts Retry-After on the starting answers, in any form.
+    #[arg(long, value_name = "FORM", allow_hyphen_values = true, long_help = RETRY_AFTER_HELP)]
+    retry_after: Option<RetryAfter>,
 
     /// A fault (repeatable). Alone, the first answers get the named faults in this order; with
     /// --fault-every or --fault-rate they are what is chosen from.
@@ -79,8 +148,9 @@ struct Arguments {
     #[arg(long, value_name = "RATE", value_parser = rate)]
     fault_rate: Option<f64>,
 
-    /// Which answers get faults (repeatable): start, check, target.
-    #[arg(long, value_name = "OCCASION", default_values = ["check"])]
+    /// Which answers get faults (repeatable): start, check, target, batch (envelopes), item (requests
+    /// inside batches) [default: check].
+    #[arg(long, value_name = "OCCASION")]
     fault_on: Vec<Occasion>,
 
     /// The seed of identifiers and of chance.
@@ -113,7 +183,17 @@ fn location_help() -> String {
 
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
-    rate.ok_or_else(|| format!("`{text}` is no share between 0.0 and 1.0"))
+    rate.ok_or_else(|| format!("`{text}` is not between 0.0 and 1.0"))
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let origin = text.trim_end_matches('/');
+    let authority = ["http://", "https://"].iter().find_map(|scheme| origin.strip_prefix(scheme));
+    let is_origin =
+        authority.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ']));
+    is_origin
+        .then(|| origin.to_owned())
+        .ok_or_else(|| format!("`{text}` is not an origin such as https://graph.example:8443"))
 }
 
 impl Arguments {
@@ -122,6 +202,12 @@ impl Arguments {
             self.checks.map_or_else(|| self.life.clone(), |checks| Life::checks(0, checks - 1));
         let mut options = Options::new()
             .port(self.port)
+            .monitor_port(self.monitor_port)
+            .tls(self.tls)
+            .anonymous(self.anonymous)
+            .strict(self.strict)
+            .frozen_clock(self.frozen_clock)
+            .monitor(self.monitor)
             .seed(self.seed)
             .life(life)
             .fail_first(self.fail)
@@ -131,8 +217,23 @@ impl Arguments {
         if let Some(form) = &self.location {
             options = options.location(form.clone());
         }
-        if let Some(seconds) = self.retry_after {
-            options = options.retry_after(RetryAfter::Seconds(seconds));
+        if let Some(form) = &self.retry_after {
+            options = options.retry_after(form.clone());
+        }
+        if let Some(origin) = &self.public_origin {
+            options = options.public_origin(origin);
+        }
+        if let Some(origin) = &self.public_monitor_origin {
+            options = options.public_monitor_origin(origin);
+        }
+        if let Some(rate) = self.rate {
+            options = options.rate(rate);
+        }
+        if let Some(rate) = self.team_rate {
+            options = options.team_rate(rate);
+        }
+        for team in &self.teams {
+            options = options.team(team);
         }
         if let Some(file) = &self.replay {
             let shown = file.display();
@@ -153,7 +254,12 @@ impl Arguments {
                 name => faults.push(name.parse()?),
             }
         }
-        let plan = self.fault_on.iter().fold(FaultPlan::new(), |plan, occasion| {
+        if faults.is_empty() && self.fault_rate.is_none() && !self.fault_on.is_empty() {
+            return Err("--fault-on needs --fault or --fault-rate".to_owned());
+        }
+        let occasions =
+            if self.fault_on.is_empty() { &[Occasion::Check][..] } else { &self.fault_on };
+        let plan = occasions.iter().fold(FaultPlan::new(), |plan, occasion| {
             let faults = faults.clone();
             match (self.fault_rate, self.fault_every) {
                 (Some(rate), _) if faults.is_empty() => {
@@ -182,16 +288,28 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<(), String> {
     let simulator = Simulator::start(arguments.options()?).await;
     let simulator = simulator.map_err(|error| format!("port {}: {error}", arguments.port))?;
-    let mut output = std::io::stdout();
-    // Whoever started this may not wait for the line, and serving goes on without it.
-    let _ = writeln!(output, "{}", simulator.service_root()).and_then(|()| output.flush());
+    let certificate = simulator.certificate().map(written).transpose();
+    let certificate = certificate.map_err(|error| format!("the certificate: {error}"))?;
+    let path = certificate.as_ref().map(|file| format!("{}\n", file.path().display()));
+    let lines = format!("{}\n{}", simulator.service_root(), path.unwrap_or_default());
+    let mut output = io::stdout();
+    // Whoever started this may not wait for the lines, and serving goes on without them.
+    let _ = output.write_all(lines.as_bytes()).and_then(|()| output.flush());
     interrupted().await.map_err(|error| error.to_string())?;
     simulator.stop().await;
     Ok(())
 }
 
+/// Writes a certificate to a file, which lasts as long as the value.
+fn written(certificate: &str) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("graph-simulator-").suffix(".pem").tempfile()?;
+    file.write_all(certificate.as_bytes())?;
+    file.flush()?;
+    Ok(file)
+}
+
 #[cfg(unix)]
-async fn interrupted() -> std::io::Result<()> {
+async fn interrupted() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut terminate = signal(SignalKind::terminate())?;
@@ -202,6 +320,6 @@ async fn interrupted() -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-async fn interrupted() -> std::io::Result<()> {
+async fn interrupted() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }

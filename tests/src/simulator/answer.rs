@@ -100,6 +100,10 @@ impl Answer {
                 })
             }
             Some(Fault::EndlessBody) => Body::from_stream(Flow::Endless { begun: false }),
+            // The service chunks what it accepts, although there is nothing to say.
+            _ if status == StatusCode::ACCEPTED && body.is_empty() => {
+                Body::from_stream(Flow::Nothing)
+            }
             _ => body.into(),
         };
         let mut response = Response::new(body);
@@ -109,8 +113,9 @@ impl Answer {
     }
 }
 
-/// A body that does not end well.
+/// A body whose length is not known beforehand.
 enum Flow {
+    Nothing,
     Cut { first: Option<Bytes>, flushed: bool },
     Endless { begun: bool },
 }
@@ -120,6 +125,7 @@ impl Stream for Flow {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut *self {
+            Self::Nothing => Poll::Ready(None),
             Self::Cut { first, flushed } => {
                 if let Some(first) = first.take() {
                     return Poll::Ready(Some(Ok(first)));

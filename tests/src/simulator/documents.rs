@@ -1,51 +1,21 @@
-//! The documents that the service answers with, their properties in the order of the wire.
+//! The documents of Teams' operations and resources, their properties in the order of the wire.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    ids,
+    document::Document,
+    families, ids,
+    kind::{Family, Kind},
     life::{End, Failure, Phase, Stage, View},
-    operation::{Kind, Operation},
+    operation::Operation,
     path::{Address, Keys, encode},
 };
 
 const HIDDEN: &str = "unknownFutureValue";
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TeamsAsyncOperation<'a> {
-    #[serde(rename = "@odata.context")]
-    context: String,
-    id: &'a str,
-    operation_type: &'a str,
-    created_date_time: &'a str,
-    status: &'a str,
-    last_action_date_time: &'a str,
-    attempts_count: u32,
-    target_resource_id: &'a str,
-    target_resource_location: String,
-    #[serde(rename = "Value", skip_serializing_if = "Option::is_none")]
-    value: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    values: Option<String>,
-    error: Value,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EngagementAsyncOperation<'a> {
-    #[serde(rename = "@odata.context")]
-    context: String,
-    id: &'a str,
-    created_date_time: &'a str,
-    last_action_date_time: &'a str,
-    status: &'a str,
-    status_detail: Option<&'a str>,
-    resource_location: Option<&'a str>,
-    operation_type: &'a str,
-    resource_id: Option<&'a str>,
-}
+/// What a request says about the creation alone, and what is told in other ways.
+const NOT_READ_BACK: [&str; 6] =
+    ["members", "channels", "installedApps", "partsToClone", "tabs", "isArchived"];
 
 /// An operation as one check shows it. `all_members` tells whether the client asked for the members
 /// of enumerations that came after `unknownFutureValue`.
@@ -54,75 +24,62 @@ pub(super) fn operation(
     view: &View,
     root: &str,
     all_members: bool,
-) -> String {
-    if operation.kind == Kind::CreateCommunity {
-        return engagement(operation, view, root, all_members);
+) -> Document {
+    let family = operation.kind.family();
+    let word = family.word(&view.stage);
+    let hidden = matches!(view.stage, Stage::Going(Phase::Other(_))) && family.hides();
+    let status = if hidden && !all_members { HIDDEN } else { &word };
+    if family == Family::Teams {
+        teams(operation, view, status, root, all_members)
+    } else {
+        families::operation(operation, view, status, root)
     }
-    let word = view.stage.to_string();
+}
+
+fn teams(
+    operation: &Operation,
+    view: &View,
+    status: &str,
+    root: &str,
+    all_members: bool,
+) -> Document {
     let created = format!("{}Z", operation.created);
-    write(&TeamsAsyncOperation {
-        context: context(root, &operation.home, "/operations/$entity"),
-        id: operation.id(),
-        operation_type: if operation.kind.is_late() && !all_members {
-            HIDDEN
-        } else {
-            operation.kind.name()
-        },
-        created_date_time: &created,
-        status: status(&view.stage, &word, all_members),
+    let is_hidden = operation.kind.is_late() && !all_members;
+    let home = operation.home.identity();
+    let set = home.split('/').next().unwrap_or_default();
+    let key = encode(operation.home.key());
+    Document::new()
+        .with("@odata.context", format!("{root}/$metadata#{set}('{key}')/operations/$entity"))
+        .with("id", operation.id())
+        .with("operationType", if is_hidden { HIDDEN } else { operation.kind.name() })
+        .with("createdDateTime", &created)
+        .with("status", status)
         // The service leaves it at the creation, whatever happens.
-        last_action_date_time: &created,
-        attempts_count: view.attempts,
-        target_resource_id: operation.target.key(),
-        target_resource_location: operation.target.write(Keys::Quoted),
-        value: value(operation, view),
-        values: (operation.kind == Kind::CreateChat)
-            .then(|| json!({ "appIds": operation.parts.apps }).to_string()),
-        error: match &view.stage {
-            Stage::Ended(End::Failed(Failure::Error { code, message })) => {
-                json!({ "code": code, "message": message })
-            }
-            Stage::Ended(End::Failed(Failure::Text(text))) => Value::from(text.as_str()),
-            _ => Value::Null,
-        },
-    })
+        .with("lastActionDateTime", &created)
+        .with("attemptsCount", view.attempts)
+        .with("targetResourceId", operation.target.key())
+        .with("targetResourceLocation", operation.target.write(Keys::Quoted))
+        .with_some("Value", value(operation, view))
+        .with_some(
+            "values",
+            (operation.kind == Kind::CreateChat)
+                .then(|| json!({ "appIds": operation.parts.apps }).to_string()),
+        )
+        .with(
+            "error",
+            match &view.stage {
+                Stage::Ended(End::Failed(failure)) => failure_value(failure),
+                _ => Value::Null,
+            },
+        )
 }
 
-fn engagement(operation: &Operation, view: &View, root: &str, all_members: bool) -> String {
-    let word = view.stage.to_string();
-    let created = format!("{}Z", operation.created);
-    let created_id =
-        matches!(view.stage, Stage::Ended(End::Succeeded)).then(|| operation.target.key());
-    write(&EngagementAsyncOperation {
-        context: format!("{root}/$metadata#employeeExperience/engagementAsyncOperations/$entity"),
-        id: operation.id(),
-        created_date_time: &created,
-        last_action_date_time: &created,
-        status: match word.as_str() {
-            "inProgress" => "running",
-            "invalid" => "failed",
-            _ => status(&view.stage, &word, all_members),
-        },
-        status_detail: match &view.stage {
-            Stage::Ended(End::Failed(
-                Failure::Error { message: text, .. } | Failure::Text(text),
-            )) => Some(text),
-            _ => None,
-        },
-        resource_location: None,
-        operation_type: operation.kind.name(),
-        resource_id: created_id,
-    })
-}
-
-fn status<'a>(stage: &Stage, word: &'a str, all_members: bool) -> &'a str {
-    if matches!(stage, Stage::Going(Phase::Other(_))) && !all_members { HIDDEN } else { word }
-}
-
-fn context(root: &str, home: &Address, rest: &str) -> String {
-    let set = home.identity();
-    let set = set.split('/').next().unwrap_or_default();
-    format!("{root}/$metadata#{set}('{}'){rest}", encode(home.key()))
+fn failure_value(failure: &Failure) -> Value {
+    match failure {
+        Failure::Error { code, message } => json!({ "code": code, "message": message }),
+        Failure::Text(text) => Value::from(text.as_str()),
+        Failure::Null => Value::Null,
+    }
 }
 
 /// The undocumented `Value`: what an archive is at, or how far each part of a new team is.
@@ -199,50 +156,80 @@ fn parts<'a>(operation: &'a Operation, view: &View) -> Vec<Part<'a>> {
     apps.chain(channels).collect()
 }
 
-/// What an operation was about, read by itself.
-pub(super) fn resource(address: &Address, name: &str, archived: bool, root: &str) -> String {
+/// A resource that has just come into being: what the service gives it, and what was sent.
+pub(super) fn created(address: &Address, sent: &Document) -> Document {
     let identity = address.identity();
-    let set = identity.strip_suffix(address.key()).unwrap_or_default().trim_end_matches('/');
-    let created = format!("{}Z", ids::created(0, ids::hash(&identity)));
+    let parent = identity.strip_suffix(&address.key().to_lowercase()).unwrap_or_default();
+    let collection = parent.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let at = format!("{}Z", ids::created(0, ids::hash(&identity)));
     let id = address.key();
-    let (set, mut document) = match set.rsplit('/').next() {
-        Some("channels") => {
-            let team = identity.split('/').nth(1).unwrap_or_default();
-            let document = json!({ "displayName": name, "membershipType": "standard", "isArchived": archived });
-            (format!("teams('{}')/channels", encode(team)), document)
-        }
-        Some("chats") => ("chats".to_owned(), json!({ "topic": name, "chatType": "group" })),
-        Some("communities") => {
-            let document = json!({ "displayName": name, "privacy": "public", "groupId": id });
-            ("employeeExperience/communities".to_owned(), document)
-        }
-        _ => {
-            let document =
-                json!({ "displayName": name, "visibility": "private", "isArchived": archived });
-            ("teams".to_owned(), document)
-        }
+    let name = sent.text("displayName");
+    let new = Document::new().with("id", id).with("createdDateTime", &at);
+    let mut document = match collection {
+        "teams" => new
+            .with("displayName", name.as_deref().unwrap_or(id))
+            .with("description", sent.text("description"))
+            .with("visibility", "private")
+            .with("webUrl", format!("https://teams.microsoft.com/l/team/{}", encode(id))),
+        "channels" => new
+            .with("displayName", name.unwrap_or_default())
+            .with("description", sent.text("description"))
+            .with("email", "")
+            .with("membershipType", "standard"),
+        "chats" => new.with("topic", sent.text("topic")).with("chatType", "group"),
+        "communities" => new
+            .with("displayName", name.unwrap_or_default())
+            .with("description", sent.text("description"))
+            .with("privacy", "public")
+            .with("groupId", id),
+        "members" => return member(id, sent),
+        "groups" => new
+            .with("displayName", name.unwrap_or_default())
+            .with("description", sent.text("description"))
+            .with("groupTypes", ["Unified"])
+            .with("visibility", "Public"),
+        _ => Document::new().with("id", id),
     };
-    document["@odata.context"] = format!("{root}/$metadata#{set}/$entity").into();
-    document["id"] = id.into();
-    document["createdDateTime"] = created.into();
-    write(&document)
+    document.merge(sent, |name| !name.contains("@odata.") && !NOT_READ_BACK.contains(&name));
+    document
 }
 
-/// A Graph error, with what support asks for.
-pub(super) fn error(
-    code: &str,
-    message: &str,
-    date: &str,
-    request_id: &str,
-    client_request_id: &str,
-) -> String {
-    write(&json!({
-        "error": {
-            "code": code,
-            "message": message,
-            "innerError": { "date": date, "request-id": request_id, "client-request-id": client_request_id },
-        },
-    }))
+/// A member, named by the user that the request binds.
+fn member(id: &str, sent: &Document) -> Document {
+    let bound = sent.text("user@odata.bind");
+    let user = bound.as_deref().and_then(super::path::bound).map(str::to_owned);
+    Document::new()
+        .with("@odata.type", "#microsoft.graph.aadUserConversationMember")
+        .with("id", id)
+        .with("roles", sent.get("roles").unwrap_or_else(|| json!([])))
+        .with("displayName", user.as_deref().map(|user| format!("User {user}")))
+        .with("userId", user.or_else(|| sent.text("userId")))
+}
+
+/// The group of a team, as far as nobody has said otherwise.
+pub(super) fn group_of(team: &Document) -> Document {
+    let mut group = Document::new();
+    group.merge(team, |name| {
+        ["id", "createdDateTime", "displayName", "description"].contains(&name)
+    });
+    group
+        .with("groupTypes", ["Unified"])
+        .with("mailEnabled", true)
+        .with_some("mailNickname", team.text("mailNickname"))
+        .with("resourceProvisioningOptions", ["Team"])
+        .with("securityEnabled", false)
+        .with_some("visibility", team.text("visibility"))
+}
+
+/// The context of a resource's document, below the service root.
+pub(super) fn entity_context(identity: &str) -> String {
+    let segments: Vec<&str> = identity.split('/').collect();
+    match segments.as_slice() {
+        ["teams", team, set, ..] => format!("teams('{}')/{set}/$entity", encode(team)),
+        ["employeeexperience", ..] => "employeeExperience/communities/$entity".to_owned(),
+        [set @ .., _] => format!("{}/$entity", set.join("/")),
+        [] => "$entity".to_owned(),
+    }
 }
 
 fn write(document: &impl Serialize) -> String {

@@ -3,10 +3,11 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 /// The forms in which `Retry-After` has been seen, and those that a client has to survive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryAfter {
     /// No such header.
+    #[default]
     Absent,
     /// Whole seconds.
     Seconds(u64),
@@ -24,10 +25,12 @@ pub enum RetryAfter {
     Huge,
     /// A word.
     Garbage,
+    /// This text, as it stands.
+    Verbatim(String),
 }
 
 impl RetryAfter {
-    /// Each form once.
+    /// Each form once, but for [`RetryAfter::Verbatim`].
     pub fn all() -> Vec<Self> {
         vec![
             Self::Absent,
@@ -40,6 +43,51 @@ impl RetryAfter {
             Self::Huge,
             Self::Garbage,
         ]
+    }
+}
+
+impl FromStr for RetryAfter {
+    type Err = String;
+
+    /// Reads `none`, a number of seconds, `2.128`, `0,120`, `twice`, `date`, `date:SECONDS`,
+    /// `negative`, `huge` or `garbage`; any other text that a header can hold stands for itself.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds = |digits: &str| digits.parse::<u64>().ok();
+        let named = match text {
+            "none" => Some(Self::Absent),
+            "2.128" => Some(Self::Fraction),
+            "0,120" => Some(Self::Merged),
+            "twice" => Some(Self::Twice),
+            "date" => Some(Self::Date(Duration::from_secs(10))),
+            "-1" | "negative" => Some(Self::Negative),
+            "huge" => Some(Self::Huge),
+            "garbage" => Some(Self::Garbage),
+            _ => match text.strip_prefix("date:") {
+                Some(ahead) => seconds(ahead).map(Duration::from_secs).map(Self::Date),
+                None => seconds(text).map(Self::Seconds),
+            },
+        };
+        let is_header = !text.is_empty() && text.bytes().all(|byte| (b' '..0x7F).contains(&byte));
+        named
+            .or_else(|| is_header.then(|| Self::Verbatim(text.to_owned())))
+            .ok_or_else(|| format!("`{text}` cannot be the value of Retry-After"))
+    }
+}
+
+impl fmt::Display for RetryAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "none",
+            Self::Seconds(seconds) => return write!(f, "{seconds}"),
+            Self::Fraction => "2.128",
+            Self::Merged => "0,120",
+            Self::Twice => "twice",
+            Self::Date(ahead) => return write!(f, "date:{}", ahead.as_secs()),
+            Self::Negative => "negative",
+            Self::Huge => "huge",
+            Self::Garbage => "garbage",
+            Self::Verbatim(text) => text,
+        })
     }
 }
 
@@ -59,6 +107,10 @@ pub enum Fault {
     GatewayTimeout,
     /// 401, as for a token that has expired.
     Unauthorized,
+    /// 401 with a claims challenge in `WWW-Authenticate`.
+    ClaimsChallenge,
+    /// A Graph error with this status: the request was not carried out.
+    Error(u16),
     /// The connection ends before any byte of an answer.
     Close,
     /// The connection ends in the middle of the announced body.
@@ -83,23 +135,23 @@ pub enum Fault {
     Slow(Duration),
     /// The true answer under another HTTP status.
     Status(u16),
+    /// Inside a batch, no response to the request; alone, the true answer.
+    MissingItem,
+    /// Inside a batch, the response twice; alone, the true answer.
+    DoubledItem,
+    /// Inside a batch, the response under an id that no request has; alone, the true answer.
+    UnknownItem,
 }
 
 /// What the names on a command line stand for, apart from those that carry a value.
 const NAMES: &[(&str, Fault)] = &[
     ("throttle", Fault::Throttle(RetryAfter::Absent)),
-    ("throttle=2.128", Fault::Throttle(RetryAfter::Fraction)),
-    ("throttle=0,120", Fault::Throttle(RetryAfter::Merged)),
-    ("throttle=twice", Fault::Throttle(RetryAfter::Twice)),
-    ("throttle=date", Fault::Throttle(RetryAfter::Date(Duration::from_secs(10)))),
-    ("throttle=negative", Fault::Throttle(RetryAfter::Negative)),
-    ("throttle=huge", Fault::Throttle(RetryAfter::Huge)),
-    ("throttle=garbage", Fault::Throttle(RetryAfter::Garbage)),
     ("unavailable", Fault::ServiceUnavailable),
     ("internal", Fault::InternalServerError),
     ("bad-gateway", Fault::BadGateway),
     ("timeout", Fault::GatewayTimeout),
     ("unauthorized", Fault::Unauthorized),
+    ("claims", Fault::ClaimsChallenge),
     ("close", Fault::Close),
     ("cut", Fault::Cut),
     ("truncated", Fault::TruncatedJson),
@@ -110,18 +162,20 @@ const NAMES: &[(&str, Fault)] = &[
     ("wrong-members", Fault::WrongMembers),
     ("endless", Fault::EndlessBody),
     ("redirect", Fault::Redirect),
+    ("missing-item", Fault::MissingItem),
+    ("doubled-item", Fault::DoubledItem),
+    ("unknown-item", Fault::UnknownItem),
 ];
 
 impl Fault {
-    /// Every fault once, throttling with each form of `Retry-After`.
+    /// Every fault once that an answer of its own can have and that stands for no decision of the
+    /// service, throttling with each form of `Retry-After`.
     pub fn all() -> Vec<Self> {
         let named = NAMES.iter().map(|(_, fault)| fault.clone());
-        let valued = [
-            Self::Throttle(RetryAfter::Seconds(10)),
-            Self::Slow(Duration::from_millis(500)),
-            Self::Status(202),
-        ];
-        named.chain(valued).collect()
+        let named = named.filter(|fault| *fault != Self::ClaimsChallenge && !fault.is_of_items());
+        let throttles = RetryAfter::all().into_iter().skip(1).map(Self::Throttle);
+        let valued = [Self::Slow(Duration::from_millis(500)), Self::Status(202)];
+        named.chain(throttles).chain(valued).collect()
     }
 
     /// The faults that pass by themselves and ask for no long wait: what a random plan draws from
@@ -147,10 +201,32 @@ impl Fault {
         ]
     }
 
+    /// The faults that only a response inside a batch can have.
+    pub fn of_items() -> [Self; 3] {
+        [Self::MissingItem, Self::DoubledItem, Self::UnknownItem]
+    }
+
+    pub(super) fn is_of_items(&self) -> bool {
+        Self::of_items().contains(self)
+    }
+
     /// The names that a command line takes.
     pub fn names() -> Vec<&'static str> {
-        let valued =
-            ["throttle=SECONDS", "throttle=date:SECONDS", "slow=MILLISECONDS", "status=CODE"];
+        let valued = [
+            "throttle=SECONDS",
+            "throttle=2.128",
+            "throttle=0,120",
+            "throttle=twice",
+            "throttle=date",
+            "throttle=date:SECONDS",
+            "throttle=negative",
+            "throttle=huge",
+            "throttle=garbage",
+            "throttle=TEXT",
+            "slow=MILLISECONDS",
+            "status=CODE",
+            "error=CODE",
+        ];
         NAMES.iter().map(|(name, _)| *name).chain(valued).collect()
     }
 
@@ -167,17 +243,18 @@ impl FromStr for Fault {
         if let Some((_, fault)) = NAMES.iter().find(|(name, _)| *name == text) {
             return Ok(fault.clone());
         }
-        let wrong = || format!("`{text}` is no fault; there are {}", Self::names().join(", "));
+        let wrong = || format!("unknown fault `{text}`; known are {}", Self::names().join(", "));
         let (name, value) = text.split_once('=').ok_or_else(wrong)?;
         let number = |digits: &str| digits.parse::<u64>().map_err(|_| wrong());
-        match (name, value.strip_prefix("date:")) {
-            ("throttle", Some(ahead)) => {
-                let ahead = Duration::from_secs(number(ahead)?);
-                Ok(Self::Throttle(RetryAfter::Date(ahead)))
+        match name {
+            "throttle" => value.parse().map(Self::Throttle).map_err(|_| wrong()),
+            "error" => {
+                let code =
+                    u16::try_from(number(value)?).ok().filter(|code| (400..600).contains(code));
+                code.map(Self::Error).ok_or_else(wrong)
             }
-            ("throttle", None) => Ok(Self::Throttle(RetryAfter::Seconds(number(value)?))),
-            ("slow", _) => Ok(Self::Slow(Duration::from_millis(number(value)?))),
-            ("status", _) => {
+            "slow" => Ok(Self::Slow(Duration::from_millis(number(value)?))),
+            "status" => {
                 let code =
                     u16::try_from(number(value)?).ok().filter(|code| (200..600).contains(code));
                 code.map(Self::Status).ok_or_else(wrong)
@@ -193,12 +270,10 @@ impl fmt::Display for Fault {
             return f.write_str(name);
         }
         match self {
-            Self::Throttle(RetryAfter::Seconds(seconds)) => write!(f, "throttle={seconds}"),
-            Self::Throttle(RetryAfter::Date(ahead)) => {
-                write!(f, "throttle=date:{}", ahead.as_secs())
-            }
+            Self::Throttle(form) => write!(f, "throttle={form}"),
             Self::Slow(delay) => write!(f, "slow={}", delay.as_millis()),
             Self::Status(code) => write!(f, "status={code}"),
+            Self::Error(code) => write!(f, "error={code}"),
             // All others stand in the table.
             other => write!(f, "{other:?}"),
         }
@@ -211,11 +286,27 @@ mod tests {
 
     #[test]
     fn every_fault_is_read_back_from_its_name() {
-        for fault in Fault::all().into_iter().chain(Fault::passing()) {
+        let rare = [Fault::ClaimsChallenge, Fault::Error(501)].into_iter().chain(Fault::of_items());
+        for fault in Fault::all().into_iter().chain(Fault::passing()).chain(rare) {
             assert_eq!(fault.to_string().parse(), Ok(fault));
         }
         for form in RetryAfter::all() {
             assert!(Fault::all().contains(&Fault::Throttle(form)));
+        }
+    }
+
+    #[test]
+    fn any_text_can_stand_in_retry_after() {
+        for (text, form) in [
+            ("7", RetryAfter::Seconds(7)),
+            ("date:5", RetryAfter::Date(Duration::from_secs(5))),
+            ("1.5", RetryAfter::Verbatim("1.5".into())),
+            ("3, 4", RetryAfter::Verbatim("3, 4".into())),
+        ] {
+            assert_eq!(text.parse(), Ok(form));
+        }
+        for text in ["", "a\nb"] {
+            assert!(text.parse::<RetryAfter>().is_err());
         }
     }
 

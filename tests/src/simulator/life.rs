@@ -1,7 +1,6 @@
 //! What becomes of an operation, check by check or second by second.
 
 use std::{
-    fmt,
     str::FromStr,
     time::{Duration, Instant},
 };
@@ -44,9 +43,9 @@ impl FromStr for Span {
 pub enum Phase {
     /// The operation cannot be found: 404.
     Missing,
-    /// `notStarted`.
+    /// `notStarted`, or the family's word for it.
     NotStarted,
-    /// `inProgress` (`running`, for an engagement operation).
+    /// `inProgress`, or the family's word for it.
     InProgress,
     /// As in progress, and `attemptsCount` has grown by one.
     Retried,
@@ -84,14 +83,14 @@ impl Default for Failure {
 /// How an operation ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum End {
-    /// `succeeded`.
+    /// `succeeded`, or the family's word for it.
     #[default]
     Succeeded,
     /// `failed`.
     Failed(Failure),
-    /// `invalid`; an engagement operation, which knows no such word, fails in its place.
+    /// `invalid`; in the families that know no such word, `failed`.
     Invalid,
-    /// Not at all: the last phase lasts for ever.
+    /// Not at all: the last phase lasts forever.
     Never,
 }
 
@@ -164,7 +163,7 @@ impl FromStr for Life {
                     "empty" => Phase::EmptyStatus,
                     other => match other.strip_prefix("status:") {
                         Some(status) => Phase::Other(status.into()),
-                        None => return Err(format!("`{other}` is no phase of an operation")),
+                        None => return Err(format!("unknown phase `{other}`")),
                     },
                 };
                 life = life.then(phase, span.parse()?);
@@ -177,7 +176,7 @@ impl FromStr for Life {
                 "failed-text" => End::Failed(Failure::Text("An error has occurred.".into())),
                 "invalid" => End::Invalid,
                 "never" => End::Never,
-                _ => return Err(format!("`{word}` is no end of an operation")),
+                _ => return Err(format!("unknown end `{word}`")),
             };
             if let Some(more) = words.peek() {
                 return Err(format!("`{more}` comes after the end"));
@@ -192,23 +191,6 @@ impl FromStr for Life {
 pub(super) enum Stage {
     Going(Phase),
     Ended(End),
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Going(Phase::Missing) => "missing",
-            Self::Going(Phase::NotStarted) => "notStarted",
-            Self::Going(Phase::InProgress | Phase::Retried) | Self::Ended(End::Never) => {
-                "inProgress"
-            }
-            Self::Going(Phase::EmptyStatus) => "",
-            Self::Going(Phase::Other(word)) => word,
-            Self::Ended(End::Succeeded) => "succeeded",
-            Self::Ended(End::Failed(_)) => "failed",
-            Self::Ended(End::Invalid) => "invalid",
-        })
-    }
 }
 
 /// What one look at an operation shows.
@@ -325,11 +307,12 @@ impl Course {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulator::kind::Family;
 
     fn words(life: Life, checks: usize) -> Vec<String> {
         let now = Instant::now();
         let mut course = Course::new(life, now);
-        (0..checks).map(|_| course.observe(now).stage.to_string()).collect()
+        (0..checks).map(|_| Family::Teams.word(&course.observe(now).stage)).collect()
     }
 
     #[test]

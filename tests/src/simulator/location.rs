@@ -32,6 +32,8 @@ pub enum LocationForm {
     TrailingComma,
     /// Absolute, of the version that was called.
     Absolute,
+    /// `http://…/v1.0/teams/getOperationStatus(operationId='b')`: absolute, a function call.
+    AbsoluteFunctionCall,
     /// Absolute, of the other version.
     OtherVersion,
     /// In `Operation-Location` alone.
@@ -72,6 +74,7 @@ const NAMES: &[(&str, LocationForm)] = &[
     ("query", LocationForm::Query),
     ("trailing-comma", LocationForm::TrailingComma),
     ("absolute", LocationForm::Absolute),
+    ("absolute-function-call", LocationForm::AbsoluteFunctionCall),
     ("other-version", LocationForm::OtherVersion),
     ("operation-location", LocationForm::OperationLocation),
     ("content-location", LocationForm::ContentLocationOnly),
@@ -112,6 +115,7 @@ impl LocationForm {
                 | F::Query
                 | F::TrailingComma
                 | F::Absolute
+                | F::AbsoluteFunctionCall
                 | F::OtherVersion
                 | F::OperationLocation
                 | F::ContentLocationOnly
@@ -138,6 +142,10 @@ pub(super) struct Place<'a> {
     pub(super) operation: &'a Address,
     /// What the operation belongs to.
     pub(super) home: &'a Address,
+    /// How absolute addresses write keys.
+    pub(super) keys: Keys,
+    /// What an absolute address has in its query.
+    pub(super) query: Option<&'a str>,
 }
 
 impl Place<'_> {
@@ -147,6 +155,12 @@ impl Place<'_> {
         let (origin, foreign) = (self.origin, self.foreign_origin);
         let quoted = operation.write(Keys::Quoted);
         let version = self.version.segment();
+        let query = self.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let path = format!("{}{query}", operation.write(self.keys));
+        let function_call = || {
+            let home = self.home.write(self.keys);
+            format!("{home}/getOperationStatus(operationId='{}')", operation.key())
+        };
         let mut name = LOCATION;
         let value = match form {
             LocationForm::QuotedKey => quoted,
@@ -154,19 +168,17 @@ impl Place<'_> {
             LocationForm::BareKey => operation.write(Keys::Bare),
             LocationForm::SlashKey => operation.write(Keys::Slash),
             LocationForm::ByGroup => operation.by_group(),
-            LocationForm::FunctionCall => {
-                let home = self.home.write(Keys::Quoted);
-                format!("{home}/getOperationStatus(operationId='{}')", operation.key())
-            }
+            LocationForm::FunctionCall => function_call(),
+            LocationForm::AbsoluteFunctionCall => format!("{origin}/{version}{}", function_call()),
             LocationForm::Query => format!("{quoted}?sessionId=Y2x1c3Rlcj1TSU0wJnNlc3Npb249MQ=="),
             LocationForm::TrailingComma => format!("{quoted},"),
-            LocationForm::Absolute => format!("{origin}/{version}{quoted}"),
+            LocationForm::Absolute => format!("{origin}/{version}{path}"),
             LocationForm::OtherVersion => {
-                format!("{origin}/{}{quoted}", self.version.other().segment())
+                format!("{origin}/{}{path}", self.version.other().segment())
             }
             LocationForm::OperationLocation => {
                 name = HeaderName::from_static("operation-location");
-                format!("{origin}/{version}{quoted}")
+                format!("{origin}/{version}{path}")
             }
             LocationForm::ContentLocationOnly => {
                 name = CONTENT_LOCATION;
@@ -181,7 +193,8 @@ impl Place<'_> {
                 format!("http://{}@{}/{version}{quoted}", authority(origin), authority(foreign))
             }
             LocationForm::ForeignScheme => {
-                format!("https://{}/{version}{quoted}", authority(origin))
+                let other = if origin.starts_with("https:") { "http" } else { "https" };
+                format!("{other}://{}/{version}{quoted}", authority(origin))
             }
             LocationForm::DotSegments => format!("/../_simulator/..{quoted}"),
             LocationForm::NoOperation => self.home.write(Keys::Quoted),
@@ -217,6 +230,8 @@ mod tests {
             version: Version::V1,
             operation: &operation,
             home: &home,
+            keys: Keys::Quoted,
+            query: None,
         };
         let written = |form| {
             let (name, value) = place.header(&form)?;

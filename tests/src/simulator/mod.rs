@@ -6,6 +6,10 @@
 //! succeeded. And it has the service's bad days, planned by a [`FaultPlan`]: throttling, outages,
 //! cut connections, pages of HTML, redirects to another origin.
 //!
+//! Beside Teams' operations it plays those of Graph's other families, the monitors of drive items on
+//! an origin of their own; it takes requests in batches, keeps a rate, and is controlled over HTTP
+//! too. `tests/README.md` is its manual.
+//!
 //! Everything it says follows from its [`Options`] and the requests it gets. Each request is
 //! recorded.
 //!
@@ -22,29 +26,40 @@
 //! ```
 
 mod answer;
+mod batch;
 mod context;
+mod control;
+mod document;
 mod documents;
+mod families;
 mod fault;
 mod ids;
+mod kind;
 mod life;
 mod location;
+mod monitor;
 mod operation;
 mod options;
 mod path;
 mod plan;
+mod plot;
+mod rate;
 mod record;
 mod replay;
+mod resources;
 mod routes;
 mod server;
 mod service;
 mod start;
+mod tls;
+mod token;
 mod wire;
 
 use std::{
     io,
     sync::{Arc, mpsc},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::{sync::watch, task};
@@ -54,9 +69,10 @@ pub use self::{
     fault::{Fault, RetryAfter},
     life::{End, Failure, Life, Phase, Span},
     location::LocationForm,
+    monitor::{Monitor, MonitorEnd, MonitorHost},
     options::{Behaviour, Options},
     plan::{FaultPlan, Occasion},
-    record::{ForeignRequest, OperationReport, Recorded},
+    record::{BatchItem, Counts, ForeignRequest, OperationReport, Origin, Recorded},
     replay::Exchange,
 };
 
@@ -108,7 +124,7 @@ impl Simulator {
         Ok(Self { shared, stop: Some(stop), host: Host::Thread(Some(thread)) })
     }
 
-    /// `http://127.0.0.1:PORT/v1.0`
+    /// `http://127.0.0.1:PORT/v1.0`, under TLS `https://…`
     pub fn service_root(&self) -> String {
         format!("{}/v1.0", self.origin())
     }
@@ -120,10 +136,20 @@ impl Simulator {
 
     /// `http://127.0.0.1:PORT`
     pub fn origin(&self) -> String {
-        self.shared.lock().origin.clone()
+        self.shared.origin.clone()
     }
 
-    /// The origin of the second listener, to which redirects and foreign locations lead.
+    /// The origin of the monitors of drive items.
+    pub fn monitor_origin(&self) -> String {
+        self.shared.lock().monitor_origin.clone()
+    }
+
+    /// The certificate of the authority that clients have to trust, in PEM, under TLS.
+    pub fn certificate(&self) -> Option<&str> {
+        self.shared.certificate.as_deref()
+    }
+
+    /// The origin of the listener that nothing should reach, to which redirects and foreign locations lead.
     pub fn foreign_origin(&self) -> String {
         self.shared.lock().foreign_origin.clone()
     }
@@ -132,14 +158,7 @@ impl Simulator {
     /// [`Options::behaviour_of`]). Faults hold at once; a life holds for the operations that start
     /// from now on or, where the key is the id of an operation, for that one, anew from now.
     pub fn set_behaviour(&self, key: impl Into<String>, behaviour: Behaviour) {
-        let key = key.into();
-        let lives = behaviour.life.is_some();
-        let mut service = self.shared.lock();
-        let entry = service.options.by_key.entry(key.clone()).or_default();
-        *entry = behaviour.or(entry);
-        if lives {
-            service.restart(&key, Instant::now());
-        }
+        self.shared.lock().set_behaviour(&key.into(), behaviour, Instant::now());
     }
 
     /// Changes how operations are treated that no key says more about: faults at once, lives for
@@ -149,7 +168,35 @@ impl Simulator {
         service.options.default = behaviour.or(&service.options.default);
     }
 
-    /// Every request so far, in the order of arrival.
+    /// Changes how many requests a second an app may send; `None` for any number.
+    pub fn set_rate(&self, rate: Option<u32>) {
+        self.shared.lock().throttle.rate = rate;
+    }
+
+    /// Changes how many requests a second may be about one team; `None` for any number.
+    pub fn set_team_rate(&self, rate: Option<u32>) {
+        self.shared.lock().throttle.team_rate = rate;
+    }
+
+    /// Moves the service's clock on: lives and rates go by it, and so do records. A hundred years
+    /// at most, all in all.
+    pub fn skip(&self, time: Duration) {
+        let mut service = self.shared.lock();
+        service.skipped = service.skipped.saturating_add(time).min(control::LONGEST_SKIP);
+    }
+
+    /// Forgets everything that has happened and what was set since the start.
+    pub fn reset(&self) {
+        self.shared.lock().reset();
+    }
+
+    /// How many requests of which kind came so far.
+    pub fn counts(&self) -> Counts {
+        Counts::of(&self.shared.lock().requests)
+    }
+
+    /// Every request so far, in the order of arrival: those to the service and those to the
+    /// monitors; those inside a batch follow it.
     pub fn requests(&self) -> Vec<Recorded> {
         self.shared.lock().requests.clone()
     }

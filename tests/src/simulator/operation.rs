@@ -5,67 +5,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::{
+    context::Call,
+    document::Document,
+    kind::Kind,
     life::{Course, Stage, View},
-    path::Address,
+    monitor::Monitor,
+    path::{self, Address},
 };
-
-/// What an operation does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    CreateTeam,
-    CloneTeam,
-    ArchiveTeam,
-    UnarchiveTeam,
-    CreateChannel,
-    ArchiveChannel,
-    UnarchiveChannel,
-    CreateChat,
-    CreateCommunity,
-}
-
-impl Kind {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::CreateTeam => "createTeam",
-            Self::CloneTeam => "cloneTeam",
-            Self::ArchiveTeam => "archiveTeam",
-            Self::UnarchiveTeam => "unarchiveTeam",
-            Self::CreateChannel => "createChannel",
-            Self::ArchiveChannel => "archiveChannel",
-            Self::UnarchiveChannel => "unarchiveChannel",
-            Self::CreateChat => "createChat",
-            Self::CreateCommunity => "createCommunity",
-        }
-    }
-
-    /// Whether the member stands after `unknownFutureValue`, and so is hidden from those who did
-    /// not ask for it.
-    pub(super) fn is_late(self) -> bool {
-        matches!(
-            self,
-            Self::CreateChannel | Self::ArchiveChannel | Self::UnarchiveChannel | Self::CreateChat
-        )
-    }
-
-    /// What an archive or its reversal leaves the target as.
-    pub(super) fn archives(self) -> Option<bool> {
-        match self {
-            Self::ArchiveTeam | Self::ArchiveChannel => Some(true),
-            Self::UnarchiveTeam | Self::UnarchiveChannel => Some(false),
-            _ => None,
-        }
-    }
-
-    /// Whether the target comes into being by the operation.
-    pub(super) fn creates(self) -> bool {
-        self.archives().is_none()
-    }
-
-    /// Whether the starting request makes no sense without a body.
-    pub(super) fn needs_body(self) -> bool {
-        self.creates()
-    }
-}
 
 /// The parts that a team is built from.
 #[derive(Clone, Debug)]
@@ -76,19 +22,18 @@ pub(super) struct Parts {
 
 impl Parts {
     /// What the request asks for, or what any team has.
-    pub(super) fn requested(body: &Value) -> Self {
+    pub(super) fn requested(body: &Document) -> Self {
         let list = |name: &str, part: fn(&Value) -> Option<&str>| -> Vec<String> {
-            let parts = body.get(name).and_then(Value::as_array);
+            let value = body.get(name);
+            let parts = value.as_ref().and_then(Value::as_array);
             parts.into_iter().flatten().filter_map(part).map(str::to_owned).collect()
         };
         let mut channels = list("channels", |channel| channel.get("displayName")?.as_str());
         if channels.is_empty() {
             channels.push("General".into());
         }
-        let apps = list("installedApps", |app| {
-            let bound = app.get("teamsApp@odata.bind")?.as_str()?;
-            bound.rsplit(['/', '\'']).find(|segment| !segment.is_empty() && *segment != ")")
-        });
+        let apps =
+            list("installedApps", |app| path::bound(app.get("teamsApp@odata.bind")?.as_str()?));
         Self { apps, channels }
     }
 }
@@ -101,15 +46,25 @@ pub(super) struct Operation {
     /// What the operation is read below.
     pub(super) home: Address,
     pub(super) target: Address,
+    /// What a request for the operation has to repeat in its query.
+    pub(super) query: Option<String>,
+    pub(super) monitor: Monitor,
     /// What behaviour is looked up by, the most specific first.
     pub(super) keys: Vec<String>,
     pub(super) salt: u64,
     pub(super) created: String,
     pub(super) workflow: String,
+    /// The display name of what the operation is about, as far as the request gives one.
+    pub(super) name: String,
     pub(super) parts: Parts,
     pub(super) course: Course,
     pub(super) started: Instant,
     pub(super) tally: Tally,
+}
+
+/// What identifies an operation: the identity of what it is read below, and its id.
+pub(super) fn identity(home: &str, id: &str) -> String {
+    format!("{home}/{}", id.to_lowercase())
 }
 
 /// What the checks of one operation amounted to.
@@ -129,6 +84,19 @@ impl Operation {
         self.address.key()
     }
 
+    /// What identifies the operation among all others.
+    pub(super) fn identity(&self) -> String {
+        identity(&self.home.identity(), self.id())
+    }
+
+    /// Whether the request repeats the query of the address that the start gave.
+    pub(super) fn is_addressed_by(&self, call: &Call) -> bool {
+        self.query.iter().flat_map(|query| query.split('&')).all(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            call.parameter(name) == Some(path::decode(value))
+        })
+    }
+
     /// Counts a check, whatever becomes of it.
     pub(super) fn checked(&mut self, at: Instant) {
         let tally = &mut self.tally;
@@ -145,7 +113,7 @@ impl Operation {
             return self.course.peek(at);
         }
         let view = self.course.observe(at);
-        self.tally.told = Some(view.stage.to_string());
+        self.tally.told = Some(self.kind.family().word(&view.stage));
         if matches!(view.stage, Stage::Ended(_)) {
             self.tally.ends += 1;
         }
@@ -161,17 +129,18 @@ mod tests {
 
     #[test]
     fn parts_are_those_that_the_request_names() {
-        let parts = Parts::requested(&json!({
+        let body = json!({
             "channels": [{"displayName": "Homework"}, {"name": "?"}],
             "installedApps": [
                 {"teamsApp@odata.bind": "https://graph.microsoft.com/v1.0/appCatalogs/teamsApps('wiki')"},
                 {"teamsApp@odata.bind": "https://graph.microsoft.com/v1.0/appCatalogs/teamsApps/polls"},
             ],
-        }));
+        });
+        let parts = Parts::requested(&Document::parse(body.to_string().as_bytes()).unwrap());
         assert_eq!(
             (parts.apps, parts.channels),
             (vec!["wiki".into(), "polls".into()], vec!["Homework".into()])
         );
-        assert_eq!(Parts::requested(&json!({})).channels, ["General"]);
+        assert_eq!(Parts::requested(&Document::new()).channels, ["General"]);
     }
 }

@@ -6,7 +6,9 @@ use super::{
     fault::RetryAfter,
     life::{Life, Span},
     location::LocationForm,
+    monitor::Monitor,
     plan::FaultPlan,
+    rate::TEAM_RATE,
     replay::Exchange,
 };
 
@@ -17,6 +19,7 @@ pub struct Behaviour {
     pub(super) faults: Option<FaultPlan>,
     pub(super) location: Option<LocationForm>,
     pub(super) readable_after: Option<Span>,
+    pub(super) monitor: Option<Monitor>,
 }
 
 impl Behaviour {
@@ -54,21 +57,43 @@ impl Behaviour {
         self
     }
 
+    /// How the monitor of a drive item's copy, move or upload answers.
+    #[must_use]
+    pub fn monitor(mut self, monitor: Monitor) -> Self {
+        self.monitor = Some(monitor);
+        self
+    }
+
     /// Takes over what `wider` decides and this leaves open.
     pub(super) fn or(mut self, wider: &Self) -> Self {
         self.life = self.life.or_else(|| wider.life.clone());
         self.faults = self.faults.or_else(|| wider.faults.clone());
         self.location = self.location.or_else(|| wider.location.clone());
         self.readable_after = self.readable_after.or(wider.readable_after);
+        self.monitor = self.monitor.or(wider.monitor);
         self
     }
 }
 
 /// How a simulator is started.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[must_use]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, each with a method of its own"
+)]
 pub struct Options {
     pub(super) port: u16,
+    pub(super) monitor_port: u16,
+    pub(super) tls: bool,
+    pub(super) anonymous: bool,
+    pub(super) frozen: bool,
+    pub(super) public_origin: Option<String>,
+    pub(super) public_monitor_origin: Option<String>,
+    pub(super) rate: Option<u32>,
+    pub(super) team_rate: Option<u32>,
+    pub(super) strict: bool,
+    pub(super) teams: Vec<String>,
     pub(super) seed: u64,
     pub(super) fail_first: u64,
     pub(super) retry_after: RetryAfter,
@@ -76,21 +101,6 @@ pub struct Options {
     pub(super) default: Behaviour,
     pub(super) by_key: HashMap<String, Behaviour>,
     pub(super) replay: Vec<Exchange>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            port: 0,
-            seed: 0,
-            fail_first: 0,
-            retry_after: RetryAfter::Absent,
-            clock_ahead: 0,
-            default: Behaviour::default(),
-            by_key: HashMap::new(),
-            replay: Vec::new(),
-        }
-    }
 }
 
 impl Options {
@@ -102,6 +112,72 @@ impl Options {
     /// Listens on this port of 127.0.0.1; 0 takes a free one.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
+        self
+    }
+
+    /// Lets the monitors of drive items listen on this port; 0 takes a free one.
+    pub fn monitor_port(mut self, port: u16) -> Self {
+        self.monitor_port = port;
+        self
+    }
+
+    /// Serves TLS, under a certificate that is made at the start (see
+    /// [`Simulator::certificate`](super::Simulator::certificate)).
+    pub fn tls(mut self, tls: bool) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Takes requests without a token too, for clients that send none over plain HTTP.
+    pub fn anonymous(mut self, anonymous: bool) -> Self {
+        self.anonymous = anonymous;
+        self
+    }
+
+    /// Lets the service's clock stand still but for [`Simulator::skip`](super::Simulator::skip), for
+    /// tests whose clients have a virtual clock too.
+    pub fn frozen_clock(mut self, frozen: bool) -> Self {
+        self.frozen = frozen;
+        self
+    }
+
+    /// The origin that absolute addresses name in place of the simulator's own, for clients that
+    /// reach it through another: `https://graph.example:8443`.
+    pub fn public_origin(mut self, origin: impl Into<String>) -> Self {
+        self.public_origin = Some(origin.into().trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// The origin under which clients reach the monitors of drive items.
+    pub fn public_monitor_origin(mut self, origin: impl Into<String>) -> Self {
+        self.public_monitor_origin = Some(origin.into().trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// Takes this many requests a second of an app and tenant and answers the others with 429. A
+    /// team then takes four a second, unless [`Options::team_rate`] says otherwise.
+    pub fn rate(mut self, rate: u32) -> Self {
+        self.rate = Some(rate);
+        self.team_rate = self.team_rate.or(Some(TEAM_RATE));
+        self
+    }
+
+    /// Takes this many requests a second on one team, or with `None` any number.
+    pub fn team_rate(mut self, rate: impl Into<Option<u32>>) -> Self {
+        self.team_rate = rate.into();
+        self
+    }
+
+    /// Knows only the teams that were created or named by [`Options::team`], as the service does;
+    /// unless told so, any id is that of a team.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// A team that exists from the start on.
+    pub fn team(mut self, id: impl Into<String>) -> Self {
+        self.teams.push(id.into());
         self
     }
 
@@ -156,10 +232,16 @@ impl Options {
         self.behaviour(Behaviour::new().readable_after(span))
     }
 
+    /// [`Behaviour::monitor`] by default.
+    pub fn monitor(self, monitor: Monitor) -> Self {
+        self.behaviour(Behaviour::new().monitor(monitor))
+    }
+
     /// How operations are treated that have to do with this key: the id of a team, channel, chat,
-    /// community or operation, or the display name of what is created.
+    /// community, drive item or operation, or the display name of what is created. Keys are compared
+    /// without regard to case.
     pub fn behaviour_of(mut self, key: impl Into<String>, behaviour: Behaviour) -> Self {
-        let entry = self.by_key.entry(key.into()).or_default();
+        let entry = self.by_key.entry(key.into().to_lowercase()).or_default();
         *entry = behaviour.or(entry);
         self
     }

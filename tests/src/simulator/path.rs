@@ -26,7 +26,9 @@ impl Version {
     }
 
     fn parse(segment: &str) -> Option<Self> {
-        [Self::V1, Self::Beta].into_iter().find(|version| version.segment() == segment)
+        [Self::V1, Self::Beta]
+            .into_iter()
+            .find(|version| version.segment().eq_ignore_ascii_case(segment))
     }
 }
 
@@ -49,8 +51,8 @@ pub(super) fn parse(path: &str) -> (Option<Version>, Vec<String>) {
         }
     }
     if let [groups, _, team, ..] = segments.as_slice()
-        && groups == "groups"
-        && team == "team"
+        && groups.eq_ignore_ascii_case("groups")
+        && team.eq_ignore_ascii_case("team")
     {
         segments.remove(2);
         "teams".clone_into(&mut segments[0]);
@@ -65,7 +67,7 @@ fn unquote(key: &str) -> String {
     key.strip_suffix('\'').unwrap_or(key).replace("''", "'")
 }
 
-fn decode(segment: &str) -> String {
+pub(super) fn decode(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -83,6 +85,11 @@ fn decode(segment: &str) -> String {
         };
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The key at the end of a URL by which a request refers to a resource.
+pub(super) fn bound(url: &str) -> Option<&str> {
+    url.rsplit(['/', '\'']).find(|segment| !segment.is_empty() && *segment != ")")
 }
 
 /// Percent-encodes what may not stand bare in a key inside `@odata.context`.
@@ -116,18 +123,18 @@ pub(super) enum Keys {
 /// A resource's address: its entity sets, each with a key, below a fixed prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
-    prefix: &'static str,
+    prefix: String,
     entities: Vec<(&'static str, String)>,
 }
 
 impl Address {
     pub(super) fn new(set: &'static str, key: &str) -> Self {
-        Self { prefix: "", entities: vec![(set, key.to_owned())] }
+        Self { prefix: String::new(), entities: vec![(set, key.to_owned())] }
     }
 
     /// A fixed path, with a slash before it.
-    pub(super) fn fixed(prefix: &'static str) -> Self {
-        Self { prefix, entities: Vec::new() }
+    pub(super) fn fixed(prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), entities: Vec::new() }
     }
 
     pub(super) fn child(&self, set: &'static str, key: &str) -> Self {
@@ -136,13 +143,14 @@ impl Address {
         child
     }
 
-    /// The key of the last entity.
+    /// The key of the last entity; the last segment of a fixed path.
     pub(super) fn key(&self) -> &str {
-        self.entities.last().map_or("", |(_, key)| key)
+        let fixed = || self.prefix.rsplit('/').next().unwrap_or_default();
+        self.entities.last().map_or_else(fixed, |(_, key)| key)
     }
 
     pub(super) fn write(&self, keys: Keys) -> String {
-        self.entities.iter().fold(self.prefix.to_owned(), |mut text, (set, key)| {
+        self.entities.iter().fold(self.prefix.clone(), |mut text, (set, key)| {
             let _ = match keys {
                 Keys::Quoted => write!(text, "/{set}('{}')", key.replace('\'', "''")),
                 Keys::Encoded => {
@@ -165,11 +173,16 @@ impl Address {
         }
     }
 
-    /// What identifies the resource among all others: the segments that [`parse`] finds, joined
-    /// again.
+    /// What identifies the resource among all others.
     pub(super) fn identity(&self) -> String {
-        self.write(Keys::Slash).trim_start_matches('/').to_owned()
+        self.write(Keys::Slash).trim_start_matches('/').to_lowercase()
     }
+}
+
+/// What identifies the resource that a path leads to, whose names and keys are read without regard
+/// to case.
+pub(super) fn identity(segments: &[String]) -> String {
+    segments.join("/").to_lowercase()
 }
 
 #[cfg(test)]
@@ -199,7 +212,7 @@ mod tests {
         let chat = Address::new("chats", "19:o'neil_x@thread.v2").child("operations", "a-b");
         for keys in [Keys::Quoted, Keys::Encoded, Keys::Slash] {
             let (version, segments) = parse(&format!("/beta{}", chat.write(keys)));
-            assert_eq!((version, segments.join("/")), (Some(Version::Beta), chat.identity()));
+            assert_eq!((version, identity(&segments)), (Some(Version::Beta), chat.identity()));
         }
     }
 

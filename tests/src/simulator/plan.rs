@@ -13,6 +13,10 @@ pub enum Occasion {
     Check,
     /// It reads what an operation was about.
     Target,
+    /// It is an envelope of requests: a batch.
+    Batch,
+    /// It is a request inside a batch, whatever it is about.
+    Item,
 }
 
 impl FromStr for Occasion {
@@ -23,7 +27,11 @@ impl FromStr for Occasion {
             "start" => Ok(Self::Start),
             "check" => Ok(Self::Check),
             "target" => Ok(Self::Target),
-            _ => Err(format!("`{text}` is none of start, check, target")),
+            "batch" => Ok(Self::Batch),
+            "item" => Ok(Self::Item),
+            _ => Err(format!(
+                "unknown occasion `{text}`; known are start, check, target, batch, item"
+            )),
         }
     }
 }
@@ -34,6 +42,8 @@ impl Occasion {
             Self::Start => "start",
             Self::Check => "check",
             Self::Target => "target",
+            Self::Batch => "batch",
+            Self::Item => "item",
         }
     }
 }
@@ -48,8 +58,10 @@ enum Rule {
 /// Which answer gets which fault; the first rule that applies decides.
 ///
 /// Answers are counted from one, separately for each operation (its checks), each target (its
-/// reads) and each subject (its starting requests), so a plan does not depend on the order in which
-/// concurrent requests arrive.
+/// reads), each subject (its starting requests), each request that is sent in batches and each
+/// version (its envelopes), so a plan does not depend on the order in which concurrent requests
+/// arrive. Inside a batch a plan for items goes first; those for starts, checks and targets hold
+/// there too.
 #[derive(Clone, Debug, Default)]
 pub struct FaultPlan {
     rules: Vec<(Occasion, Rule)>,
@@ -125,7 +137,8 @@ fn pick(faults: &[Fault], number: u64) -> Option<Fault> {
 mod tests {
     use super::*;
 
-    const ALL: [Occasion; 3] = [Occasion::Start, Occasion::Check, Occasion::Target];
+    const ALL: [Occasion; 5] =
+        [Occasion::Start, Occasion::Check, Occasion::Target, Occasion::Batch, Occasion::Item];
 
     #[test]
     fn a_sequence_ends_and_a_rotation_does_not() {

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName, Method, header};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{fault::Fault, operation::Operation, plan::Occasion};
+use super::{fault::Fault, operation::Operation, options::Behaviour, plan::Occasion};
 
 /// A request that the simulator received, and how it was answered.
 #[derive(Clone, Debug)]
@@ -35,6 +36,89 @@ pub struct Recorded {
     pub status: Option<u16>,
     /// What was wrong with the answer.
     pub fault: Option<Fault>,
+    /// Whether it was refused for exceeding the rate.
+    pub refused: bool,
+    /// Its body; that of a request inside a batch is the item's.
+    pub body: Bytes,
+    /// Its `User-Agent`.
+    pub user_agent: Option<String>,
+    /// Which token came: `token-1` for the first one that the simulator saw, and so on.
+    pub token: Option<String>,
+    /// Where it was in a batch, if it came in one.
+    pub batch: Option<BatchItem>,
+    /// Which origin it reached.
+    pub origin: Origin,
+}
+
+/// An origin of the simulator that is meant to be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// The service's own.
+    #[default]
+    Service,
+    /// That of the monitors of drive items, which takes no token.
+    Monitor,
+}
+
+/// A request's place in a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BatchItem {
+    /// The index of the envelope among all recorded requests.
+    pub envelope: usize,
+    /// The request's id.
+    pub id: String,
+}
+
+/// How many requests of which kind the simulator received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// HTTP requests to the service, a batch as one.
+    pub requests: u64,
+    /// Batches among them.
+    pub batches: u64,
+    /// Requests inside batches.
+    pub items: u64,
+    /// Requests that were refused for exceeding the rate, those inside batches included.
+    pub refused: u64,
+    /// Checks of operations, alone or inside batches, at the service or at a monitor.
+    pub checks: u64,
+    /// Starting requests, alone or inside batches.
+    pub starts: u64,
+    /// HTTP requests to the monitors of drive items.
+    pub monitors: u64,
+}
+
+impl Counts {
+    pub(super) fn of(requests: &[Recorded]) -> Self {
+        let mut counts = Self::default();
+        for request in requests {
+            let one = |is: bool| u64::from(is);
+            let is_service = request.origin == Origin::Service;
+            counts.requests += one(is_service && request.batch.is_none());
+            counts.batches += one(request.occasion == Some(Occasion::Batch));
+            counts.items += one(request.batch.is_some());
+            counts.refused += one(request.refused);
+            counts.checks += one(request.occasion == Some(Occasion::Check));
+            counts.starts += one(request.occasion == Some(Occasion::Start));
+            counts.monitors += one(!is_service);
+        }
+        counts
+    }
+
+    pub(super) fn json(self) -> Value {
+        json!({
+            "requests": self.requests,
+            "batches": self.batches,
+            "items": self.items,
+            "refused": self.refused,
+            "checks": self.checks,
+            "starts": self.starts,
+            "monitors": self.monitors,
+        })
+    }
 }
 
 /// A request that reached the other origin: nothing should.
@@ -107,7 +191,26 @@ impl OperationReport {
 }
 
 impl Recorded {
-    /// In the report, credentials are told of by their presence alone.
+    /// Decides on the request's fault, unless its batch has given it one.
+    pub(super) fn draw(&mut self, behaviour: &Behaviour, occasion: Occasion, salt: u64) {
+        if self.fault.is_none()
+            && let Some(plan) = &behaviour.faults
+        {
+            let fault = plan.fault(occasion, self.nth, salt);
+            self.fault = fault.filter(|fault| self.batch.is_some() || !fault.is_of_items());
+        }
+    }
+
+    /// JSON as JSON, other text as text, nothing as null.
+    fn shown_body(&self) -> Value {
+        if self.body.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| String::from_utf8_lossy(&self.body).into_owned().into())
+    }
+
+    /// In the report a token is named, not shown.
     pub(super) fn json(&self, epoch: Instant) -> Value {
         json!({
             "atMs": millis(self.at.saturating_duration_since(epoch)),
@@ -122,6 +225,15 @@ impl Recorded {
             "requestId": self.request_id,
             "status": self.status,
             "fault": self.fault.as_ref().map(ToString::to_string),
+            "refused": self.refused,
+            "body": self.shown_body(),
+            "userAgent": self.user_agent,
+            "token": self.token,
+            "batch": self.batch.as_ref().map(|item| json!({ "envelope": item.envelope, "id": item.id })),
+            "origin": match self.origin {
+                Origin::Service => "service",
+                Origin::Monitor => "monitor",
+            },
         })
     }
 }
@@ -137,7 +249,7 @@ impl ForeignRequest {
     }
 }
 
-fn millis(time: Duration) -> u64 {
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -1,6 +1,8 @@
-//! The sockets: the service's own, and the other origin that nothing should reach.
+//! The sockets: the service's own, that of the monitors, and the other origin that nothing should
+//! reach.
 
 use std::{
+    error::Error,
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,27 +10,33 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Router,
     body::to_bytes,
-    extract::{ConnectInfo, Query, Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use http_body_util::LengthLimitError;
+use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
+use tokio_rustls::TlsAcceptor;
+use tower_http::{compression::CompressionLayer, decompression::RequestDecompressionLayer};
 
 use super::{
+    answer::Answer,
     context::Call,
+    control,
+    fault::Fault,
     options::Options,
     record::{self, ForeignRequest, OperationReport},
-    service::Service,
+    service::{Origins, Service},
+    tls::Identity,
+    token,
     wire::{Wire, Wired},
 };
 
-/// What a request may weigh: more than Graph takes for any of those served here.
+/// What a request may weigh, uncompressed: more than Graph takes for any of those served here.
 const BODY_LIMIT: usize = 1024 * 1024;
 /// How long answers under way are waited for when the simulator is stopped.
 const GRACE: Duration = Duration::from_millis(500);
@@ -38,6 +46,10 @@ const GRACE: Duration = Duration::from_millis(500);
 pub(super) struct Shared {
     service: Mutex<Service>,
     pub(super) epoch: Instant,
+    /// The service's own origin, whatever addresses are written with.
+    pub(super) origin: String,
+    /// The authority that clients have to trust, in PEM, under TLS.
+    pub(super) certificate: Option<String>,
 }
 
 impl Shared {
@@ -48,43 +60,62 @@ impl Shared {
     }
 }
 
-/// Both sockets, bound.
-#[derive(Debug)]
+/// All sockets, bound.
 pub(super) struct Server {
     main: TcpListener,
+    monitor: TcpListener,
     foreign: TcpListener,
+    acceptor: Option<TlsAcceptor>,
     pub(super) shared: Arc<Shared>,
 }
 
 impl Server {
     pub(super) async fn bind(options: Options) -> io::Result<Self> {
         let main = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+        let monitor = TcpListener::bind((Ipv4Addr::LOCALHOST, options.monitor_port)).await?;
         let foreign = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let origin = |address: SocketAddr| format!("http://{address}");
-        let service =
-            Service::new(options, origin(main.local_addr()?), origin(foreign.local_addr()?));
-        let shared = Arc::new(Shared { service: Mutex::new(service), epoch: Instant::now() });
-        Ok(Self { main, foreign, shared })
+        let identity = if options.tls { Some(Identity::new()?) } else { None };
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        let origin = |address: SocketAddr| format!("{scheme}://{address}");
+        let origins = Origins {
+            service: origin(main.local_addr()?),
+            monitor: origin(monitor.local_addr()?),
+            foreign: origin(foreign.local_addr()?),
+        };
+        let (certificate, acceptor) =
+            identity.map(|identity| (identity.authority, identity.acceptor)).unzip();
+        let shared = Arc::new(Shared {
+            origin: origins.service.clone(),
+            service: Mutex::new(Service::new(options, origins)),
+            epoch: Instant::now(),
+            certificate,
+        });
+        Ok(Self { main, monitor, foreign, acceptor, shared })
     }
 
     /// Serves until the sender of `stop` is dropped.
     pub(super) async fn serve(self, stop: watch::Receiver<()>) {
-        let main = Router::new()
-            .route("/_simulator/requests", get(requests))
-            .route("/_simulator/operations", get(operations))
-            .route("/_simulator/foreign", get(foreign_requests))
+        let Self { main, monitor, foreign, acceptor, shared } = self;
+        let compressed =
+            (RequestDecompressionLayer::new().gzip(true), CompressionLayer::new().gzip(true));
+        let graph = Router::new()
+            .merge(control::routes())
             .fallback(graph)
-            .with_state(Arc::clone(&self.shared));
-        let foreign = Router::new().fallback(stranger).with_state(self.shared);
+            .layer(compressed)
+            .with_state(Arc::clone(&shared));
+        let monitors = Router::new().fallback(monitored).with_state(Arc::clone(&shared));
+        let others = Router::new().fallback(stranger).with_state(shared);
         let run = async |listener, router: Router| {
             let service = router.into_make_service_with_connect_info::<Wire>();
+            let listener = Wired { listener, acceptor: acceptor.clone() };
             // Serving ends with the signal alone: the listener outlives every error of accepting.
-            let _ = axum::serve(Wired(listener), service)
-                .with_graceful_shutdown(stopped(stop.clone()))
-                .await;
+            let _ =
+                axum::serve(listener, service).with_graceful_shutdown(stopped(stop.clone())).await;
         };
         tokio::select! {
-            _ = async { tokio::join!(run(self.main, main), run(self.foreign, foreign)) } => {}
+            _ = async {
+                tokio::join!(run(main, graph), run(monitor, monitors), run(foreign, others))
+            } => {}
             () = async { stopped(stop.clone()).await; tokio::time::sleep(GRACE).await } => {}
         }
     }
@@ -94,18 +125,46 @@ async fn stopped(mut stop: watch::Receiver<()>) {
     while stop.changed().await.is_ok() {}
 }
 
-async fn graph(
+async fn graph(shared: State<Arc<Shared>>, wire: ConnectInfo<Wire>, request: Request) -> Response {
+    answered(shared, wire, request, Service::call).await
+}
+
+async fn monitored(
+    shared: State<Arc<Shared>>,
+    wire: ConnectInfo<Wire>,
+    request: Request,
+) -> Response {
+    answered(shared, wire, request, Service::monitor).await
+}
+
+async fn answered(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(wire): ConnectInfo<Wire>,
     request: Request,
+    answer: impl FnOnce(&mut Service, Call) -> (Answer, Option<Fault>),
 ) -> Response {
     let at = Instant::now();
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    let body = match to_bytes(body, BODY_LIMIT).await {
+        Ok(body) => body,
+        Err(error) => {
+            let is_long = error.source().is_some_and(<dyn Error>::is::<LengthLimitError>);
+            // Otherwise it was cut, or is not compressed as it says.
+            let status =
+                if is_long { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+            return status.into_response();
+        }
     };
-    let call = Call { method: parts.method, uri: parts.uri, headers: parts.headers, body, at };
-    let (answer, fault) = shared.lock().call(&call);
+    let call = Call {
+        method: parts.method,
+        uri: parts.uri,
+        token: token::bearer(&parts.headers),
+        headers: parts.headers,
+        body,
+        at,
+        is_batched: false,
+    };
+    let (answer, fault) = answer(&mut shared.lock(), call);
     answer.deliver(fault.as_ref(), &wire).await
 }
 
@@ -131,28 +190,6 @@ async fn stranger(State(shared): State<Arc<Shared>>, request: Request) -> Respon
         "error": null,
     });
     ([(CONTENT_TYPE, "application/json")], Bytes::from(document.to_string())).into_response()
-}
-
-#[derive(Debug, Deserialize)]
-struct Filter {
-    operation: Option<String>,
-}
-
-async fn requests(State(shared): State<Arc<Shared>>, Query(filter): Query<Filter>) -> Json<Value> {
-    let service = shared.lock();
-    let wanted = |id: &Option<String>| filter.operation.is_none() || filter.operation == *id;
-    let requests = service.requests.iter().filter(|recorded| wanted(&recorded.operation));
-    Json(requests.map(|recorded| recorded.json(shared.epoch)).collect())
-}
-
-async fn operations(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let reports = shared.lock().reports();
-    Json(reports.iter().map(|report| report.json(shared.epoch)).collect())
-}
-
-async fn foreign_requests(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let service = shared.lock();
-    Json(service.foreign.iter().map(|request| request.json(shared.epoch)).collect())
 }
 
 impl Service {

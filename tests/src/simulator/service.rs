@@ -1,137 +1,216 @@
 //! The service: everything it knows, and how it comes to an answer.
 
-use std::{collections::HashMap, time::Instant};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::{Duration, Instant},
+};
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header::USER_AGENT};
 
 use super::{
     answer::Answer,
-    context::{Call, Context},
+    batch,
+    context::{Call, Context, whole_seconds},
+    document::Document,
     documents,
     fault::Fault,
     ids::{self, Ids},
-    life::{Phase, Span, Stage},
-    operation::Operation,
+    kind::Family,
+    life::{Phase, Stage},
+    operation::{self, Operation},
     options::{Behaviour, Options},
     path::{self, Address, Version},
     plan::Occasion,
-    record::{self, ForeignRequest, Recorded},
+    rate::Throttle,
+    record::{self, ForeignRequest, Origin, Recorded},
     replay::Tape,
+    resources::Resource,
     routes::{self, Refusal, Route},
+    token,
 };
 
-/// Something that can be read after an operation, or because one began on it.
-#[derive(Debug)]
-pub(super) struct Resource {
-    pub(super) address: Address,
-    pub(super) name: String,
-    /// The operation by which it comes into being.
-    pub(super) created_by: Option<String>,
-    /// The operations on it, the latest last.
-    pub(super) touched_by: Vec<String>,
-    /// How often it was not to be found after the success.
-    misses: u32,
-}
-
-impl Resource {
-    pub(super) fn new(address: Address, name: &str) -> Self {
-        Self { address, name: name.to_owned(), created_by: None, touched_by: Vec::new(), misses: 0 }
-    }
+/// The origins that addresses are written with.
+#[derive(Clone, Debug)]
+pub(super) struct Origins {
+    pub(super) service: String,
+    pub(super) monitor: String,
+    pub(super) foreign: String,
 }
 
 /// The service's whole state.
 #[derive(Debug)]
 pub(super) struct Service {
+    /// What was asked for at the start, for a reset.
+    initial: Options,
     pub(super) options: Options,
     pub(super) origin: String,
+    pub(super) monitor_origin: String,
     pub(super) foreign_origin: String,
     pub(super) ids: Ids,
     /// Of its own, so that the ids of operations do not depend on how often a client asks.
     request_ids: Ids,
     tape: Tape,
+    pub(super) throttle: Throttle,
+    tokens: token::Labels,
+    /// When the service began: the present, for a clock that stands still.
+    born: Instant,
+    /// By how much the service's clock was moved on.
+    pub(super) skipped: Duration,
     pub(super) operations: HashMap<String, Operation>,
-    /// The operations' ids, in the order of their start.
+    /// The operations' identities, in the order of their start.
     pub(super) order: Vec<String>,
-    pub(super) resources: HashMap<String, Resource>,
+    /// By identity.
+    pub(super) resources: BTreeMap<String, Resource>,
+    /// The identities of what was deleted.
+    pub(super) deleted: HashSet<String>,
     counts: HashMap<(Occasion, String), u64>,
     pub(super) requests: Vec<Recorded>,
+    /// The records of a batch's items, until that of the batch is written.
+    pub(super) items: Vec<Recorded>,
     pub(super) foreign: Vec<ForeignRequest>,
 }
 
 impl Service {
-    pub(super) fn new(mut options: Options, origin: String, foreign_origin: String) -> Self {
-        let tape = Tape::new(std::mem::take(&mut options.replay));
-        Self {
+    pub(super) fn new(options: Options, origins: Origins) -> Self {
+        let public =
+            |public: &Option<String>, own: &str| public.clone().unwrap_or_else(|| own.to_owned());
+        let mut service = Self {
             ids: Ids::new(options.seed),
             request_ids: Ids::new(!options.seed),
-            options,
-            origin,
-            foreign_origin,
-            tape,
+            origin: public(&options.public_origin, &origins.service),
+            monitor_origin: public(&options.public_monitor_origin, &origins.monitor),
+            foreign_origin: origins.foreign,
+            tape: Tape::new(options.replay.clone()),
+            throttle: Throttle::new(options.rate, options.team_rate),
+            tokens: token::Labels::default(),
+            born: Instant::now(),
+            skipped: Duration::ZERO,
             operations: HashMap::new(),
             order: Vec::new(),
-            resources: HashMap::new(),
+            resources: BTreeMap::new(),
+            deleted: HashSet::new(),
             counts: HashMap::new(),
             requests: Vec::new(),
+            items: Vec::new(),
             foreign: Vec::new(),
+            initial: options.clone(),
+            options,
+        };
+        for team in service.options.teams.clone() {
+            service.add_team(&Address::new("teams", &team), &Document::new(), None);
         }
+        service
     }
 
-    /// Answers a request, and records it; what the fault does to the connection is left to the
-    /// caller.
-    pub(super) fn call(&mut self, call: &Call) -> (Answer, Option<Fault>) {
-        let (version, segments) = path::parse(call.uri.path());
-        let context =
-            Context::new(call, version, self.request_ids.guid(), self.options.clock_ahead);
-        let mut recorded = Recorded {
-            at: call.at,
+    /// Forgets everything that has happened, what was set since the start included.
+    pub(super) fn reset(&mut self) {
+        let origins = Origins {
+            service: self.origin.clone(),
+            monitor: self.monitor_origin.clone(),
+            foreign: self.foreign_origin.clone(),
+        };
+        *self = Self::new(self.initial.clone(), origins);
+    }
+
+    /// What the service's clock shows.
+    pub(super) fn clock(&self, now: Instant) -> Instant {
+        let now = if self.options.frozen { self.born } else { now };
+        now + self.skipped
+    }
+
+    pub(super) fn request_id(&mut self) -> String {
+        self.request_ids.guid()
+    }
+
+    pub(super) fn context(
+        &self,
+        call: &Call,
+        version: Option<Version>,
+        request_id: String,
+    ) -> Context {
+        let skipped = time::Duration::try_from(self.skipped).unwrap_or(time::Duration::MAX);
+        let ahead = time::Duration::seconds(self.options.clock_ahead).saturating_add(skipped);
+        Context::new(call, version, request_id, ahead)
+    }
+
+    /// A request's record, before anything is known of its answer.
+    pub(super) fn recorded(&mut self, call: &Call, at: Instant, context: &Context) -> Recorded {
+        Recorded {
+            at,
             method: call.method.clone(),
             path: call.uri.to_string(),
             occasion: None,
             nth: 0,
             operation: None,
-            authorization: record::authorization(&call.headers),
+            authorization: record::authorization(&call.headers)
+                .or_else(|| call.token.as_ref().map(|token| format!("Bearer {token}"))),
             prefer: call.prefer(),
             client_request_id: call.client_request_id(),
             request_id: context.request_id.clone(),
             status: None,
             fault: None,
-        };
+            refused: false,
+            body: call.body.clone(),
+            user_agent: record::text(&call.headers, &USER_AGENT),
+            token: call.token.as_ref().map(|token| self.tokens.label(token)),
+            batch: None,
+            origin: Origin::Service,
+        }
+    }
+
+    /// Answers a request, and records it; what the fault does to the connection is left to the
+    /// caller.
+    pub(super) fn call(&mut self, mut call: Call) -> (Answer, Option<Fault>) {
+        call.at = self.clock(call.at);
+        let (version, segments) = path::parse(call.uri.path());
+        let request_id = self.request_id();
+        let context = self.context(&call, version, request_id);
+        let mut recorded = self.recorded(&call, call.at, &context);
         let mut answer = if version.is_none() {
-            context.error(StatusCode::BAD_REQUEST, "BadRequest", "Invalid version.")
-        } else if !call.is_authorized() {
-            context.error(
-                StatusCode::UNAUTHORIZED,
-                "InvalidAuthenticationToken",
-                "Access token is empty.",
-            )
+            context.bad_request("Invalid version.")
+        } else if call.token.is_none() && !self.options.anonymous {
+            context.unauthorized("Access token is empty.")
+        } else if let [only] = segments.as_slice()
+            && only.eq_ignore_ascii_case(batch::SEGMENT)
+        {
+            self.batch(&call, &context, &mut recorded)
         } else {
-            self.decide(call, &segments, &context, &mut recorded)
+            self.answer(&call, &segments, &context, &mut recorded)
         };
         if let Some(fault) = &recorded.fault {
             answer.spoil(fault);
         }
-        context.label(&mut answer, call);
+        context.label(&mut answer, &call);
         let fault = recorded.fault.clone();
         recorded.status = (fault != Some(Fault::Close)).then(|| answer.status.as_u16());
         self.requests.push(recorded);
+        self.requests.append(&mut self.items);
         (answer, fault)
     }
 
-    fn decide(
+    /// Answers one request, alone or inside a batch.
+    pub(super) fn answer(
         &mut self,
         call: &Call,
         segments: &[String],
         context: &Context,
         recorded: &mut Recorded,
     ) -> Answer {
+        let app = call.token.as_deref().map(token::app).unwrap_or_default();
+        let team = match segments {
+            [teams, team, ..] if teams.eq_ignore_ascii_case("teams") => Some(team.as_str()),
+            _ => None,
+        };
         let route = routes::route(&call.method, segments);
-        if let Ok(route) = &route {
-            recorded.occasion = Some(match route {
-                Route::Start(..) => Occasion::Start,
-                Route::Check { .. } => Occasion::Check,
-                Route::Target(_) => Occasion::Target,
-            });
+        recorded.occasion = match &route {
+            Ok(Route::Start { .. }) => Some(Occasion::Start),
+            Ok(Route::Check { .. }) => Some(Occasion::Check),
+            Ok(Route::Read(_)) => Some(Occasion::Target),
+            _ => None,
+        };
+        if let Err(wait) = self.throttle.admit(&app, team, call.at) {
+            recorded.refused = true;
+            return context.throttled(&whole_seconds(wait));
         }
         if let Some(replayed) = self.tape.play(&call.method, segments, &self.origin) {
             if let Ok(Route::Check { operation, .. }) = route {
@@ -141,19 +220,23 @@ impl Service {
             return replayed;
         }
         match route {
-            Ok(Route::Start(kind, parents)) => self.start(kind, &parents, call, context, recorded),
+            Ok(Route::Start { kind, ids, base }) => {
+                self.start((kind, &ids, &base), call, context, recorded)
+            }
             Ok(Route::Check { home, operation }) => {
                 self.check(&home, &operation, call, context, recorded)
             }
-            Ok(Route::Target(identity)) => self.target(&identity, call, context, recorded),
-            Err(Refusal::Method) => context.error(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Request_BadRequest",
-                "Specified HTTP method is not allowed.",
-            ),
+            Ok(Route::Operations(home)) => self.operations_of(&home, call, context),
+            Ok(Route::Read(identity)) => self.read(&identity, call, context, recorded),
+            Ok(Route::List(collection)) => self.list(&collection, call, context),
+            Ok(Route::Create(collection)) => self.create(&collection, call, context),
+            Ok(Route::MakeTeam(group)) => self.make_team(&group, call, context),
+            Ok(Route::Update(identity)) => self.update(&identity, call, context),
+            Ok(Route::Delete(identity)) => self.delete(&identity, call, context),
+            Err(Refusal::Method) => context.method_not_allowed(),
             Err(Refusal::Path(segment)) => {
                 let message = format!("Resource not found for the segment '{segment}'.");
-                context.error(StatusCode::BAD_REQUEST, "BadRequest", &message)
+                context.bad_request(&message)
             }
         }
     }
@@ -166,120 +249,42 @@ impl Service {
         context: &Context,
         recorded: &mut Recorded,
     ) -> Answer {
-        recorded.nth = self.count(Occasion::Check, id);
-        recorded.operation = Some(id.to_owned());
+        let identity = operation::identity(home, id);
+        recorded.nth = self.count(Occasion::Check, &identity);
         let root = self.root(context.version);
-        let known = self.operations.get(id).filter(|operation| operation.home.identity() == home);
+        let known = self.operations.get(&identity);
+        let known = known.filter(|operation| operation.kind.family() != Family::Drive);
         let Some((keys, salt)) = known.map(|operation| (operation.keys.clone(), operation.salt))
         else {
+            recorded.operation = Some(id.to_owned());
             return context.not_found(id);
         };
-        let plan = self.behaviour(&keys).faults.unwrap_or_default();
-        recorded.fault = plan.fault(Occasion::Check, recorded.nth, salt);
-        let foreign_origin = self.foreign_origin.clone();
-        let Some(operation) = self.operations.get_mut(id) else {
+        let behaviour = self.behaviour(&keys);
+        recorded.draw(&behaviour, Occasion::Check, salt);
+        let Some(operation) = self.operations.get_mut(&identity) else {
             return context.not_found(id);
         };
+        recorded.operation = Some(operation.id().to_owned());
         operation.checked(call.at);
         if let Some(fault) = &recorded.fault {
             operation.tally.faults += 1;
-            if let Some(answer) = context.outage(fault, call, &foreign_origin) {
+            if let Some(answer) = context.outage(fault, call, &self.foreign_origin) {
                 return answer;
             }
+        }
+        if !operation.is_addressed_by(call) {
+            return context.bad_request("The query of the operation's address is missing.");
         }
         let seen = recorded.fault.as_ref().is_none_or(Fault::is_truthful);
         let view = operation.look(call.at, seen);
         if view.stage == Stage::Going(Phase::Missing) {
             return context.not_found(id);
         }
-        Answer::json(
-            StatusCode::OK,
-            documents::operation(operation, &view, &root, call.wants_all_members()),
-        )
-    }
-
-    fn target(
-        &mut self,
-        identity: &str,
-        call: &Call,
-        context: &Context,
-        recorded: &mut Recorded,
-    ) -> Answer {
-        recorded.nth = self.count(Occasion::Target, identity);
-        let root = self.root(context.version);
-        let Some(resource) = self.resources.get(identity) else {
-            return context.not_found(identity);
-        };
-        let creator = resource.created_by.clone();
-        // The latest operation's rules hold; where none has begun, those of the resource's own id.
-        let by = resource.touched_by.last().and_then(|id| self.operations.get(id));
-        let keys = by.map_or_else(
-            || vec![resource.address.key().to_owned()],
-            |operation| operation.keys.clone(),
-        );
-        let specific = self.behaviour_of(&keys);
-        let lag = specific
-            .readable_after
-            .or_else(|| creator.as_ref().and(self.options.default.readable_after));
-        let plan = specific.or(&self.options.default).faults.unwrap_or_default();
-        recorded.fault = plan.fault(Occasion::Target, recorded.nth, self.salt(identity));
-        if let Some(fault) = &recorded.fault
-            && let Some(answer) = context.outage(fault, call, &self.foreign_origin)
-        {
-            return answer;
+        let mut document = documents::operation(operation, &view, &root, call.wants_all_members());
+        if let Some(names) = call.selected() {
+            document.select(&names);
         }
-        let latest = resource.touched_by.last().cloned();
-        if !self.is_readable(identity, creator.or(latest.filter(|_| lag.is_some())), lag, call.at) {
-            return context.not_found(identity);
-        }
-        let archived = self.is_archived(identity, call.at);
-        match self.resources.get(identity) {
-            Some(found) => Answer::json(
-                StatusCode::OK,
-                documents::resource(&found.address, &found.name, archived, &root),
-            ),
-            None => context.not_found(identity),
-        }
-    }
-
-    /// Whether the resource has come into being, and long enough ago.
-    fn is_readable(
-        &mut self,
-        identity: &str,
-        operation: Option<String>,
-        lag: Option<Span>,
-        now: Instant,
-    ) -> bool {
-        let Some(operation) = operation else {
-            return true;
-        };
-        let succeeded = self
-            .operations
-            .get_mut(&operation)
-            .and_then(|operation| operation.course.succeeded_at(now));
-        let (Some(since), Some(resource)) = (succeeded, self.resources.get_mut(identity)) else {
-            return false;
-        };
-        match lag.unwrap_or(Span::ZERO) {
-            Span::Time(time) => now.saturating_duration_since(since) >= time,
-            Span::Checks(checks) if resource.misses < checks => {
-                resource.misses += 1;
-                false
-            }
-            Span::Checks(_) => true,
-        }
-    }
-
-    fn is_archived(&mut self, identity: &str, now: Instant) -> bool {
-        let touched = self
-            .resources
-            .get(identity)
-            .map(|resource| resource.touched_by.clone())
-            .unwrap_or_default();
-        touched.iter().rev().find_map(|id| {
-            let operation = self.operations.get_mut(id)?;
-            operation.kind.archives().filter(|_| operation.course.succeeded_at(now).is_some())
-        }) == Some(true)
+        Answer::json(StatusCode::OK, document.write())
     }
 
     /// Counts a request, and says which one of its kind it is.
@@ -300,9 +305,20 @@ impl Service {
         self.behaviour_of(keys).or(&self.options.default)
     }
 
-    fn behaviour_of(&self, keys: &[String]) -> Behaviour {
-        let set = keys.iter().filter_map(|key| self.options.by_key.get(key));
+    pub(super) fn behaviour_of(&self, keys: &[String]) -> Behaviour {
+        let set = keys.iter().filter_map(|key| self.options.by_key.get(&key.to_lowercase()));
         set.fold(Behaviour::default(), Behaviour::or)
+    }
+
+    /// Changes the behaviour towards a key, and lets the operation of that id begin anew if its
+    /// life changes.
+    pub(super) fn set_behaviour(&mut self, key: &str, behaviour: Behaviour, now: Instant) {
+        let lives = behaviour.life.is_some();
+        let entry = self.options.by_key.entry(key.to_lowercase()).or_default();
+        *entry = behaviour.or(entry);
+        if lives {
+            self.restart(key, self.clock(now));
+        }
     }
 
     pub(super) fn root(&self, version: Version) -> String {

@@ -17,8 +17,11 @@ use axum::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
 };
+use tokio_rustls::TlsAcceptor;
+
+use super::tls::Connection;
 
 /// The connection that a request came over.
 #[derive(Clone, Debug, Default)]
@@ -47,8 +50,10 @@ impl Connected<IncomingStream<'_, Wired>> for Wire {
 }
 
 /// A listener whose connections can be cut.
-#[derive(Debug)]
-pub(super) struct Wired(pub(super) TcpListener);
+pub(super) struct Wired {
+    pub(super) listener: TcpListener,
+    pub(super) acceptor: Option<TlsAcceptor>,
+}
 
 impl Listener for Wired {
     type Io = Tapped;
@@ -56,10 +61,11 @@ impl Listener for Wired {
 
     async fn accept(&mut self) -> (Tapped, Self::Addr) {
         loop {
-            match self.0.accept().await {
+            match self.listener.accept().await {
                 Ok((stream, address)) => {
                     // Small answers at once; a socket that refuses is slower, nothing worse.
                     let _ = stream.set_nodelay(true);
+                    let stream = Connection::new(stream, self.acceptor.as_ref());
                     return (Tapped { stream, wire: Wire::default() }, address);
                 }
                 // Out of file descriptors, most likely: some will come free.
@@ -69,13 +75,12 @@ impl Listener for Wired {
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
-#[derive(Debug)]
 pub(super) struct Tapped {
-    stream: TcpStream,
+    stream: Connection,
     wire: Wire,
 }
 
@@ -97,19 +102,6 @@ impl AsyncWrite for Tapped {
     ) -> Poll<io::Result<usize>> {
         self.wire.check()?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.wire.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

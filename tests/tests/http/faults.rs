@@ -85,13 +85,10 @@ async fn each_fault_of_a_target_ends_as_it_should() {
         let result = operation.target().await;
         let kind = result.as_ref().err().map(graph_operation::Error::kind);
         let expected = match fault {
-            Fault::Unauthorized | Fault::Redirect => Some(ErrorKind::Rejected),
-            // Answers that are no team; whether to ask again is the caller's decision.
-            Fault::TruncatedJson
-            | Fault::HtmlOk
-            | Fault::EmptyBody
-            | Fault::WrongType
-            | Fault::WrongMembers => Some(ErrorKind::Decode),
+            Fault::Unauthorized => Some(ErrorKind::Rejected),
+            Fault::Redirect => Some(ErrorKind::ForeignLocation),
+            // JSON that is not a team; whether to ask again is the caller's decision.
+            Fault::WrongType | Fault::WrongMembers => Some(ErrorKind::Decode),
             _ => None,
         };
         assert_eq!(kind, expected, "{fault}: {result:?}");

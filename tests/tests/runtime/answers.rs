@@ -92,12 +92,16 @@ fn a_page_in_place_of_an_error_is_no_matter() {
     for body in ["<html><body>502</body></html>", "", "\u{0}", "{", "[1]", "\"x\""] {
         let answer = status(502).map(|_| bytes::Bytes::from(body));
         let error = begin(&ScriptedClient::new(), answer).unwrap_err();
-        assert_eq!(error.to_string(), "the request was answered with 502 Bad Gateway");
+        assert_eq!(
+            error.to_string(),
+            "the request was answered with 502 Bad Gateway; the request may have been carried out"
+        );
         assert_eq!((error.kind(), error.graph_error()), (ErrorKind::Rejected, None));
     }
     let nested = format!("{}1{}", "{\"error\":".repeat(200), "}".repeat(200));
     let answer = status(500).map(|_| bytes::Bytes::from(nested));
-    assert_eq!(begin(&ScriptedClient::new(), answer).unwrap_err().graph_error(), None);
+    let error = begin(&ScriptedClient::new(), answer).unwrap_err();
+    assert!(error.to_string().len() < 2_200 && error.code().is_none(), "{error}");
 }
 
 /// Every pair of an HTTP status and a status in the body: the body decides, unless HTTP says error.
@@ -295,7 +299,7 @@ fn a_client_that_knows_better_stops_the_retries() {
         assert!(!error.is_retryable());
         assert_eq!(
             format!("{error:#}"),
-            "no answer came from the service: the credential is wrong"
+            "no response came from the service: the credential is wrong"
         );
     }
     assert_eq!(client.url("/teams/1"), "https://graph.microsoft.com/v1.0/teams/1");

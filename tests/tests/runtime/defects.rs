@@ -7,7 +7,7 @@ use graph_operation::testing::{
 use graph_operation::{ErrorKind, Polling};
 use serde_json::json;
 
-use crate::{LOCATION, OPERATION, begin, gaps, seconds, started};
+use crate::{LOCATION, OPERATION, assert_last_check, begin, gaps, seconds, started};
 
 #[test]
 fn an_endless_loop_on_failed_with_a_null_error() {
@@ -92,7 +92,8 @@ fn no_deadline() {
         client.answer(in_progress());
     }
     let error = block_on(handle.wait()).unwrap_err();
-    assert_eq!((error.kind(), error.waited()), (ErrorKind::TimedOut, Some(seconds(3_600))));
+    assert_eq!((error.kind(), error.waited()), (ErrorKind::TimedOut, client.sent_at().pop()));
+    assert_last_check(&client, seconds(3_600), seconds(3));
 }
 
 #[test]

@@ -38,18 +38,20 @@ fn at(location: &str) -> TargetRef<'_> {
     TargetRef::Location(location.into())
 }
 
+type StateOf = fn(&str) -> State;
+type Words = &'static [&'static str];
+
+fn state<M: Model>(word: &str) -> State {
+    let status = if M::TYPE == "printOperation" { json!({ "state": word }) } else { word.into() };
+    let body = json!({ "status": status }).to_string();
+    let operation = M::from_json(body.as_bytes()).unwrap();
+    assert_eq!(operation.status(), word, "as it was spelled");
+    operation.state()
+}
+
 #[test]
 fn words_are_of_one_family() {
-    fn state<M: Model>(word: &str) -> State {
-        let status =
-            if M::TYPE == "printOperation" { json!({ "state": word }) } else { word.into() };
-        let body = json!({ "status": status }).to_string();
-        let operation = M::from_json(body.as_bytes()).unwrap();
-        assert_eq!(operation.status(), word, "as it was spelled");
-        operation.state()
-    }
-    type StateOf = fn(&str) -> State;
-    let families: [(StateOf, &[&str], &[&str], &[&str]); 9] = [
+    let families: [(StateOf, Words, Words, Words); 9] = [
         (
             state::<TeamsAsyncOperation>,
             &["notStarted", "inProgress", "unknownFutureValue", "completed", "running"],
@@ -118,6 +120,33 @@ fn words_are_of_one_family() {
         assert!(running.iter().all(|word| state(word) == State::Running), "{running:?}");
         assert!(succeeded.iter().all(|word| state(word) == State::Succeeded), "{succeeded:?}");
         assert!(failed.iter().all(|word| state(word) == State::Failed), "{failed:?}");
+    }
+}
+
+/// The words of the documentation are those of the models.
+#[test]
+fn the_table_of_the_documentation_is_right() {
+    let models: [(&str, StateOf); 9] = [
+        ("TeamsAsyncOperation", state::<TeamsAsyncOperation>),
+        ("EngagementAsyncOperation", state::<EngagementAsyncOperation>),
+        ("RichLongRunningOperation", state::<RichLongRunningOperation>),
+        ("LongRunningOperation", state::<LongRunningOperation>),
+        ("ConnectionOperation", state::<ConnectionOperation>),
+        ("WorkbookOperation", state::<WorkbookOperation>),
+        ("PrintOperation", state::<PrintOperation>),
+        ("OnenoteOperation", state::<OnenoteOperation>),
+        ("DriveItemCopy", state::<DriveItemCopy>),
+    ];
+    let page = include_str!("../../../runtime/src/docs/families.md");
+    let mut rows = page.lines().filter(|line| line.starts_with("| `"));
+    for (name, state) in models {
+        let cells: Vec<_> = rows.next().unwrap().split('|').map(str::trim).collect();
+        assert_eq!(cells[1], format!("`{name}`"));
+        for (cell, expected) in [(3, State::Running), (4, State::Succeeded), (5, State::Failed)] {
+            for word in cells[cell].split(", ").map(|word| word.trim_matches('`')) {
+                assert_eq!(state(word), expected, "{name}: {word}");
+            }
+        }
     }
 }
 

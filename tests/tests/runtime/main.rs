@@ -10,6 +10,7 @@ mod defects;
 mod documents;
 mod dropping;
 mod families;
+mod kept;
 mod locations;
 mod machine;
 mod policy;
@@ -91,4 +92,10 @@ fn seconds(seconds: u64) -> Duration {
 /// A check that finds the operation in another state than the one before did.
 fn attempt(count: u32) -> Response<Bytes> {
     testing::operation(&serde_json::json!({ "status": "inProgress", "attemptsCount": count }))
+}
+
+/// The last check is made at the deadline, less a part of `early` at most.
+fn assert_last_check(client: &ScriptedClient, deadline: Duration, early: Duration) {
+    let last = client.sent_at().pop().expect("a check");
+    assert!(last <= deadline && last >= deadline - early, "{last:?} of {deadline:?}");
 }

@@ -14,7 +14,12 @@ fn a_token_goes_through_text_and_json() {
     let text = token.to_string();
     assert_eq!(
         serde_json::from_str::<Value>(&text).unwrap(),
-        json!({"version": 1, "model": "teamsAsyncOperation", "location": OPERATION})
+        json!({
+            "version": 1,
+            "model": "teamsAsyncOperation",
+            "location": OPERATION,
+            "started": 1_767_225_600_000_u64
+        })
     );
     assert_eq!(text.parse::<ResumeToken>().unwrap(), token);
     assert_eq!(

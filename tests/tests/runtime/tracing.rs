@@ -63,9 +63,9 @@ fn each_operation_has_a_span_and_each_check_an_event() {
             .answer(succeeded("/teams('1')"));
     };
     let (lines, _operation) = logged(script, Polling::default());
-    assert_eq!(count(&lines, "check sent"), 4);
+    assert_eq!(count(&lines, "request sent"), 4);
     assert_eq!(count(&lines, ": checked"), 2);
-    assert_eq!(count(&lines, "check failed, trying again"), 2);
+    assert_eq!(count(&lines, "request failed, retrying"), 2);
     assert_eq!(count(&lines, "serviceUnavailable: Down."), 1);
     assert_eq!(count(&lines, "connection reset"), 1);
     // The span is closed although the handle is alive, and tells everything.

@@ -89,12 +89,15 @@ fn updates_show_each_snapshot_and_end_with_the_operation() {
         let update = update.unwrap();
         let status = update.operation().unwrap().status.to_string();
         seen.push((update.checks(), status, update.is_retried()));
+        let fault = update.fault().map(graph_operation::Error::kind);
+        assert_eq!(fault, (update.checks() == 3).then_some(ErrorKind::Transport));
         assert!(update.resume_token().is_some());
     }
     assert!(block_on(updates.next()).is_none());
     let expected = [
         (1, "inProgress", false),
         (2, "inProgress", false),
+        (3, "inProgress", false),
         (4, "inProgress", true),
         (5, "failed", false),
     ];

@@ -27,7 +27,11 @@ impl Reply {
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
         let headers = lines.filter_map(|line| line.split_once(": "));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Some(Self { status, headers, body: raw[end + 4..].to_vec() })
+        let mut reply = Self { status, headers, body: raw[end + 4..].to_vec() };
+        if reply.header("transfer-encoding") == Some("chunked") {
+            reply.body = dechunked(&reply.body)?;
+        }
+        Some(reply)
     }
 
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
@@ -48,9 +52,29 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
+    /// The body as JSON, or null where there is none.
+    pub(crate) fn json_or_null(&self) -> Value {
+        if self.body.is_empty() { Value::Null } else { self.json() }
+    }
+
     /// The code of the Graph error that the answer holds.
     pub(crate) fn code(&self) -> String {
         self.json()["error"]["code"].as_str().expect("a Graph error").to_owned()
+    }
+}
+
+/// A whole body out of its chunks.
+fn dechunked(mut rest: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|window| window == b"\r\n")?;
+        let length = std::str::from_utf8(&rest[..end]).ok()?;
+        let length = usize::from_str_radix(length, 16).ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(rest.get(end + 2..end + 2 + length)?);
+        rest = rest.get(end + 2 + length + 2..)?;
     }
 }
 
@@ -85,7 +109,18 @@ pub(crate) trait Calls {
     }
 
     fn post(&self, path: &str, body: &str) -> Reply {
-        self.call("POST", path, &["Authorization: Bearer t"], body)
+        self.send("POST", path, body)
+    }
+
+    /// Sends JSON, or nothing.
+    fn send(&self, method: &str, path: &str, body: &str) -> Reply {
+        let headers = ["Authorization: Bearer t", "Content-Type: application/json"];
+        self.call(method, path, &headers[..=usize::from(!body.is_empty())], body)
+    }
+
+    /// Tells the simulator something, and reads its answer.
+    fn control(&self, path: &str, body: &str) -> Reply {
+        self.call("POST", &format!("/_simulator/{path}"), &[], body)
     }
 
     /// Starts an operation, and gives the path at which it is read.

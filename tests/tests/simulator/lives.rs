@@ -26,7 +26,7 @@ fn failures_explain_themselves_in_every_way() {
         assert_eq!((&document["status"], &document["error"]), (&json!("failed"), &expected));
     }
     let simulator = ended(End::Failed(Failure::Text("t".into())));
-    let started = simulator.post("/v1.0/employeeExperience/communities", "{}");
+    let started = simulator.post("/v1.0/employeeExperience/communities", r#"{"displayName":"c"}"#);
     let path = started.header("location").unwrap().strip_prefix(&simulator.origin()).unwrap();
     let document = simulator.get(path).json();
     assert_eq!((&document["status"], &document["statusDetail"]), (&json!("failed"), &json!("t")));
@@ -65,7 +65,7 @@ fn a_life_can_pass_by_the_clock() {
     let options = Options::new().life(Life::elapsed(Duration::ZERO, Duration::from_millis(60)));
     let simulator =
         Simulator::spawn(options.readable_after(Span::Time(Duration::from_millis(60)))).unwrap();
-    let started = simulator.post("/v1.0/teams", "{}");
+    let started = simulator.post("/v1.0/teams", r#"{"displayName":"t"}"#);
     let operation = format!("/v1.0{}", started.header("location").unwrap());
     let team = format!("/v1.0{}", started.header("content-location").unwrap());
     sleep(Duration::from_millis(70));
@@ -87,7 +87,7 @@ fn keys_say_more_than_the_default() {
         "failed"
     );
     assert_eq!(
-        simulator.status(&simulator.start("/v1.0/teams/good/channels/bad/archive", "")),
+        simulator.status(&simulator.start("/v1.0/teams/fine/channels/bad/archive", "")),
         "failed"
     );
     simulator.set_default_behaviour(failing);

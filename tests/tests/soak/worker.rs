@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use graph_operation::{Client, ErrorKind, Operation, Polling, Result, async_operation};
 use http::header::{AUTHORIZATION, HeaderValue};
-use http::{Request, Response, Uri};
+use http::{Method, Request, Response, Uri};
 use tokio::sync::Semaphore;
 
 use crate::journal::{Journal, Pen};
@@ -35,20 +35,29 @@ impl Client for Graph {
         request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(TOKEN));
         graph_operation::reqwest::send(&self.http, request).await
     }
-}
 
-impl Graph {
-    #[async_operation(polling = polling())]
-    async fn archive_team(&self, team_id: &str) -> Result<reqwest::Response> {
-        let url = self.url(format_args!("teams/{team_id}/archive"));
-        Ok(self.http.post(url).header(AUTHORIZATION, TOKEN).send().await?)
+    // Moments in place of seconds, also before a start that is repeated.
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration.min(MOMENT)).await;
+    }
+
+    async fn time_limit(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 }
 
+impl Graph {
+    #[async_operation(polling = polling(), idempotent)]
+    async fn archive_team(&self, team_id: &str) -> Result<Request<Bytes>> {
+        self.request(Method::POST, ["teams", team_id, "archive"])
+    }
+}
+
+const MOMENT: Duration = Duration::from_millis(30);
+
 fn polling() -> Polling {
-    let moment = Duration::from_millis(30);
-    // A third of the answers are faulty: rows of more than ten happen in a soak.
-    Polling::default().first_check(moment).interval(moment).retries(40)
+    // A third of the responses are faulty: rows of more than ten happen in a soak.
+    Polling::default().first_check(MOMENT).interval(MOMENT).retries(40)
 }
 
 pub(crate) fn work(root: &str, path: &Path, operations: usize) {
@@ -89,18 +98,13 @@ pub(crate) fn work(root: &str, path: &Path, operations: usize) {
     });
 }
 
-/// Sends the request until it is accepted, and writes the token down at once.
+/// Starts an operation, and writes its token down at once.
 async fn start(graph: &Graph, pen: &Pen, number: usize) -> Operation {
-    loop {
-        match graph.archive_team(&team(number)).await {
-            Ok(operation) => {
-                let token = operation.resume_token().expect("an operation was started");
-                pen.write(number, &token.to_string());
-                return operation;
-            }
-            Err(error) => assert!(error.is_retryable(), "{error:#}"),
-        }
-    }
+    let started = graph.archive_team(&team(number)).await;
+    let operation = started.unwrap_or_else(|error| panic!("{}: {error:#}", team(number)));
+    let token = operation.resume_token().expect("an operation was started");
+    pen.write(number, &token.to_string());
+    operation
 }
 
 async fn follow(mut operation: Operation, pen: &Pen, number: usize) {

@@ -1,4 +1,4 @@
-//! A crate that forbids every lint accepts every shape. An expansion has no `#[allow]`, which would
+//! A module that forbids every lint accepts every shape. An expansion has no `#[allow]`, which would
 //! be an error here.
 
 #![forbid(warnings, clippy::all, clippy::pedantic, clippy::nursery)]
@@ -275,7 +275,6 @@ pub mod declared {
     }
 }
 
-/// The crate is a test so that it runs with the others.
 #[test]
 fn accepted() {
     let graph = teams::Graph::new(http::Uri::from_static("https://graph.microsoft.com/v1.0"));

@@ -1,0 +1,82 @@
+//! What an operation begins with: a client and a policy.
+
+use crate::annotated::Annotated;
+use crate::function::by_reference;
+use crate::returns::Shape;
+use crate::tokens::{generated_at, name_span, peel};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::{Receiver, ReceiverKind, Token, Type};
+
+// Input:
+//     client = self.graph, timeout = "20m"
+//
+// Output:
+//     client_from({
+//         use ::core::clone::Clone as _;
+//         (self.graph).clone()
+//     })
+//     .timeout(1200000)
+//
+// or, for a receiver that is the client itself, `client(self)`.
+pub(crate) fn start(annotated: &Annotated) -> TokenStream {
+    let Annotated { args, function, returns, krate } = annotated;
+    let (client, is_reference) = match (&args.client, function.sig.receiver()) {
+        (Some(client), _) => (client.to_token_stream(), false),
+        (None, Some(receiver)) => own_client(receiver),
+        // Refused before, with a better message.
+        (None, None) => return TokenStream::new(),
+    };
+    let first = client.clone().into_iter().next();
+    let place = first.map_or_else(Span::call_site, |token| generated_at(token.span()));
+    let (from, client) = if is_reference {
+        (quote!(client), client)
+    } else {
+        let import = quote!(
+            use ::core::clone::Clone as _;
+        );
+        let clone = Ident::new("clone", Span::call_site());
+        (quote!(client_from), quote_spanned!(place=> { #import (#client).#clone() }))
+    };
+    let start = if returns.shape == Shape::Blocking {
+        // Without the runtime's feature of that name, the compiler says so at the `fn` that is not async.
+        let blocking = Ident::new("blocking", generated_at(function.sig.fn_token.span));
+        // Which client it has to be depends on what the function returns.
+        let result = Token![_](generated_at(name_span(&returns.result)));
+        let place = Token![_](place);
+        quote!(#krate::__private::#blocking::#from::<#result, _, #place>(#client))
+    } else {
+        quote!(#krate::__private::#from(#client))
+    };
+    if let Some(polling) = &args.polling {
+        return quote!(#start.polling(#polling));
+    }
+    let waits = [&args.first_check, &args.interval, &args.timeout].into_iter().flatten();
+    let setters = waits.map(|wait| {
+        let setter = Ident::new(&wait.key.to_string(), Span::call_site());
+        let millis = Literal::u64_unsuffixed(wait.millis);
+        quote!(.#setter(#millis))
+    });
+    quote!(#start #(#setters)*)
+}
+
+/// The receiver as a client, and whether as a reference to one.
+fn own_client(receiver: &Receiver) -> (TokenStream, bool) {
+    let this = receiver.self_token;
+    let span = generated_at(this.span);
+    match &receiver.kind {
+        ReceiverKind::Value => (quote_spanned!(span=> &#this), true),
+        // Neither is a client for holding one.
+        ReceiverKind::Typed(_, ty) if is_named(ty, "Pin") || is_named(ty, "Rc") => {
+            (quote_spanned!(span=> *#this), false)
+        }
+        _ => (quote!(#this), by_reference(receiver)),
+    }
+}
+
+fn is_named(ty: &Type, name: &str) -> bool {
+    match peel(ty) {
+        Type::Path(ty) => ty.path.segments.last().is_some_and(|last| last.ident == name),
+        _ => false,
+    }
+}

@@ -1,0 +1,4 @@
+//! What lints say of annotated functions.
+
+pub mod forbidden;
+mod twins;

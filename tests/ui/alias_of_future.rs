@@ -1,0 +1,17 @@
+#[path = "support/mod.rs"]
+mod support;
+
+use graph_operation::async_operation;
+use support::{Answer, Graph};
+
+type Posted<'a> =
+    std::pin::Pin<Box<dyn Future<Output = graph_operation::Result<Answer>> + Send + 'a>>;
+
+impl Graph {
+    #[async_operation]
+    fn archive(&self) -> Posted<'_> {
+        Box::pin(self.post())
+    }
+}
+
+fn main() {}
