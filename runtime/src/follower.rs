@@ -35,6 +35,10 @@ impl Follower {
         let poller = Poller::with_reader(reader, accepted, policy, now, seed);
         let line = Line::new(connection, span);
         line.span.identify(operation_id(&poller));
+        Self::of_parts(poller, line)
+    }
+
+    pub(crate) fn of_parts(poller: Poller, line: Line) -> Box<Self> {
         Box::new(Follower { poller, line: Mutex::new(line), target: None })
     }
 

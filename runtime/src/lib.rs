@@ -144,8 +144,10 @@ mod model;
 mod operation;
 mod printable;
 pub mod protocol;
+mod rate_limit;
 mod response;
 mod resume_token;
+mod set;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod trace;
@@ -177,7 +179,8 @@ pub use model::{
     WorkbookOperation, WorkbookOperationStatus,
 };
 pub use operation::{Operation, OperationFuture, Updates};
-pub use protocol::{Polling, TimeLeft};
+pub use protocol::{Counts, Polling, RateLimit, TimeLeft};
 pub use response::Response;
 pub use resume_token::ResumeToken;
+pub use set::{OperationSet, SetEvent};
 pub use update::Update;

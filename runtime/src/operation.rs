@@ -20,7 +20,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::follower::{Follower, decode, operation_id, target_hint};
 use crate::line::{Line, Turn};
 use crate::model::{Model, Reader, TeamsAsyncOperation};
-use crate::protocol::{Accepted, Answer, Polling, Start, Started, accept_from, located, resolve};
+use crate::protocol::{
+    Accepted, Answer, Poller, Polling, Start, Started, accept_from, located, resolve,
+};
 use crate::response::Response;
 use crate::resume_token::ResumeToken;
 use crate::trace::Span;
@@ -264,6 +266,21 @@ impl Operation {
 }
 
 impl<T, M> Operation<T, M> {
+    /// Continues with what a set has followed.
+    pub(crate) fn of_poller(poller: Poller, connection: Arc<dyn Connection>) -> Self {
+        let line = Line::new(connection, Span::none());
+        Operation { follower: Follower::of_parts(poller, line), types: PhantomData }
+    }
+
+    /// What a set follows from here on. What is under way is dropped.
+    pub(crate) fn into_poller(self) -> Poller {
+        self.follower.poller
+    }
+
+    pub(crate) fn connection(&self) -> Arc<dyn Connection> {
+        self.follower.connection()
+    }
+
     /// The same with other types; the follower has been made for this model.
     pub(crate) fn typed<U, N>(self) -> Operation<U, N> {
         Operation { follower: self.follower, types: PhantomData }

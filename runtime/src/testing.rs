@@ -62,9 +62,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
+use crate::protocol::batch::encode;
 use crate::{Client, Error, Result};
 
 /// A client that answers from a script and whose sleeps take no time.
@@ -81,7 +82,9 @@ struct Shared {
     begun: Instant,
     elapsed: Duration,
     script: VecDeque<Scripted>,
+    batch_script: VecDeque<Scripted>,
     requests: Vec<Request<Bytes>>,
+    batches: Vec<Vec<Request<Bytes>>>,
     sent_at: Vec<Duration>,
     waits: Vec<Duration>,
     seeds: u64,
@@ -107,7 +110,9 @@ impl ScriptedClient {
                 begun: Instant::now(),
                 elapsed: Duration::ZERO,
                 script: VecDeque::new(),
+                batch_script: VecDeque::new(),
                 requests: Vec::new(),
+                batches: Vec::new(),
                 sent_at: Vec::new(),
                 waits: Vec::new(),
                 seeds: 0,
@@ -136,9 +141,48 @@ impl ScriptedClient {
         self
     }
 
-    /// The requests so far.
+    /// Answers the next batch that has no answer yet as a whole, as a service does that refuses it.
+    ///
+    /// Without this, each item of a batch takes the next answer of the script; an item that would fail
+    /// has no response in the batch.
+    pub fn answer_batch(&self, answer: Response<Bytes>) -> &Self {
+        self.lock().batch_script.push_back(Scripted::Answer(answer));
+        self
+    }
+
+    /// Fails the next batch that has no answer yet, as a broken connection would.
+    pub fn fail_batch(&self, reason: impl Into<String>) -> &Self {
+        self.lock().batch_script.push_back(Scripted::Failure(reason.into()));
+        self
+    }
+
+    /// The requests so far; a batch is one.
+    ///
+    /// ```
+    /// use graph_operation::testing::{ScriptedClient, block_on, succeeded};
+    /// use graph_operation::{Operation, OperationSet};
+    ///
+    /// # fn main() -> graph_operation::Result<()> {
+    /// let client = ScriptedClient::new();
+    /// let mut set = OperationSet::new(client.clone());
+    /// for team in ["1", "2"] {
+    ///     let location = format!("/teams('{team}')/operations('3')");
+    ///     set.insert(team, Operation::from_location(client.clone(), location)?).unwrap();
+    ///     client.answer(succeeded(&format!("/teams('{team}')")));
+    /// }
+    /// block_on(async { while set.next().await.is_some() {} });
+    /// assert_eq!(client.requests().len(), 1);
+    /// assert_eq!(client.batches()[0].len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn requests(&self) -> Vec<Request<Bytes>> {
         self.lock().requests.clone()
+    }
+
+    /// The batches so far, and of each the requests that it held.
+    pub fn batches(&self) -> Vec<Vec<Request<Bytes>>> {
+        self.lock().batches.clone()
     }
 
     /// When the requests were sent, by the virtual clock, counted from the client's creation.
@@ -171,25 +215,51 @@ impl ScriptedClient {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn record(&self, request: Request<Bytes>) {
+    /// Notes a request, and of a batch its items, with their ids.
+    fn record(&self, request: Request<Bytes>) -> Option<Vec<Value>> {
+        let items = batch_items(&request);
         let mut shared = self.lock();
         let elapsed = shared.elapsed;
         shared.sent_at.push(elapsed);
+        if let Some(items) = &items {
+            let base = request.uri().to_string();
+            let base = base.strip_suffix("/$batch").unwrap_or_default();
+            shared.batches.push(items.iter().map(|item| item_request(base, item)).collect());
+        }
         shared.requests.push(request);
+        items.map(|items| items.into_iter().map(|mut item| item["id"].take()).collect())
     }
 
-    fn reply(&self) -> Result<Response<Bytes>> {
+    fn reply(&self, batch: Option<Vec<Value>>) -> Result<Response<Bytes>> {
         let mut shared = self.lock();
-        match shared.script.pop_front() {
-            Some(Scripted::Answer(answer)) => Ok(answer),
-            Some(Scripted::Failure(reason)) => Err(Error::transport(reason)),
-            None => {
-                let sent =
-                    shared.requests.last().map(|last| format!("{} {}", last.method(), last.uri()));
-                let reason = format!("the script has no answer to {}", sent.unwrap_or_default());
-                Err(Error::transport(reason).with_retryable(false))
-            }
+        let Some(ids) = batch else {
+            return match shared.script.pop_front() {
+                Some(Scripted::Answer(answer)) => Ok(answer),
+                Some(Scripted::Failure(reason)) => Err(Error::transport(reason)),
+                None => {
+                    let sent = shared.requests.last();
+                    let sent = sent.map(|last| format!("{} {}", last.method(), last.uri()));
+                    let reason = format!("the script has no answer to {}", sent.unwrap_or_default());
+                    Err(Error::transport(reason).with_retryable(false))
+                }
+            };
+        };
+        match shared.batch_script.pop_front() {
+            Some(Scripted::Answer(answer)) => return Ok(answer),
+            Some(Scripted::Failure(reason)) => return Err(Error::transport(reason)),
+            None => {}
         }
+        let responses = ids.into_iter().filter_map(|id| match shared.script.pop_front() {
+            Some(Scripted::Answer(answer)) => Some(item_response(id, &answer)),
+            Some(Scripted::Failure(_)) => None,
+            // No status that is tried again.
+            None => {
+                let error = graph_error(501, "noAnswer", "The script has no answer to this.");
+                Some(item_response(id, &error))
+            }
+        });
+        let responses: Vec<_> = responses.collect();
+        Ok(json_answer(200, &json!({ "responses": responses })))
     }
 
     fn slept(&self, time: Duration) {
@@ -228,11 +298,11 @@ impl Client for ScriptedClient {
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
-        self.record(request);
+        let batch = self.record(request);
         if self.lock().yielding {
             yield_once().await;
         }
-        self.reply()
+        self.reply(batch)
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -278,8 +348,8 @@ impl crate::blocking::Client for ScriptedClient {
     }
 
     fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
-        self.record(request);
-        self.reply()
+        let batch = self.record(request);
+        self.reply(batch)
     }
 
     fn sleep(&self, duration: Duration) {
@@ -313,6 +383,49 @@ impl fmt::Debug for ScriptedClient {
             .field("remaining", &shared.script.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The items of a batch; `None` for any other request.
+fn batch_items(request: &Request<Bytes>) -> Option<Vec<Value>> {
+    if request.method() != Method::POST || !request.uri().path().ends_with("/$batch") {
+        return None;
+    }
+    match serde_json::from_slice::<Value>(request.body()).ok()?.get_mut("requests")?.take() {
+        Value::Array(items) => Some(items),
+        _ => None,
+    }
+}
+
+/// An item of a batch as the request that it stands for.
+fn item_request(base: &str, item: &Value) -> Request<Bytes> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let body = match &item["body"] {
+        Value::Null => Bytes::new(),
+        body => body.to_string().into(),
+    };
+    let mut request = Request::builder()
+        .method(text(&item["method"]).as_str())
+        .uri(format!("{base}{}", text(&item["url"])));
+    for (name, value) in item["headers"].as_object().into_iter().flatten() {
+        request = request.header(name, text(value));
+    }
+    request.body(body).unwrap_or_default()
+}
+
+/// A response as an item of a batch's.
+fn item_response(id: Value, answer: &Response<Bytes>) -> Value {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let mut headers = serde_json::Map::new();
+    for name in answer.headers().keys() {
+        let values: Vec<_> = answer.headers().get_all(name).iter().map(text).collect();
+        headers.insert(name.to_string(), values.join(", ").into());
+    }
+    let mut item = json!({ "id": id, "status": answer.status().as_u16(), "headers": headers });
+    if !answer.body().is_empty() {
+        item["body"] = serde_json::from_slice(answer.body())
+            .unwrap_or_else(|_| encode(answer.body()).into());
+    }
+    item
 }
 
 /// A 202 with this `Location`.

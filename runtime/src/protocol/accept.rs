@@ -120,6 +120,10 @@ impl Started {
         self
     }
 
+    pub(super) fn age(&self) -> Duration {
+        self.age
+    }
+
     /// Says how long ago the operation was started: its deadline counts from there.
     #[must_use]
     pub fn aged(mut self, age: Duration) -> Self {

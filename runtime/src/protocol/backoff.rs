@@ -43,6 +43,11 @@ impl Jitter {
         self.below(1_001)
     }
 
+    /// A seed for another generator.
+    pub(super) fn seed(&mut self) -> u64 {
+        self.next()
+    }
+
     fn below(&mut self, bound: u16) -> u16 {
         u16::try_from(self.next() % u64::from(bound)).unwrap_or_default()
     }

@@ -15,6 +15,14 @@ pub(crate) struct Elapsed(u64);
 impl Elapsed {
     pub(crate) const ZERO: Elapsed = Elapsed(0);
 
+    pub(crate) const fn from_nanos(nanos: u64) -> Self {
+        Elapsed(nanos)
+    }
+
+    pub(crate) const fn from_millis(millis: u64) -> Self {
+        Elapsed(millis.saturating_mul(1_000_000))
+    }
+
     pub(crate) const fn from_secs(secs: u64) -> Self {
         Elapsed(secs.saturating_mul(1_000_000_000))
     }
@@ -26,6 +34,10 @@ impl Elapsed {
 
     pub(crate) fn is_zero(self) -> bool {
         self.0 == 0
+    }
+
+    pub(crate) fn nanos(self) -> u64 {
+        self.0
     }
 
     pub(crate) fn plus(self, other: Elapsed) -> Self {

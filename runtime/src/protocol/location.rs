@@ -253,12 +253,12 @@ fn segment_after<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 /// `/prefix` and `v1.0` of `/prefix/v1.0`.
-fn split_version(path: &str) -> (&str, &str) {
+pub(super) fn split_version(path: &str) -> (&str, &str) {
     path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", ""))
 }
 
 /// `v1.0` and `beta`, which no resource of the service is called.
-fn is_version(segment: &str) -> bool {
+pub(super) fn is_version(segment: &str) -> bool {
     segment == "beta"
         || segment
             .strip_prefix('v')

@@ -78,6 +78,14 @@ impl Rare {
     }
 }
 
+/// What a sending changes, to be taken back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sending {
+    sent: Option<Elapsed>,
+    lengthening: u16,
+    at_once: bool,
+}
+
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -204,6 +212,11 @@ impl Tracker {
         }
     }
 
+    /// When the last check before the deadline is due; `None` without a deadline.
+    pub(super) fn last_due(&self, policy: &Polling) -> Option<Elapsed> {
+        Some(self.last_check(policy, policy.deadline()?))
+    }
+
     /// When the last check before the deadline is due.
     fn last_check(&self, policy: &Polling, deadline: Elapsed) -> Elapsed {
         let tenth = policy.between().min(deadline).thousandths(100);
@@ -234,6 +247,18 @@ impl Tracker {
         self.checks = self.checks.saturating_add(1);
         self.lengthening = lengthening;
         self.at_once = false;
+    }
+
+    /// Takes a sending back that did not reach the service: the check is due as it was.
+    pub(super) fn unsent(&mut self, before: Sending) {
+        (self.sent, self.lengthening, self.at_once) =
+            (before.sent, before.lengthening, before.at_once);
+        self.checks = self.checks.saturating_sub(1);
+    }
+
+    /// What a sending changes.
+    pub(super) fn before_sending(&self) -> Sending {
+        Sending { sent: self.sent, lengthening: self.lengthening, at_once: self.at_once }
     }
 
     pub(crate) fn sent_at(&mut self, now: Elapsed) {
@@ -435,6 +460,11 @@ impl Tracker {
 
     pub(crate) fn now(&self) -> Elapsed {
         self.now
+    }
+
+    /// When the last response came that was not as the one before.
+    pub(super) fn changed(&self) -> Elapsed {
+        self.changed
     }
 
     pub(crate) fn unchanged_for(&self) -> Elapsed {

@@ -10,7 +10,7 @@ use http::{Response, StatusCode, Uri};
 use super::accept::{Accepted, Origin};
 use super::elapsed::Elapsed;
 use super::fault;
-use super::machine::{Fault, Next, Tracker};
+use super::machine::{Fault, Next, Tracker, Unreadable};
 use super::polling::Polling;
 use super::request::Outgoing;
 use super::step::{Check, Event, Machine, Note, Step};
@@ -52,13 +52,20 @@ impl Clock {
         Clock { instant, elapsed }
     }
 
+    /// A clock that tells the instants before `instant` too, as far back as anybody remembers.
+    pub(super) fn amid(instant: Instant) -> Self {
+        Clock::new(instant, Elapsed::from_nanos(1 << 62))
+    }
+
     pub(super) fn elapsed(self, now: Instant) -> Elapsed {
-        self.elapsed.plus(Elapsed::since(self.instant, now))
+        self.elapsed.plus(Elapsed::since(self.instant, now)).minus(Elapsed::since(now, self.instant))
     }
 
     pub(super) fn instant(self, elapsed: Elapsed) -> Instant {
         let after = Duration::from(elapsed.minus(self.elapsed));
-        self.instant.checked_add(after).unwrap_or(self.instant)
+        let before = Duration::from(self.elapsed.minus(elapsed));
+        let instant = self.instant.checked_add(after).and_then(|then| then.checked_sub(before));
+        instant.unwrap_or(self.instant)
     }
 }
 
@@ -183,12 +190,20 @@ impl Poller {
                 }
                 Event::Received(())
             }
-            Err(unreadable) => {
-                let fault = if unreadable.retryable { Fault::Transient } else { Fault::Final };
-                let error = fault::unreadable(self.reader, unreadable, &response);
-                self.fault(error, fault, now)
-            }
+            Err(unreadable) => self.unreadable(unreadable, &response, now),
         }
+    }
+
+    /// Takes a body that could not be read.
+    pub(super) fn unreadable(
+        &mut self,
+        unreadable: Unreadable,
+        response: &Response<Bytes>,
+        now: Elapsed,
+    ) -> Event<()> {
+        let fault = if unreadable.retryable { Fault::Transient } else { Fault::Final };
+        let error = fault::unreadable(self.reader, unreadable, response);
+        self.fault(error, fault, now)
     }
 
     /// What a monitor on another host says otherwise than the service root; `None` for the rest.
@@ -285,7 +300,7 @@ impl Poller {
         Err(error.with_effort(self.waited_for(), self.checks()))
     }
 
-    fn timed_out(&self) -> Error {
+    pub(super) fn timed_out(&self) -> Error {
         let limit = Duration::from(self.policy.deadline().unwrap_or_default());
         let checks = self.checks();
         let summary = self.reader.summarize(self.tracker.body()).ok();
@@ -305,7 +320,7 @@ impl Poller {
     }
 
     /// Adds to an error that leaves the operation alive what is known of it.
-    fn complete(&self, error: Error) -> Error {
+    pub(super) fn complete(&self, error: Error) -> Error {
         error
             .with_operation(self.kept())
             .with_resume_token(self.resume_token())

@@ -41,7 +41,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
 /// ```
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/teamsasyncoperation>
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Polling {
     first_check: Option<Elapsed>,
     interval: Elapsed,

@@ -121,6 +121,37 @@ impl Start {
         ))
     }
 
+    pub(super) fn request(&self) -> &Request<Bytes> {
+        &self.request
+    }
+
+    pub(super) fn policy(&self) -> Polling {
+        self.policy
+    }
+
+    /// How long a request that is sent at `now` may take; `None` without a deadline.
+    pub(super) fn time_left(&self, now: Instant) -> Option<Elapsed> {
+        let limit = self.policy.deadline()?;
+        let now = if self.state.sent == 0 { Elapsed::ZERO } else { self.clock.elapsed(now) };
+        Some(limit.minus(now).max(last_request(limit)))
+    }
+
+    /// Notes that the request is sent at `now`, perhaps with others in one. Time counts from the first
+    /// sending.
+    pub(super) fn sending(&mut self, now: Instant) {
+        if self.state.sent == 0 {
+            self.clock = Clock::new(now, Elapsed::ZERO);
+        }
+        self.advance(now);
+        self.state.sent();
+    }
+
+    /// Takes the last sending back: the service did not get the request.
+    pub(super) fn unsent(&mut self) {
+        self.state.sent = self.state.sent.saturating_sub(1);
+        self.state.due = self.state.now;
+    }
+
     /// Ends the wait that [`next`](Self::next) asked for.
     pub fn waited(&mut self) {
         self.state.now = self.state.now.max(self.state.due);

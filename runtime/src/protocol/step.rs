@@ -123,6 +123,12 @@ pub enum Reason {
     Backoff,
     /// The last check is made at the deadline, or none is allowed before it.
     Deadline,
+    /// In a set, what is due waits a moment for others, to be checked in one request.
+    Batch,
+    /// In a set, the rate.
+    Rate,
+    /// In a set, the rate of one owner, such as a team.
+    Owner,
 }
 
 /// A request to send.

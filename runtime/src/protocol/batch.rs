@@ -1,0 +1,437 @@
+//! JSON batching: several requests in one, written and taken apart.
+//!
+//! Source: <https://learn.microsoft.com/graph/json-batching>
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
+    HeaderValue, TRANSFER_ENCODING,
+};
+use http::{Method, Request, Response, StatusCode, Uri};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::request::{APPLICATION_JSON, INCLUDE_UNKNOWN_MEMBERS};
+
+/// How many requests a batch may have.
+pub(super) const LARGEST: usize = 20;
+
+/// A batch that is being written. The ids of its items are their positions, from 1.
+#[derive(Debug)]
+pub(super) struct Writer {
+    text: Vec<u8>,
+    count: usize,
+}
+
+impl Writer {
+    pub(super) fn new(items: usize) -> Self {
+        let mut text = Vec::with_capacity(32 + 256 * items);
+        text.extend_from_slice(br#"{"requests":["#);
+        Writer { text, count: 0 }
+    }
+
+    fn begin(&mut self, method: &Method, url: &str) {
+        if self.count > 0 {
+            self.text.push(b',');
+        }
+        self.count += 1;
+        // Writing to a vector does not fail.
+        let _ = write!(self.text, r#"{{"id":"{}","method":"{method}","url":"#, self.count);
+        self.string(url);
+        self.text.extend_from_slice(br#","headers":{"#);
+    }
+
+    fn string(&mut self, text: &str) {
+        let _ = serde_json::to_writer(&mut self.text, text);
+    }
+
+    /// Adds the check of an operation at `url`, which is relative to the version.
+    pub(super) fn check(&mut self, url: &str) {
+        self.begin(&Method::GET, url);
+        let _ = write!(
+            self.text,
+            r#""Accept":"{APPLICATION_JSON}","Prefer":"{INCLUDE_UNKNOWN_MEMBERS}"}}}}"#
+        );
+    }
+
+    /// Adds a request. A write without a body gets an empty one, which Graph demands in a batch.
+    ///
+    /// The credential is the batch's, and so is the connection.
+    pub(super) fn request(&mut self, url: &str, request: &Request<Bytes>) {
+        self.begin(request.method(), url);
+        let writes = ![Method::GET, Method::HEAD, Method::DELETE].contains(request.method());
+        let empty = request.body().is_empty();
+        let mut first = true;
+        for name in request.headers().keys() {
+            if [AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING].contains(name) {
+                continue;
+            }
+            let values = request.headers().get_all(name).iter();
+            let values: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
+            self.header(&mut first, name.as_str(), &values.join(", "));
+        }
+        if writes && !request.headers().contains_key(CONTENT_TYPE) {
+            self.header(&mut first, CONTENT_TYPE.as_str(), APPLICATION_JSON);
+        }
+        self.text.push(b'}');
+        if empty && writes {
+            self.text.extend_from_slice(br#","body":{}"#);
+        } else if !empty {
+            self.text.extend_from_slice(br#","body":"#);
+            match serde_json::from_slice::<&RawValue>(request.body()) {
+                Ok(json) => self.text.extend_from_slice(json.get().as_bytes()),
+                Err(_) => self.string(&encode(request.body())),
+            }
+        }
+        self.text.push(b'}');
+    }
+
+    fn header(&mut self, first: &mut bool, name: &str, value: &str) {
+        if !std::mem::replace(first, false) {
+            self.text.push(b',');
+        }
+        self.string(name);
+        self.text.push(b':');
+        self.string(value);
+    }
+
+    /// The request that carries the batch to `uri`.
+    pub(super) fn finish(mut self, uri: Uri) -> Request<Bytes> {
+        self.text.extend_from_slice(b"]}");
+        let mut request = Request::new(Bytes::from(self.text));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        let json = HeaderValue::from_static(APPLICATION_JSON);
+        request.headers_mut().insert(ACCEPT, json.clone());
+        request.headers_mut().insert(CONTENT_TYPE, json);
+        request
+    }
+}
+
+/// What a batch's response says about one of its items.
+#[derive(Clone, Debug)]
+pub(super) enum Answer<'a> {
+    /// Nothing.
+    Missing,
+    /// More than one thing.
+    Doubled,
+    /// Something without a status.
+    Unusable,
+    Item(Item<'a>),
+}
+
+/// The response to an item.
+#[derive(Clone, Debug)]
+pub(super) struct Item<'a> {
+    pub(super) status: StatusCode,
+    headers: Option<&'a RawValue>,
+    body: Option<&'a RawValue>,
+}
+
+impl<'a> Item<'a> {
+    /// The body: JSON as it is, anything else from its base64.
+    pub(super) fn body(&self) -> Cow<'a, [u8]> {
+        let Some(body) = self.body.map(RawValue::get) else { return Cow::Borrowed(b"") };
+        if !body.starts_with('"') {
+            return Cow::Borrowed(body.as_bytes());
+        }
+        match serde_json::from_str::<Text<'_>>(body) {
+            Ok(Text(text)) => match decode(&text) {
+                Some(bytes) => Cow::Owned(bytes),
+                None => Cow::Owned(text.into_owned().into_bytes()),
+            },
+            Err(_) => Cow::Borrowed(body.as_bytes()),
+        }
+    }
+
+    /// Whether there may be a `Retry-After`: few responses have one, and headers are read only then.
+    pub(super) fn may_ask_to_wait(&self) -> bool {
+        const NAME: &[u8] = b"retry-after";
+        self.headers.is_some_and(|headers| {
+            headers.get().as_bytes().windows(NAME.len()).any(|name| name.eq_ignore_ascii_case(NAME))
+        })
+    }
+
+    /// The headers, whatever the case of their names.
+    pub(super) fn headers(&self) -> HeaderMap {
+        type Values = std::collections::BTreeMap<String, serde_json::Value>;
+
+        let mut headers = HeaderMap::new();
+        let written = self.headers.and_then(|headers| serde_json::from_str(headers.get()).ok());
+        for (name, value) in written.unwrap_or_else(Values::new) {
+            let Ok(name) = name.parse::<HeaderName>() else { continue };
+            let values = match value {
+                serde_json::Value::Array(values) => values,
+                value => vec![value],
+            };
+            for value in values {
+                let value = match value {
+                    serde_json::Value::String(text) => HeaderValue::try_from(text),
+                    value => HeaderValue::try_from(value.to_string()),
+                };
+                if let Ok(value) = value {
+                    headers.append(name.clone(), value);
+                }
+            }
+        }
+        headers
+    }
+
+    /// The response as it would have come alone.
+    pub(super) fn response(&self) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::from(self.body().into_owned()));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers();
+        response
+    }
+}
+
+/// A string that borrows where it can.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+struct Responses<T> {
+    responses: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct Written<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    status: u16,
+    #[serde(borrow, default)]
+    headers: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+}
+
+/// The same, whatever the types of its properties.
+#[derive(Deserialize)]
+struct Odd<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    headers: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+}
+
+/// Takes the response to a batch of `count` items apart: what it says about each, by position.
+///
+/// One item that cannot be read does not cost the others.
+///
+/// # Errors
+///
+/// If the text is not the response to a batch at all.
+pub(super) fn take_apart(text: &str, count: usize) -> serde_json::Result<Vec<Answer<'_>>> {
+    let mut answers = vec![Answer::Missing; count];
+    if let Ok(read) = serde_json::from_str::<Responses<Written<'_>>>(text) {
+        for Written { id, status, headers, body } in read.responses {
+            let answer = match StatusCode::from_u16(status) {
+                Ok(status) => Answer::Item(Item { status, headers, body }),
+                Err(_) => Answer::Unusable,
+            };
+            place(&mut answers, &id, answer);
+        }
+        return Ok(answers);
+    }
+    let read = serde_json::from_str::<Responses<&RawValue>>(text)?;
+    for item in read.responses {
+        let Ok(Odd { id: Some(id), status, headers, body }) = serde_json::from_str(item.get())
+        else {
+            continue;
+        };
+        let status = status.and_then(|status| unquoted(status).parse().ok());
+        let answer = match status.map(StatusCode::from_u16) {
+            Some(Ok(status)) => Answer::Item(Item { status, headers, body }),
+            _ => Answer::Unusable,
+        };
+        place(&mut answers, unquoted(id), answer);
+    }
+    Ok(answers)
+}
+
+fn unquoted(value: &RawValue) -> &str {
+    value.get().trim_matches('"')
+}
+
+fn place<'a>(answers: &mut [Answer<'a>], id: &str, answer: Answer<'a>) {
+    let position = id.parse().ok().and_then(|id: usize| id.checked_sub(1));
+    // An id that nobody gave is nobody's.
+    if let Some(place) = position.and_then(|position| answers.get_mut(position)) {
+        *place = if matches!(place, Answer::Missing) { answer } else { Answer::Doubled };
+    }
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Base64, as in RFC 4648.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group = (0..3).fold(0, |group, at| group << 8 | u32::from(*chunk.get(at).unwrap_or(&0)));
+        for at in 0..4 {
+            let digit = ALPHABET.get((group >> (18 - 6 * at) & 63) as usize).copied();
+            text.push(if at > chunk.len() { '=' } else { digit.unwrap_or(b'=').into() });
+        }
+    }
+    text
+}
+
+/// The bytes of a base64 text, with or without its padding; `None` if it is not one.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=');
+    if digits.len() % 4 == 1 || text.len() - digits.len() > 2 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
+    for chunk in digits.as_bytes().chunks(4) {
+        let mut group = 0;
+        for at in 0..4 {
+            group = group << 6
+                | match chunk.get(at) {
+                    None => 0,
+                    Some(byte @ b'A'..=b'Z') => u32::from(byte - b'A'),
+                    Some(byte @ b'a'..=b'z') => u32::from(byte - b'a') + 26,
+                    Some(byte @ b'0'..=b'9') => u32::from(byte - b'0') + 52,
+                    Some(b'+' | b'-') => 62,
+                    Some(b'/' | b'_') => 63,
+                    Some(_) => return None,
+                };
+        }
+        let [_, group @ ..] = group.to_be_bytes();
+        bytes.extend(group.into_iter().take(chunk.len() - 1));
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn statuses(text: &str, count: usize) -> Vec<Option<u16>> {
+        take_apart(text, count)
+            .unwrap()
+            .into_iter()
+            .map(|answer| match answer {
+                Answer::Item(item) => Some(item.status.as_u16()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn only(item: &Value) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let text = json!({ "responses": [item] }).to_string();
+        let answers = take_apart(&text, 1).unwrap();
+        let [Answer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
+        (item.status, item.headers(), item.body().into_owned())
+    }
+
+    #[test]
+    fn checks_are_written_by_position() {
+        let mut writer = Writer::new(2);
+        writer.check("/teams('1')/operations('2')");
+        writer.check("/a\"b?c=d");
+        let request = writer.finish(Uri::from_static("https://graph.microsoft.com/v1.0/$batch"));
+        assert_eq!(request.method(), Method::POST);
+        assert_eq!(request.headers()["content-type"], "application/json");
+        let headers =
+            json!({ "Accept": "application/json", "Prefer": "include-unknown-enum-members" });
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        let first = json!({ "id": "1", "method": "GET", "url": "/teams('1')/operations('2')",
+            "headers": headers });
+        let second = json!({ "id": "2", "method": "GET", "url": "/a\"b?c=d", "headers": headers });
+        assert_eq!(body, json!({ "requests": [first, second] }));
+    }
+
+    #[test]
+    fn requests_keep_their_headers_and_an_empty_write_gets_a_body() {
+        let mut writer = Writer::new(3);
+        let empty = Request::post("/").header("Authorization", "secret").body(Bytes::new());
+        writer.request("/teams/1/archive", &empty.unwrap());
+        let json = Request::post("/")
+            .header("Content-Type", "application/json; charset=utf-8")
+            .header("Prefer", "a")
+            .header("Prefer", "b")
+            .body(Bytes::from_static(b" {\"x\": 1} "));
+        writer.request("/teams", &json.unwrap());
+        let binary = Request::put("/").header("Content-Type", "image/png").body(Bytes::from("\x01"));
+        writer.request("/photo", &binary.unwrap());
+        let request = writer.finish(Uri::from_static("/"));
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        let items = body["requests"].as_array().unwrap();
+        assert_eq!(items[0]["headers"], json!({ "content-type": "application/json" }));
+        assert_eq!(items[0]["body"], json!({}));
+        let headers = json!({ "content-type": "application/json; charset=utf-8", "prefer": "a, b" });
+        assert_eq!(items[1]["headers"], headers);
+        assert_eq!(items[1]["body"], json!({ "x": 1 }));
+        assert_eq!(items[2]["body"], json!("AQ=="));
+        assert!(!String::from_utf8_lossy(request.body()).contains("secret"));
+    }
+
+    #[test]
+    fn answers_come_in_any_order_and_each_fault_is_one_items() {
+        let text = r#"{"responses":[{"id":"3","status":200},{"id":"1","status":404},
+            {"id":"9","status":200},{"id":"","status":200},{"id":"2","status":200},
+            {"id":"2","status":200},{"id":"4","status":99}]}"#;
+        assert_eq!(statuses(text, 5), [Some(404), None, Some(200), None, None]);
+        let answers = take_apart(text, 5).unwrap();
+        assert!(matches!(answers[1], Answer::Doubled));
+        assert!(matches!(answers[3], Answer::Unusable));
+        assert!(matches!(answers[4], Answer::Missing));
+    }
+
+    #[test]
+    fn an_odd_item_does_not_cost_the_others() {
+        let text = r#"{"responses":[{"id":1,"status":"200"},{"id":"2"},7,null,
+            {"id":"3","status":200,"status":200},{"id":"4","status":200,"body":{"a":1}}]}"#;
+        assert_eq!(statuses(text, 4), [Some(200), None, None, Some(200)]);
+        assert!(take_apart("<html></html>", 1).is_err());
+        assert!(take_apart(r#"{"error":{}}"#, 1).is_err());
+        assert!(take_apart(r#"{"responses":[{"id":"1","status":200"#, 1).is_err());
+    }
+
+    #[test]
+    fn headers_are_read_whatever_their_case() {
+        let (_, headers, _) = only(&json!({ "id": "1", "status": 429, "headers": {
+            "RETRY-after": 7, "request-id": "a", "X": ["1", "2"], "bad name": "x", "y": "\n" } }));
+        assert_eq!(headers["Retry-After"], "7");
+        assert_eq!(headers["Request-Id"], "a");
+        assert_eq!(headers.get_all("x").iter().count(), 2);
+        assert_eq!(headers.len(), 4);
+        let (_, headers, _) = only(&json!({ "id": "1", "status": 200, "headers": "none" }));
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn bodies_are_json_or_base64() {
+        let body = |body: Value| only(&json!({ "id": "1", "status": 200, "body": body })).2;
+        assert_eq!(body(json!({ "status": "succeeded" })), br#"{"status":"succeeded"}"#);
+        assert_eq!(body(Value::Null), b"");
+        assert_eq!(body(json!("eyJhIjoxfQ==")), br#"{"a":1}"#);
+        assert_eq!(body(json!("<html></html>")), b"<html></html>");
+    }
+
+    #[test]
+    fn base64_is_read_as_it_is_written() {
+        for length in 0..40 {
+            let bytes: Vec<u8> = (0..length).map(|at| (at * 37 + 200) as u8).collect();
+            let text = encode(&bytes);
+            assert_eq!(text.len() % 4, 0);
+            assert_eq!(decode(&text).as_deref(), Some(&bytes[..]));
+            assert_eq!(decode(text.trim_end_matches('=')).as_deref(), Some(&bytes[..]));
+        }
+        assert_eq!(encode(b"Many hands"), "TWFueSBoYW5kcw==");
+        for text in ["a", "ab c", "ab===", "a=bc", "\u{e9}\u{e9}"] {
+            assert_eq!(decode(text), None, "{text}");
+        }
+    }
+}

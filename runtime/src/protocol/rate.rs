@@ -1,0 +1,411 @@
+//! How many checks a second the service gets: a token bucket that halves when the service refuses
+//! requests, and recovers.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::elapsed::Elapsed;
+use super::poller::Clock;
+
+/// How many tokens a full bucket has: as many as a batch has items.
+pub(super) const BURST: u32 = 20;
+
+/// The bucket counts in billionths of a token, which is what a rate of one a second gives in a
+/// nanosecond.
+const TOKEN: u64 = 1_000_000_000;
+
+/// A setting that is not lowered. A lowered one grows by a twentieth of the setting in a second, and
+/// so by one in a nanosecond.
+const FULL: u64 = 20_000_000_000;
+
+/// How far a setting is lowered at most: to a 64th.
+const LEAST: u64 = FULL / 64;
+
+/// How long after the last refusal a lowered setting begins to grow.
+const CALM: Elapsed = Elapsed::from_secs(5);
+
+/// The part of a setting that is in force: halved by refusals, growing back after them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recovery {
+    /// The level at the last refusal.
+    level: u64,
+    refused: Elapsed,
+    halved: Option<Elapsed>,
+}
+
+impl Recovery {
+    pub(super) fn new() -> Self {
+        Recovery { level: FULL, refused: Elapsed::ZERO, halved: None }
+    }
+
+    fn level(&self, now: Elapsed) -> u64 {
+        self.level.saturating_add(now.minus(self.refused.plus(CALM)).nanos()).min(FULL)
+    }
+
+    /// Takes the refusal of a request that was sent at `sent`.
+    ///
+    /// A burst of refusals halves once: what was sent before the last halving belongs to it.
+    pub(super) fn refused(&mut self, sent: Elapsed, now: Elapsed) {
+        let level = self.level(now);
+        if self.halved.is_none_or(|halved| sent > halved) {
+            self.level = (level / 2).max(LEAST);
+            self.halved = Some(now);
+        } else {
+            self.level = level;
+        }
+        self.refused = self.refused.max(now);
+    }
+
+    /// The part of `setting` that is in force; at least 1.
+    pub(super) fn of(&self, setting: usize, now: Elapsed) -> usize {
+        let part = setting as u128 * u128::from(self.level(now)) / u128::from(FULL);
+        usize::try_from(part).unwrap_or(setting).max(1)
+    }
+
+    /// The integral of the level from `from` to `to`.
+    fn area(&self, from: Elapsed, to: Elapsed) -> u128 {
+        let rise = self.refused.plus(CALM);
+        let full = rise.plus(Elapsed::from_nanos(FULL - self.level.min(FULL)));
+        let span = |from: Elapsed, to: Elapsed| u128::from(to.minus(from).nanos());
+        let level = u128::from(self.level);
+        let flat = span(from, to.min(rise)) * level;
+        let (low, high) = (from.max(rise).min(full), to.max(rise).min(full));
+        let slope = span(low, high) * u128::from(self.level(low) + self.level(high)) / 2;
+        flat + slope + span(from.max(full), to) * u128::from(FULL)
+    }
+}
+
+/// A token bucket with reservations: who comes first gets its tokens first, however few the next
+/// one wants. A reservation promises a time; the tokens are taken when it is claimed, so that one
+/// which is claimed late does not give more than the bucket holds.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    rate: u32,
+    tokens: u64,
+    reserved: u64,
+    updated: Elapsed,
+    recovery: Recovery,
+}
+
+impl Bucket {
+    pub(super) fn new(rate: u32, now: Elapsed) -> Self {
+        Bucket {
+            rate: rate.max(1),
+            tokens: tokens(BURST),
+            reserved: 0,
+            updated: now,
+            recovery: Recovery::new(),
+        }
+    }
+
+    fn refill(&mut self, now: Elapsed) -> Elapsed {
+        if now > self.updated {
+            let area = self.recovery.area(self.updated, now);
+            let earned = u128::from(self.rate) * area / u128::from(FULL);
+            self.add(u64::try_from(earned).unwrap_or(u64::MAX));
+            self.updated = now;
+        }
+        self.updated
+    }
+
+    fn add(&mut self, tokens_more: u64) {
+        self.tokens = self.tokens.saturating_add(tokens_more).min(tokens(BURST));
+    }
+
+    /// Reserves so many tokens, and says when they will be there.
+    fn reserve(&mut self, count: u32, now: Elapsed) -> Elapsed {
+        let now = self.refill(now);
+        self.reserved = self.reserved.saturating_add(tokens(count));
+        now.plus(self.time_for(self.reserved.saturating_sub(self.tokens), now))
+    }
+
+    fn give_back(&mut self, count: u32) {
+        self.reserved = self.reserved.saturating_sub(tokens(count));
+    }
+
+    /// Takes `count` tokens of a reservation, and gives the others back; or says when to try again.
+    fn claim(&mut self, reserved: u32, count: u32, now: Elapsed) -> Result<(), Elapsed> {
+        let now = self.refill(now);
+        let wanted = tokens(count);
+        if self.tokens < wanted {
+            return Err(now.plus(self.time_for(wanted - self.tokens, now)));
+        }
+        self.tokens -= wanted;
+        self.give_back(reserved);
+        Ok(())
+    }
+
+    /// How long so many billionths of a token take, at the present rate.
+    fn time_for(&self, tokens: u64, now: Elapsed) -> Elapsed {
+        let speed = u128::from(self.rate) * u128::from(self.recovery.level(now));
+        let nanos = (u128::from(tokens) * u128::from(FULL)).div_ceil(speed.max(1));
+        Elapsed::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn refused(&mut self, sent: Elapsed, now: Elapsed) {
+        let now = self.refill(now);
+        self.recovery.refused(sent, now);
+    }
+
+    /// How long `count` checks take at the present rate.
+    fn interval(&self, count: u64, now: Elapsed) -> Elapsed {
+        self.time_for(count.saturating_mul(TOKEN), now)
+    }
+}
+
+fn tokens(count: u32) -> u64 {
+    u64::from(count) * TOKEN
+}
+
+/// A rate of requests that several [`OperationSet`](crate::OperationSet)s share, and that an author's
+/// own [`Client::send`](crate::Client::send) can keep to.
+///
+/// Graph counts the requests of an app in a tenant, whichever part of the program makes them. Clones
+/// share one bucket of 20 tokens, which fills at the rate: in any `t` seconds there are at most
+/// `rate × t + 20` requests. Who asks first is served first. When the service throttles, the rate
+/// halves for all of them, down to a 64th; from 5 seconds after the last refusal it grows back by a
+/// twentieth of the setting a second.
+///
+/// ```
+/// use graph_operation::testing::ScriptedClient;
+/// use graph_operation::{OperationSet, RateLimit};
+///
+/// let limit = RateLimit::new(20);
+/// let client = ScriptedClient::new();
+/// let archived = OperationSet::<String>::new(client.clone()).rate_limit(limit.clone());
+/// let created = OperationSet::<String>::new(client).rate_limit(limit);
+/// ```
+#[derive(Clone)]
+pub struct RateLimit(Arc<Mutex<Shared>>);
+
+struct Shared {
+    bucket: Bucket,
+    /// Translates instants since the first one that was seen.
+    clock: Option<Clock>,
+}
+
+impl Shared {
+    fn elapsed(&mut self, now: Instant) -> (Clock, Elapsed) {
+        let clock = *self.clock.get_or_insert_with(|| Clock::amid(now));
+        (clock, clock.elapsed(now))
+    }
+}
+
+impl RateLimit {
+    /// A limit of so many requests a second, at least 1. Graph allows 30 for an app and a tenant.
+    pub fn new(rate: u32) -> Self {
+        let bucket = Bucket::new(rate, Elapsed::ZERO);
+        RateLimit(Arc::new(Mutex::new(Shared { bucket, clock: None })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn reserve(&self, count: u32, now: Instant) -> Reservation {
+        let mut shared = self.lock();
+        let (clock, elapsed) = shared.elapsed(now);
+        let at = shared.bucket.reserve(count, elapsed);
+        Reservation { limit: self.clone(), at: clock.instant(at), count, claimed: false }
+    }
+
+    /// Takes the refusal of a request that was sent at `sent`.
+    pub(super) fn refused(&self, sent: Instant, now: Instant) {
+        let mut shared = self.lock();
+        let (clock, elapsed) = shared.elapsed(now);
+        shared.bucket.refused(clock.elapsed(sent), elapsed);
+    }
+
+    /// How long so many requests take at the present rate.
+    pub(super) fn interval(&self, count: u64, now: Instant) -> Duration {
+        let mut shared = self.lock();
+        let (_, elapsed) = shared.elapsed(now);
+        shared.bucket.interval(count, elapsed).into()
+    }
+
+    /// Whether both are clones of one limit.
+    pub(crate) fn is_same(&self, other: &RateLimit) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RateLimit").field(&self.lock().bucket).finish()
+    }
+}
+
+/// The extension of a request that the limit has admitted already.
+#[derive(Clone)]
+pub(crate) struct Admitted(pub(crate) RateLimit);
+
+/// Tokens that are reserved. Dropped, it gives them back.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    limit: RateLimit,
+    at: Instant,
+    count: u32,
+    claimed: bool,
+}
+
+impl Reservation {
+    /// When the tokens are there, or it is worth asking again.
+    pub(crate) fn at(&self) -> Instant {
+        self.at
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Takes so many of the tokens, and gives the others back. `false` if they are not there yet.
+    pub(crate) fn claim(&mut self, count: usize, now: Instant) -> bool {
+        let count = u32::try_from(count).unwrap_or(u32::MAX).min(self.count);
+        let mut shared = self.limit.lock();
+        let (clock, elapsed) = shared.elapsed(now);
+        match shared.bucket.claim(self.count, count, elapsed) {
+            Ok(()) => {
+                (self.count, self.claimed) = (count, true);
+                true
+            }
+            Err(later) => {
+                self.at = clock.instant(later);
+                false
+            }
+        }
+    }
+
+    /// Uses the tokens.
+    pub(crate) fn used(mut self) {
+        self.count = 0;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.count > 0 {
+            let bucket = &mut self.limit.lock().bucket;
+            if self.claimed {
+                bucket.add(tokens(self.count));
+            } else {
+                bucket.give_back(self.count);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    fn at(millis: u64) -> Elapsed {
+        Elapsed::from_nanos(millis * 1_000_000)
+    }
+
+    #[test]
+    fn a_full_bucket_and_then_the_rate() {
+        let mut bucket = Bucket::new(20, at(0));
+        assert_eq!(bucket.reserve(20, at(0)), at(0));
+        assert_eq!(bucket.reserve(1, at(0)), at(50));
+        assert_eq!(bucket.reserve(19, at(0)), at(1_000));
+        assert_eq!(bucket.claim(20, 20, at(0)), Ok(()));
+        assert_eq!(bucket.claim(1, 1, at(20)), Err(at(50)));
+        assert_eq!(bucket.claim(1, 1, at(50)), Ok(()));
+        // Who claims late does not get more than the bucket holds.
+        assert_eq!(bucket.reserve(20, at(500)), at(2_000));
+        assert_eq!(bucket.claim(19, 19, at(60_000)), Ok(()));
+        assert_eq!(bucket.claim(20, 20, at(60_000)), Err(at(60_950)));
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_had_at_once() {
+        let mut bucket = Bucket::new(20, at(0));
+        assert_eq!(bucket.reserve(20, at(0)), at(0));
+        bucket.give_back(20);
+        assert_eq!(bucket.reserve(15, at(0)), at(0));
+        assert_eq!(bucket.claim(15, 5, at(0)), Ok(()));
+        assert_eq!(bucket.reserve(15, at(0)), at(0));
+    }
+
+    #[test]
+    fn a_burst_of_refusals_halves_once_and_the_rate_recovers() {
+        let mut bucket = Bucket::new(20, at(0));
+        let interval = |bucket: &Bucket, now| bucket.interval(1, at(now));
+        bucket.refused(at(0), at(1_000));
+        bucket.refused(at(500), at(1_100));
+        bucket.refused(at(1_000), at(1_200));
+        assert_eq!(interval(&bucket, 1_200), at(100));
+        assert_eq!(interval(&bucket, 6_200), at(100));
+        // A twentieth of the setting a second: from 10 to 15 in five seconds.
+        assert_eq!(interval(&bucket, 11_200), Elapsed::from_nanos(66_666_667));
+        assert_eq!(interval(&bucket, 16_200), at(50));
+        assert_eq!(interval(&bucket, 600_000), at(50));
+        for burst in 0..20 {
+            bucket.refused(at(20_000 + burst), at(20_000 + burst));
+        }
+        assert_eq!(interval(&bucket, 20_100), at(3_200));
+    }
+
+    #[test]
+    fn what_is_earned_while_the_rate_recovers_is_its_integral() {
+        let earned = |from: u64, to: u64| {
+            let mut bucket = Bucket::new(20, at(0));
+            bucket.refused(at(0), at(0));
+            bucket.refill(at(from));
+            bucket.tokens = 0;
+            bucket.refill(at(to));
+            bucket.tokens
+        };
+        // 5 s at 10 a second; then it rises by one a second, until it is 20.
+        assert_eq!(earned(0, 500), 5 * TOKEN);
+        assert_eq!(earned(4_500, 5_500), 5 * TOKEN + 5_125_000_000);
+        assert_eq!(earned(7_000, 8_000), 12_500_000_000);
+        assert_eq!(earned(14_500, 15_500), 9_875_000_000 + 10 * TOKEN);
+    }
+
+    #[test]
+    fn in_any_window_there_are_no_more_than_the_rate_and_a_bucket() {
+        for rate in [1, 7, 20, 1_000] {
+            let limit = RateLimit::new(rate);
+            let begin = Instant::now();
+            let mut reservations = VecDeque::new();
+            let mut sent: Vec<(u64, u32)> = Vec::new();
+            let mut now = 0;
+            let mut state = u64::from(rate);
+            for _ in 0..2_000 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let instant = begin + Duration::from_nanos(now);
+                let count = u32::try_from(state >> 33).unwrap() % 20 + 1;
+                match state >> 61 {
+                    0 => limit.refused(instant, instant),
+                    1 => now += (state >> 20) % 3_000_000_000,
+                    2 => drop(reservations.pop_back()),
+                    3..=4 => reservations.push_back(limit.reserve(count, instant)),
+                    _ => {
+                        let Some(mut first) = reservations.pop_front() else { continue };
+                        now = u64::try_from((first.at().max(instant) - begin).as_nanos()).unwrap();
+                        let count = first.count();
+                        if first.claim(count, begin + Duration::from_nanos(now)) {
+                            first.used();
+                            sent.push((now, u32::try_from(count).unwrap()));
+                        } else {
+                            reservations.push_front(first);
+                        }
+                    }
+                }
+            }
+            assert!(sent.len() > 300);
+            for (first, &(begin, _)) in sent.iter().enumerate() {
+                let mut total = 0;
+                for &(end, count) in &sent[first..] {
+                    total += u64::from(count);
+                    let allowed = u128::from(rate) * u128::from(end - begin) / 1_000_000_000 + 20;
+                    assert!(u128::from(total) <= allowed, "{total} > {allowed} at {rate}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,699 @@
+//! The machine that follows many operations: one queue, and checks of up to twenty operations in one
+//! request.
+
+mod answers;
+mod member;
+mod owners;
+mod queue;
+mod slab;
+mod turns;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{Response, Uri};
+
+use self::member::{Known, Member, Place, Policies};
+use self::owners::Owners;
+use self::queue::{Id, Queue, Timed};
+use self::slab::Slab;
+pub use self::turns::Dispatch;
+use super::backoff::Jitter;
+use super::batch;
+use super::elapsed::Elapsed;
+use super::location;
+use super::machine::Sending;
+use super::poller::{Clock, Poller};
+use super::rate::{RateLimit, Recovery, Reservation};
+use super::start::Start;
+use super::step::{Reason, Step};
+use crate::error::Error;
+use crate::model::{Model, Monitor, Reader};
+use crate::resume_token::ResumeToken;
+
+/// How many checks a second a set makes unless it is told otherwise.
+const RATE: u32 = 20;
+
+/// How many requests, and how many starts, are under way at once unless a set is told otherwise.
+const AT_ONCE: usize = 4;
+
+/// Follows many operations, each of which has a key.
+///
+/// It decides when which operations are checked, and in which requests: up to 20 operations of one
+/// version in one JSON batch, at a rate that the service bears, the oldest due first. The decisions
+/// about one operation are those of a [`Poller`].
+///
+/// ```text
+///      ┌──────────────────────────────── next(now) ◄───────────────────────────────────┐
+///      │            │           │           │                    │                     │
+///  Wait(t, why)  Pending     Done      Start(ticket)      Send(dispatch)        Event(report)
+///      │            │                       │                    │ dispatch.request()
+///    sleep,   until a request          … start it …         … send it …
+///   or until    or a start                  │                    ├─ received(envelope, response, now)
+///  a response  has ended              started(ticket, …)         ├─ failed(envelope, error, now)
+///      │                                                         └─ unsent(envelope, now)
+///   waited()
+/// ```
+///
+/// Several requests and starts may be under way at the same time. An envelope that is dropped costs
+/// its operations the check, and nothing else.
+///
+/// ```
+/// use std::time::Instant;
+/// use graph_operation::TeamsAsyncOperation;
+/// use graph_operation::protocol::{Poller, Received, Report, Set, SetStep, Started};
+///
+/// let root: http::Uri = "https://graph.microsoft.com/v1.0".parse()?;
+/// let mut now = Instant::now();
+/// let mut set = Set::new::<TeamsAsyncOperation>(root.clone(), now, 7);
+/// for team in ["1", "2"] {
+///     let at = format!("https://graph.microsoft.com/v1.0/teams('{team}')/operations('3')").parse()?;
+///     let poller =
+///         Poller::new::<TeamsAsyncOperation>(Started::at(at), Default::default(), now, 7);
+///     set.insert(team, poller, now).unwrap();
+/// }
+///
+/// let envelope = loop {
+///     match set.next(now) {
+///         SetStep::Wait(pause, _) => now += pause,
+///         SetStep::Send(dispatch) => {
+///             let (request, envelope) = dispatch.request(); // notes the sending
+///             assert_eq!(request.uri(), "https://graph.microsoft.com/v1.0/$batch");
+///             break envelope;
+///         }
+///         _ => unreachable!(),
+///     }
+/// };
+/// let response = http::Response::new(bytes::Bytes::from(
+///     r#"{"responses":[
+///         {"id":"2","status":200,"body":{"id":"3","status":"succeeded"}},
+///         {"id":"1","status":200,"body":{"id":"3","status":"inProgress"}}]}"#,
+/// ));
+/// assert!(matches!(set.received(envelope, response, now), Received::Done));
+/// set.watch(false);
+/// assert!(matches!(set.next(now), SetStep::Event(Report::Ended("2", Ok(_)))));
+/// # Ok::<(), http::uri::InvalidUri>(())
+/// ```
+pub struct Set<K> {
+    root: Uri,
+    /// The path of the root before its version, if it has one.
+    prefix: Option<Box<str>>,
+    reader: &'static Reader,
+    clock: Clock,
+    now: Elapsed,
+    /// The wall clock's time at an instant, where the driver has told it.
+    wall_clock: Option<(Elapsed, SystemTime)>,
+    /// When the wait ends that was asked for.
+    wake: Option<Elapsed>,
+    members: Slab<K, Member>,
+    policies: Policies,
+    /// One for each version; the first is of what is checked by requests of its own.
+    queues: Vec<Queue>,
+    deadlines: Timed,
+    owners: Owners<Id>,
+    limit: RateLimit,
+    /// Whether the limit is shared with others.
+    shares_limit: bool,
+    reserved: Option<Reservation>,
+    batch: usize,
+    recovery: Recovery,
+    put_off: PutOff,
+    requests_at_once: usize,
+    requests: usize,
+    starts_at_once: usize,
+    /// How many of these are taken.
+    starts_under_way: usize,
+    starts: VecDeque<Id>,
+    /// Starts that are repeated.
+    repeats: Timed,
+    reserved_for_start: Option<Reservation>,
+    events: VecDeque<(u32, Change)>,
+    watched: bool,
+    jitter: Jitter,
+    stamp: u32,
+    dropped: Arc<Mutex<Vec<Dropped>>>,
+    queued: usize,
+    starting: usize,
+    succeeded: u64,
+    failed: u64,
+}
+
+/// What the service asked of the whole set.
+#[derive(Debug, Default)]
+struct PutOff {
+    until: Elapsed,
+    /// Whether it came from a `Retry-After`.
+    asked: bool,
+    refusals: u32,
+    reason: Option<Error>,
+}
+
+#[derive(Debug)]
+enum Change {
+    Started,
+    Checked(Option<Error>),
+    Ended,
+}
+
+/// A request that was dropped while it was under way.
+#[derive(Debug)]
+struct Dropped {
+    items: Vec<Sent>,
+    starts: bool,
+}
+
+/// How many operations a set has, and how many have ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Starts that wait for their turn.
+    pub queued: usize,
+    /// Starts under way.
+    pub starting: usize,
+    /// Operations that are followed, and those whose end was not delivered yet.
+    pub running: usize,
+    /// Operations that succeeded, in all, as far as that was delivered.
+    pub succeeded: u64,
+    /// Operations that failed, timed out, could not be followed or were not started, in all, as far as
+    /// that was delivered.
+    pub failed: u64,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum SetStep<'a, K: Clone + Eq + Hash> {
+    /// Nothing, for so long and for this reason, unless a request or a start ends before.
+    Wait(Duration, Reason),
+    /// Nothing until a request or a start that is under way has ended.
+    Pending,
+    /// Send a request.
+    Send(Dispatch<'a, K>),
+    /// Begin the start that got this ticket, and call [`Set::started`] when it has come to something.
+    Start(Ticket),
+    /// Something happened.
+    Event(Report<K>),
+    /// Nothing more: the set is empty.
+    Done,
+}
+
+/// What happened to one operation.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Report<K> {
+    /// It was started.
+    Started(K),
+    /// A check found something new, or failed for this reason and is retried. [`Set::inspect`] shows
+    /// the operation.
+    Checked(K, Option<Error>),
+    /// It has ended, and is no longer in the set.
+    Ended(K, Result<Box<Poller>, Error>),
+}
+
+/// A start that waits for its turn, or is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket(Id);
+
+/// What one request checks or starts.
+///
+/// Give it back to the set with what came of the request. Dropped, it costs its operations the check,
+/// as a response that never came to the caller; of a start it says that nobody knows.
+#[must_use = "give it back with what came of the request"]
+pub struct Envelope {
+    items: Vec<Sent>,
+    /// The number of the queue that it came from.
+    queue: usize,
+    /// Whether it is a request of its own, and not a batch.
+    single: bool,
+    starts: bool,
+    sent: Elapsed,
+    dropped: Arc<Mutex<Vec<Dropped>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    id: Id,
+    before: Option<Sending>,
+}
+
+impl Envelope {
+    /// How many operations the request checks or starts.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether nothing is left of it.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+impl Drop for Envelope {
+    fn drop(&mut self) {
+        if !self.items.is_empty() {
+            let dropped = Dropped { items: std::mem::take(&mut self.items), starts: self.starts };
+            self.dropped.lock().unwrap_or_else(PoisonError::into_inner).push(dropped);
+        }
+    }
+}
+
+/// What came of a response.
+#[derive(Debug)]
+#[must_use = "a credential may have to be renewed"]
+pub enum Received {
+    /// All of it was taken.
+    Done,
+    /// The service refused the credential of these. Renew it, and call [`Set::authorized`].
+    Unauthorized(Envelope, Response<Bytes>),
+}
+
+impl<K: Clone + Eq + Hash> Set<K> {
+    /// An empty set of operations of a model `M`, below a service root. The seed decides the jitter.
+    pub fn new<M: Model>(root: Uri, now: Instant, seed: u64) -> Self {
+        Self::with_reader(Reader::of::<M>(), root, now, seed)
+    }
+
+    pub(crate) fn with_reader(reader: &'static Reader, root: Uri, now: Instant, seed: u64) -> Self {
+        let (prefix, version) = location::split_version(root.path());
+        let prefix = location::is_version(version).then(|| Box::from(prefix));
+        let clock = Clock::amid(now);
+        Set {
+            root,
+            prefix,
+            reader,
+            clock,
+            now: clock.elapsed(now),
+            wall_clock: None,
+            wake: None,
+            members: Slab::new(),
+            policies: Policies::default(),
+            queues: vec![Queue::new("", false)],
+            deadlines: Timed::default(),
+            owners: Owners::new(),
+            limit: RateLimit::new(RATE),
+            shares_limit: false,
+            reserved: None,
+            batch: batch::LARGEST,
+            recovery: Recovery::new(),
+            put_off: PutOff::default(),
+            requests_at_once: AT_ONCE,
+            requests: 0,
+            starts_at_once: AT_ONCE,
+            starts_under_way: 0,
+            starts: VecDeque::new(),
+            repeats: Timed::default(),
+            reserved_for_start: None,
+            events: VecDeque::new(),
+            watched: true,
+            jitter: Jitter::new(seed),
+            stamp: 0,
+            dropped: Arc::default(),
+            queued: 0,
+            starting: 0,
+            succeeded: 0,
+            failed: 0,
+        }
+    }
+
+    /// How many operations one request may check: 1 to 20, and 20 by default. With 1, each is read by
+    /// a GET of its own.
+    pub fn set_batch(&mut self, operations: usize) {
+        self.batch = operations.clamp(1, batch::LARGEST);
+    }
+
+    /// How many checks and starts a second there are, at least 1, and 20 by default.
+    pub fn set_rate(&mut self, rate: u32) {
+        self.limit_by(RateLimit::new(rate), false);
+    }
+
+    /// Shares a rate with others.
+    pub fn set_rate_limit(&mut self, limit: RateLimit) {
+        self.limit_by(limit, true);
+    }
+
+    fn limit_by(&mut self, limit: RateLimit, shared: bool) {
+        self.reserved = None;
+        self.reserved_for_start = None;
+        self.limit = limit;
+        self.shares_limit = shared;
+    }
+
+    /// How many requests may be under way at once, at least 1, and 4 by default.
+    pub fn set_requests_at_once(&mut self, requests: usize) {
+        self.requests_at_once = requests.max(1);
+    }
+
+    /// How many starts may be under way at once, at least 1, and 4 by default. A batch of starts
+    /// counts as one.
+    pub fn set_starts_at_once(&mut self, starts: usize) {
+        self.starts_at_once = starts.max(1);
+    }
+
+    /// Whether [`next`](Self::next) reports starts and checks, as it does by default, or ends alone.
+    pub fn watch(&mut self, watched: bool) {
+        self.watched = watched;
+    }
+
+    /// Tells the wall clock's time, which the resume tokens of what the set starts then hold.
+    pub fn set_wall_clock(&mut self, time: SystemTime, now: Instant) {
+        self.wall_clock = Some((self.clock.elapsed(now), time));
+    }
+
+    /// Follows an operation from here on.
+    ///
+    /// # Errors
+    ///
+    /// Gives the operation back if the key is in the set, or if its address is of another origin than
+    /// the service root, unless it is read without a credential.
+    pub fn insert(&mut self, key: K, poller: Poller, now: Instant) -> Result<(), Box<Poller>> {
+        if self.contains(&key) || self.is_foreign(&poller) {
+            return Err(Box::new(poller));
+        }
+        self.advance(now);
+        let number = self.members.insert(key, Member::unstarted());
+        self.follow(number, poller);
+        Ok(())
+    }
+
+    pub(crate) fn is_foreign(&self, poller: &Poller) -> bool {
+        self.reader.monitor != Monitor::Anonymous
+            && poller.location().is_some_and(|at| !location::same_origin(&self.root, at))
+    }
+
+    /// Adds a start; [`next`](Self::next) says when to begin it. `None` if the key is in the set.
+    pub fn queue(&mut self, key: K) -> Option<Ticket> {
+        if self.contains(&key) {
+            return None;
+        }
+        Some(Ticket(self.add_start(key, Member::unstarted())))
+    }
+
+    /// Adds a start that the set sends itself, in one request with others where that can be.
+    ///
+    /// # Errors
+    ///
+    /// Gives the start back if the key is in the set.
+    pub fn queue_request(&mut self, key: K, start: Start) -> Result<(), Box<Start>> {
+        if self.contains(&key) {
+            return Err(Box::new(start));
+        }
+        let mut member = Member::unstarted();
+        let path = start.request().uri().path_and_query().map_or("", |path| path.as_str());
+        member.version = self.version(path);
+        member.rest().start = Some(start);
+        self.add_start(key, member);
+        Ok(())
+    }
+
+    fn add_start(&mut self, key: K, mut member: Member) -> Id {
+        member.stamp = self.new_stamp();
+        let stamp = member.stamp;
+        let id = Id { member: self.members.insert(key, member), stamp };
+        self.queued += 1;
+        self.starts.push_back(id);
+        id
+    }
+
+    /// Takes what became of a start.
+    pub fn started(&mut self, ticket: Ticket, result: Result<Poller, Error>, now: Instant) {
+        self.advance(now);
+        if is_at(&self.members, ticket.0, Place::Starting) {
+            self.starts_under_way = self.starts_under_way.saturating_sub(1);
+            self.settle_start(ticket.0.member, result);
+        }
+    }
+
+    fn settle_start(&mut self, number: u32, result: Result<Poller, Error>) {
+        self.starting = self.starting.saturating_sub(1);
+        match result {
+            Ok(poller) => {
+                self.events.push_back((number, Change::Started));
+                self.follow(number, poller);
+            }
+            Err(error) => self.end(number, error),
+        }
+    }
+
+    /// The number of the queue for what is at `path`.
+    fn version(&mut self, path: &str) -> u8 {
+        let Some(base) = self.base_of(path) else { return 0 };
+        let known = self.queues.iter().skip(1).position(|queue| &*queue.base == base);
+        let number = known.map_or(self.queues.len(), |position| position + 1);
+        let Ok(number) = u8::try_from(number) else { return 0 };
+        if known.is_none() {
+            self.queues.push(Queue::new(base, true));
+        }
+        number
+    }
+
+    /// The path of the version that `path` is of; `None` where there is none to send a batch to.
+    fn base_of<'a>(&self, path: &'a str) -> Option<&'a str> {
+        if self.reader.monitor == Monitor::Anonymous {
+            return None;
+        }
+        let prefix = self.prefix.as_deref()?;
+        let (version, _) = path.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/')?;
+        if !location::is_version(version) {
+            return None;
+        }
+        path.get(..prefix.len() + 1 + version.len())
+    }
+
+    fn follow(&mut self, number: u32, poller: Poller) {
+        let policy = self.policies.add(*poller.polling());
+        let path = poller.location().and_then(Uri::path_and_query).cloned();
+        let version = path.map_or(0, |path| self.version(path.as_str()));
+        let (clock, now) = (self.clock, self.now);
+        if let Some(member) = self.members.get_mut(number) {
+            member.policy = policy;
+            member.version = version;
+            member.follow(poller, &self.root, clock, now);
+        }
+        self.schedule(number);
+    }
+
+    fn end(&mut self, number: u32, error: Error) {
+        if let Some(member) = self.members.get_mut(number) {
+            member.rest().outcome = Some(error);
+        }
+        self.schedule(number);
+    }
+
+    /// Puts an operation where it belongs until its next check.
+    fn schedule(&mut self, number: u32) {
+        let stamp = self.new_stamp();
+        let now = self.now;
+        let Some(member) = self.members.get_mut(number) else { return };
+        member.stamp = stamp;
+        let policy = self.policies.get(member.policy);
+        member.tracker.advance(now.minus(member.start));
+        let ended = member.is_finished() || member.outcome().is_some() || member.tracker.is_ended();
+        let due = if ended { None } else { member.tracker.due(&policy) };
+        let Some((due, _)) = due else {
+            member.place = Place::Ended;
+            self.events.push_back((number, Change::Ended));
+            return;
+        };
+        member.place = Place::Waiting;
+        let due = member.start.plus(due);
+        let (queue, members) = (member.queue(), &self.members);
+        if let Some(queue) = self.queues.get_mut(queue) {
+            let id = Id { member: number, stamp };
+            queue.waiting.push(due, id, |id| is_at(members, id, Place::Waiting));
+        }
+    }
+
+    /// What to do at `now`.
+    pub fn next(&mut self, now: Instant) -> SetStep<'_, K> {
+        self.advance(now);
+        self.wake = None;
+        self.take_dropped();
+        self.expire();
+        self.collect();
+        if let Some(report) = self.report() {
+            return SetStep::Event(report);
+        }
+        self.next_turn()
+    }
+
+    /// Ends the wait that [`next`](Self::next) asked for, also where the clock has not moved.
+    pub fn waited(&mut self) {
+        if let Some(wake) = self.wake.take() {
+            self.now = self.now.max(wake);
+        }
+    }
+
+    /// The latest instant seen; a [`waited`](Self::waited) moves it too.
+    pub fn latest(&self) -> Instant {
+        self.clock.instant(self.now)
+    }
+
+    fn advance(&mut self, now: Instant) -> Elapsed {
+        self.now = self.now.max(self.clock.elapsed(now));
+        self.now
+    }
+
+    /// The next thing to tell.
+    fn report(&mut self) -> Option<Report<K>> {
+        while let Some((number, change)) = self.events.pop_front() {
+            let Some(key) = self.members.key(number) else { continue };
+            match change {
+                Change::Started if self.watched => return Some(Report::Started(key.clone())),
+                Change::Checked(fault) if self.watched => {
+                    return Some(Report::Checked(key.clone(), fault));
+                }
+                Change::Ended => return self.deliver(number),
+                Change::Started | Change::Checked(_) => {}
+            }
+        }
+        None
+    }
+
+    fn deliver(&mut self, number: u32) -> Option<Report<K>> {
+        let (key, member) = self.members.remove(number)?;
+        let outcome = member.outcome().cloned();
+        let poller = self.poller(member);
+        let now = self.latest();
+        let result = match (outcome, poller) {
+            (Some(error), _) => Err(error),
+            (None, mut poller) => match poller.next(now) {
+                Step::Done(Err(error)) => Err(error),
+                _ => Ok(Box::new(poller)),
+            },
+        };
+        match &result {
+            Ok(_) => self.succeeded += 1,
+            Err(_) => self.failed += 1,
+        }
+        Some(Report::Ended(key, result))
+    }
+
+    /// The poller of a member that has left.
+    fn poller(&mut self, member: Member) -> Poller {
+        let policy = self.policies.get(member.policy);
+        if member.is_started() {
+            self.policies.remove(member.policy);
+        }
+        member.into_poller(&self.known(), policy)
+    }
+
+    /// Removes an operation, or a start that is not under way yet, which gives `None`.
+    pub fn remove(&mut self, key: &K, now: Instant) -> Option<Poller> {
+        self.advance(now);
+        let number = self.members.find(key)?;
+        let member = self.members.get(number)?;
+        let queued = member.place == Place::Queued;
+        if !queued && !member.is_started() {
+            return None;
+        }
+        let (_, member) = self.members.remove(number)?;
+        if queued {
+            self.queued -= 1;
+            return None;
+        }
+        self.events.retain(|(other, _)| *other != number);
+        Some(self.poller(member))
+    }
+
+    /// The ticket of a start that waits for its turn.
+    pub(crate) fn ticket(&self, key: &K) -> Option<Ticket> {
+        let number = self.members.find(key)?;
+        let member = self.members.get(number)?;
+        let queued = member.place == Place::Queued;
+        queued.then_some(Ticket(Id { member: number, stamp: member.stamp }))
+    }
+
+    /// Whether the key is in the set.
+    pub fn contains(&self, key: &K) -> bool {
+        self.members.find(key).is_some()
+    }
+
+    /// Shows one operation as a poller; `None` if there is none with this key, or if it is not started.
+    pub fn inspect<R>(&mut self, key: &K, show: impl FnOnce(&Poller) -> R) -> Option<R> {
+        let number = self.members.find(key)?;
+        let known = Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
+        let member = self.members.get_mut(number).filter(|member| member.is_started())?;
+        let policy = self.policies.get(member.policy);
+        Some(member.with_poller(&known, policy, |poller| show(poller)))
+    }
+
+    /// How many operations and starts there are whose end was not delivered.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether every end was delivered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many there are of each sort.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            queued: self.queued,
+            starting: self.starting,
+            running: self.len().saturating_sub(self.queued + self.starting),
+            succeeded: self.succeeded,
+            failed: self.failed,
+        }
+    }
+
+    /// The keys whose end was not delivered.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.members.iter().map(|(key, _)| key)
+    }
+
+    /// The resume tokens of the operations that run, and of those whose end was not delivered.
+    pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
+        self.members.iter().filter(|(_, member)| member.is_started() && !member.is_finished()).map(
+            |(key, member)| (key, member.origin(&self.root).resume_token(self.reader.model)),
+        )
+    }
+
+    /// The interval between two checks of an operation that the rate allows now, whatever the policy
+    /// says: with 10,000 operations at 20 checks a second, 500 seconds.
+    pub fn pace(&self, now: Instant) -> Duration {
+        self.limit.interval(self.counts().running as u64, now)
+    }
+
+    fn known(&self) -> Known<'_> {
+        Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now }
+    }
+
+    /// A new stamp for a member that goes on.
+    fn new_stamp(&mut self) -> u32 {
+        self.stamp = self.stamp.wrapping_add(1);
+        self.stamp
+    }
+}
+
+/// Whether a member has not gone on, and is there.
+fn is_at<K: Eq + Hash>(members: &Slab<K, Member>, id: Id, place: Place) -> bool {
+    members.get(id.member).is_some_and(|member| member.stamp == id.stamp && member.place == place)
+}
+
+impl<K> fmt::Debug for Set<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Set")
+            .field("queued", &self.queued)
+            .field("starting", &self.starting)
+            .field("requests", &self.requests)
+            .field("succeeded", &self.succeeded)
+            .field("failed", &self.failed)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("items", &self.items.len())
+            .field("single", &self.single)
+            .field("starts", &self.starts)
+            .finish_non_exhaustive()
+    }
+}

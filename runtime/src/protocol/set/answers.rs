@@ -1,0 +1,572 @@
+//! What the responses say, each about its operations.
+
+use std::hash::Hash;
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+use super::member::{Known, Member, Place, Single};
+use super::queue::Id;
+use super::{Change, Envelope, PutOff, Received, Sent, Set, is_at};
+use crate::error::{Error, ErrorKind, ResponseFacts};
+use crate::model::State;
+use crate::protocol::accept::Accepted;
+use crate::protocol::backoff::backoff;
+use crate::protocol::batch::{self, Answer, Item};
+use crate::protocol::elapsed::Elapsed;
+use crate::protocol::machine::Fault;
+use crate::protocol::poller::Poller;
+use crate::protocol::retry_after;
+use crate::protocol::step::{Event, Step};
+
+/// The wait after an envelope that was refused, as in Graph's own SDKs; it doubles, up to three
+/// minutes.
+const PAUSE: Elapsed = Elapsed::from_secs(3);
+
+/// How many operations of a version a batch may refuse that can be read alone.
+const CONTRADICTIONS: u8 = 3;
+
+/// How many envelopes in a row may be refused as malformed.
+const MALFORMED: u8 = 2;
+
+/// How a response to a batch refuses it as a whole.
+enum Refusal {
+    /// For the moment.
+    Throttled,
+    /// As malformed, or otherwise.
+    Malformed,
+    /// As something that is not there.
+    Unsupported,
+}
+
+impl Refusal {
+    fn of(status: StatusCode) -> Option<Self> {
+        match status.as_u16() {
+            429 | 503 | 509 => Some(Refusal::Throttled),
+            404 | 405 | 501 => Some(Refusal::Unsupported),
+            408 | 500 | 502 | 504 => None,
+            // Whatever refuses the batch may not refuse its items: they are sent alone.
+            _ => Some(Refusal::Malformed),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Set<K> {
+    /// Takes the response to a request, received at `now`.
+    pub fn received(
+        &mut self,
+        mut envelope: Envelope,
+        response: Response<Bytes>,
+        now: Instant,
+    ) -> Received {
+        self.advance(now);
+        self.release(&envelope);
+        let items = std::mem::take(&mut envelope.items);
+        let refused = if envelope.single {
+            self.receive_single(&envelope, items, &response)
+        } else if response.status().is_success() {
+            self.receive_batch(&envelope, items, &response)
+        } else if response.status() == StatusCode::UNAUTHORIZED {
+            items.into_iter().filter(|item| self.is_refused_credential(item, &response)).collect()
+        } else if let Some(refusal) = Refusal::of(response.status()) {
+            self.refuse(&envelope, items, &refusal, &response);
+            Vec::new()
+        } else {
+            let error = Error::rejected("the batch", &response);
+            self.fail_all(items, &error);
+            Vec::new()
+        };
+        if refused.is_empty() {
+            return Received::Done;
+        }
+        envelope.items = refused;
+        self.occupy(&envelope);
+        Received::Unauthorized(envelope, response)
+    }
+
+    /// Takes the failure to send a request, or to receive its response, at `now`.
+    pub fn failed(&mut self, mut envelope: Envelope, error: Error, now: Instant) {
+        self.advance(now);
+        self.release(&envelope);
+        let items = std::mem::take(&mut envelope.items);
+        self.fail_all(items, &error);
+    }
+
+    /// Takes a request back that did not reach the service: it counts as neither a check nor a fault,
+    /// and is due as it was.
+    pub fn unsent(&mut self, mut envelope: Envelope, now: Instant) {
+        self.advance(now);
+        self.release(&envelope);
+        let items = std::mem::take(&mut envelope.items);
+        self.take_back(items);
+    }
+
+    /// Takes what became of a [`Received::Unauthorized`]: its response, and whether there is a new
+    /// credential. If so, the operations are due at once; otherwise the response is final.
+    pub fn authorized(
+        &mut self,
+        mut envelope: Envelope,
+        response: &Response<Bytes>,
+        renewed: bool,
+        now: Instant,
+    ) {
+        self.advance(now);
+        self.release(&envelope);
+        for item in std::mem::take(&mut envelope.items) {
+            let number = item.id.member;
+            if !self.is_under_way(&item) {
+                continue;
+            }
+            if envelope.starts {
+                let now = self.latest();
+                self.answer_start(&item, |start| start.authorized(response.clone(), renewed, now));
+            } else {
+                let now = self.latest();
+                let event = self.decide(number, |poller| {
+                    poller.authorized(response.clone(), renewed, now)
+                });
+                self.take(number, event);
+            }
+        }
+    }
+
+    /// The request is no longer under way.
+    fn release(&mut self, envelope: &Envelope) {
+        let places = if envelope.starts { &mut self.starts_under_way } else { &mut self.requests };
+        *places = places.saturating_sub(1);
+    }
+
+    fn occupy(&mut self, envelope: &Envelope) {
+        let places = if envelope.starts { &mut self.starts_under_way } else { &mut self.requests };
+        *places += 1;
+    }
+
+    /// Takes what was dropped: the checks are made again when they are due.
+    pub(super) fn take_dropped(&mut self) {
+        let dropped = {
+            let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+            if dropped.is_empty() {
+                return;
+            }
+            std::mem::take(&mut *dropped)
+        };
+        for dropped in dropped {
+            let places = if dropped.starts { &mut self.starts_under_way } else { &mut self.requests };
+            *places = places.saturating_sub(1);
+            for item in dropped.items {
+                if !self.is_under_way(&item) {
+                    continue;
+                }
+                if dropped.starts {
+                    let error = Error::transport("the request was dropped");
+                    let now = self.latest();
+                    self.answer_start(&item, |start| start.failed(error, now));
+                } else {
+                    self.schedule(item.id.member);
+                }
+            }
+        }
+    }
+
+    fn is_under_way(&self, item: &Sent) -> bool {
+        is_at(&self.members, item.id, Place::InFlight) || is_at(&self.members, item.id, Place::Starting)
+    }
+
+    /// Lets the poller of one operation decide.
+    fn decide<R>(&mut self, number: u32, decide: impl FnOnce(&mut Poller) -> R) -> Option<R> {
+        let known = Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
+        let member = self.members.get_mut(number)?;
+        let policy = self.policies.get(member.policy);
+        Some(member.with_poller(&known, policy, decide))
+    }
+
+    /// Takes what its poller decided. Gives `true` for a credential that was refused.
+    fn take(&mut self, number: u32, event: Option<Event<()>>) -> bool {
+        match event {
+            Some(Event::Unauthorized(_)) => return true,
+            Some(Event::Failed(error)) => {
+                self.end(number, error);
+                return false;
+            }
+            Some(Event::Retrying(error)) => {
+                self.events.push_back((number, Change::Checked(Some(error))));
+            }
+            Some(Event::Received(()) | Event::Authorized) | None => {}
+        }
+        self.schedule(number);
+        false
+    }
+
+    /// The same for a response, which may be news.
+    fn take_response(&mut self, number: u32, response: Response<Bytes>) -> bool {
+        let now = self.latest();
+        let before = self.members.get(number).map(|member| changed(member));
+        let event = self.decide(number, |poller| poller.received(response, now));
+        let after = self.members.get(number).map(|member| changed(member));
+        if matches!(event, Some(Event::Received(()))) && before != after {
+            self.events.push_back((number, Change::Checked(None)));
+        }
+        self.take(number, event)
+    }
+
+    /// Takes a fault of one check.
+    pub(super) fn fail_check(&mut self, number: u32, error: Error) {
+        let now = self.latest();
+        let event = self.decide(number, |poller| poller.failed(error, now));
+        self.take(number, event);
+    }
+
+    fn fail_all(&mut self, items: Vec<Sent>, error: &Error) {
+        for item in items {
+            self.fail_item(&item, error.clone());
+        }
+    }
+
+    fn fail_item(&mut self, item: &Sent, error: Error) {
+        if is_at(&self.members, item.id, Place::InFlight) {
+            self.fail_check(item.id.member, error);
+        } else if is_at(&self.members, item.id, Place::Starting) {
+            let now = self.latest();
+            self.answer_start(item, |start| start.failed(error, now));
+        }
+    }
+
+    /// Takes a 401; `true` if the credential may be renewed.
+    fn is_refused_credential(&mut self, item: &Sent, response: &Response<Bytes>) -> bool {
+        if is_at(&self.members, item.id, Place::InFlight) {
+            self.take_response(item.id.member, response.clone())
+        } else if is_at(&self.members, item.id, Place::Starting) {
+            let now = self.latest();
+            self.answer_start(item, |start| start.received(response.clone(), now))
+        } else {
+            false
+        }
+    }
+
+    /// Takes the response to a request of its own. Gives what is to get a new credential.
+    fn receive_single(
+        &mut self,
+        envelope: &Envelope,
+        items: Vec<Sent>,
+        response: &Response<Bytes>,
+    ) -> Vec<Sent> {
+        let status = response.status();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            self.slow_down(envelope.sent);
+        }
+        for item in &items {
+            if is_at(&self.members, item.id, Place::InFlight) {
+                self.confirm(item.id.member, status);
+            }
+        }
+        items.into_iter().filter(|item| self.is_refused_credential(item, response)).collect()
+    }
+
+    /// Compares what a request of its own says with what the batch had said.
+    fn confirm(&mut self, number: u32, status: StatusCode) {
+        let Some(member) = self.members.get_mut(number) else { return };
+        let doubted = member.rest.as_mut().and_then(|rest| rest.doubted);
+        let version = usize::from(member.version);
+        match doubted {
+            None if member.single == Single::Once => member.single = Single::No,
+            None => {}
+            Some(_) if status.is_success() => {
+                member.single = Single::Always;
+                member.rest().doubted = None;
+                if let Some(queue) = self.queues.get_mut(version) {
+                    queue.contradictions = queue.contradictions.saturating_add(1);
+                    queue.batching &= queue.contradictions < CONTRADICTIONS;
+                }
+            }
+            Some(doubted) if status == doubted => {
+                member.single = Single::No;
+                member.rest().doubted = None;
+                if let Some(queue) = self.queues.get_mut(version) {
+                    queue.believed = true;
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Takes a batch's response apart. Gives what is to get a new credential.
+    fn receive_batch(
+        &mut self,
+        envelope: &Envelope,
+        items: Vec<Sent>,
+        response: &Response<Bytes>,
+    ) -> Vec<Sent> {
+        let text = String::from_utf8_lossy(response.body());
+        let answers = match batch::take_apart(&text, items.len()) {
+            Ok(answers) => answers,
+            Err(error) => {
+                let message = "the response is not that of a batch";
+                let error = Error::new(ErrorKind::Decode, message).with_json(error);
+                self.fail_all(items, &error.with_response(response));
+                return Vec::new();
+            }
+        };
+        if let Some(queue) = self.queues.get_mut(envelope.queue) {
+            queue.refusals = 0;
+        }
+        self.put_off.refusals = 0;
+        let mut refused = Vec::new();
+        for (item, answer) in items.into_iter().zip(answers) {
+            let complaint = match answer {
+                Answer::Item(answer) => {
+                    if self.receive_item(envelope, &item, &answer) {
+                        refused.push(item);
+                    }
+                    continue;
+                }
+                Answer::Missing => "the response to the batch has no response to this request",
+                Answer::Doubled => "the response to the batch has two responses to this request",
+                Answer::Unusable => "the response to the batch has no status for this request",
+            };
+            self.fail_item(&item, Error::new(ErrorKind::Decode, complaint));
+        }
+        refused
+    }
+
+    /// Takes the response to one item; `true` if it is to get a new credential.
+    fn receive_item(&mut self, envelope: &Envelope, item: &Sent, answer: &Item<'_>) -> bool {
+        let (number, status) = (item.id.member, answer.status);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            self.slow_down(envelope.sent);
+        }
+        if status == StatusCode::FAILED_DEPENDENCY {
+            // It was not carried out, because another item was not.
+            let error = Error::rejected("the request", &answer.response());
+            self.fail_item(item, Error::not_sent(error));
+            return false;
+        }
+        if is_at(&self.members, item.id, Place::Starting) {
+            let (response, now) = (answer.response(), self.latest());
+            return self.answer_start(item, |start| start.received(response, now));
+        }
+        if !is_at(&self.members, item.id, Place::InFlight) {
+            return false;
+        }
+        if status.is_success() {
+            self.read(number, answer);
+            return false;
+        }
+        if self.is_doubtful(envelope, number, status) {
+            if let Some(member) = self.members.get_mut(number) {
+                member.single = Single::Once;
+                member.rest().doubted = Some(status);
+                member.tracker.forget_renewal();
+                member.tracker.check_at_once();
+            }
+            self.schedule(number);
+            return false;
+        }
+        self.take_response(number, answer.response())
+    }
+
+    /// Whether a request of its own has to confirm what a batch says.
+    fn is_doubtful(&self, envelope: &Envelope, number: u32, status: StatusCode) -> bool {
+        let doubtful = matches!(status.as_u16(), 400 | 404 | 405);
+        let believed = self.queues.get(envelope.queue).is_some_and(|queue| queue.believed);
+        doubtful
+            && !believed
+            && self.members.get(number).is_some_and(|member| {
+                member.tracker.fault_of(status) != Fault::NotYetKnown
+            })
+    }
+
+    /// Reads an operation from the batch, in place.
+    fn read(&mut self, number: u32, answer: &Item<'_>) {
+        let now = self.now;
+        let Some(member) = self.members.get_mut(number) else { return };
+        let policy = self.policies.get(member.policy);
+        let body = answer.body();
+        let retry_after = answer.may_ask_to_wait().then(|| retry_after::parse(&answer.headers()));
+        let retry_after = retry_after.flatten().map(Elapsed::from);
+        let elapsed = now.minus(member.start);
+        // What is kept is as long as it is, and does not keep the batch.
+        let keep = || Bytes::copy_from_slice(&body);
+        match member.tracker.read(self.reader, &policy, &body, retry_after, keep, elapsed) {
+            Ok(changed) => {
+                if member.tracker.state() == State::Failed {
+                    member.tracker.keep_failure(ResponseFacts::of(&answer.response()));
+                }
+                if changed.is_some() {
+                    self.events.push_back((number, Change::Checked(None)));
+                }
+                self.schedule(number);
+            }
+            Err(unreadable) => {
+                let response = answer.response();
+                let event = self.decide(number, |poller| {
+                    poller.unreadable(unreadable, &response, elapsed)
+                });
+                self.take(number, event);
+            }
+        }
+    }
+
+    /// Lowers the rate after a refusal.
+    fn slow_down(&mut self, sent: Elapsed) {
+        self.limit.refused(self.clock.instant(sent), self.clock.instant(self.now));
+    }
+
+    /// Takes the refusal of a batch as a whole: nothing of it was carried out.
+    fn refuse(
+        &mut self,
+        envelope: &Envelope,
+        items: Vec<Sent>,
+        refusal: &Refusal,
+        response: &Response<Bytes>,
+    ) {
+        match refusal {
+            Refusal::Throttled => {
+                self.slow_down(envelope.sent);
+                self.recovery.refused(envelope.sent, self.now);
+                let asked = retry_after::parse(response.headers()).map(Elapsed::from);
+                self.put_off_by(asked, Error::rejected("the batch", response));
+            }
+            Refusal::Malformed => {
+                if let Some(queue) = self.queues.get_mut(envelope.queue) {
+                    queue.refusals = queue.refusals.saturating_add(1);
+                    queue.batching &= queue.refusals < MALFORMED;
+                }
+                for item in &items {
+                    if let Some(member) = self.members.get_mut(item.id.member)
+                        && member.stamp == item.id.stamp
+                        && member.single == Single::No
+                    {
+                        member.single = Single::Once;
+                    }
+                }
+            }
+            Refusal::Unsupported => {
+                if let Some(queue) = self.queues.get_mut(envelope.queue) {
+                    queue.batching = false;
+                }
+            }
+        }
+        self.take_back(items);
+    }
+
+    fn put_off_by(&mut self, asked: Option<Elapsed>, reason: Error) {
+        let refusals = self.put_off.refusals.saturating_add(1);
+        let pause = asked.unwrap_or_else(|| backoff(PAUSE, refusals));
+        let until = self.now.plus(pause.lengthened(self.jitter.draw()));
+        if until > self.put_off.until {
+            self.put_off = PutOff { until, asked: asked.is_some(), refusals, reason: Some(reason) };
+        }
+        self.put_off.refusals = refusals;
+    }
+
+    /// Puts what was not sent to the head of its line.
+    fn take_back(&mut self, items: Vec<Sent>) {
+        for item in items.into_iter().rev() {
+            let number = item.id.member;
+            if is_at(&self.members, item.id, Place::Starting) {
+                self.take_start_back(item.id);
+                continue;
+            }
+            if !is_at(&self.members, item.id, Place::InFlight) {
+                continue;
+            }
+            let stamp = self.new_stamp();
+            let Some(member) = self.members.get_mut(number) else { continue };
+            member.stamp = stamp;
+            if let Some(before) = item.before {
+                member.tracker.unsent(before);
+            }
+            let policy = self.policies.get(member.policy);
+            let deadline = policy.deadline().map(|deadline| member.start.plus(deadline));
+            if deadline.is_some_and(|deadline| deadline <= self.now)
+                && self.put_off.until > self.now
+            {
+                let reason = self.put_off.reason.clone();
+                self.time_out(number, reason);
+            } else {
+                self.make_ready(Id { member: number, stamp }, true);
+            }
+        }
+    }
+
+    fn take_start_back(&mut self, id: Id) {
+        let Some(member) = self.members.get_mut(id.member) else { return };
+        if member.single == Single::Once {
+            // Alone, because the batch was refused as malformed.
+            member.single = Single::No;
+            member.version = 0;
+        }
+        if let Some(start) = &mut member.rest().start {
+            start.unsent();
+        }
+        self.starts.push_front(id);
+    }
+
+    /// Lets a start decide, and takes what it decided; `true` for a credential that was refused.
+    fn answer_start(
+        &mut self,
+        item: &Sent,
+        decide: impl FnOnce(&mut crate::protocol::Start) -> Event<Accepted>,
+    ) -> bool {
+        let number = item.id.member;
+        if !is_at(&self.members, item.id, Place::Starting) {
+            return false;
+        }
+        let Some(member) = self.members.get_mut(number) else { return false };
+        let Some(start) = &mut member.rest().start else { return false };
+        match decide(start) {
+            Event::Unauthorized(_) => return true,
+            Event::Received(accepted) => {
+                let policy = start.policy();
+                let accepted = self.dated(accepted);
+                let (now, seed) = (self.latest(), self.jitter.seed());
+                let poller = Poller::with_reader(self.reader, accepted, policy, now, seed);
+                self.drop_start(number);
+                self.settle_start(number, Ok(poller));
+            }
+            Event::Failed(error) => {
+                self.drop_start(number);
+                self.settle_start(number, Err(error));
+            }
+            Event::Retrying(_) | Event::Authorized => {
+                let now = self.clock.instant(self.now);
+                let wait = match start.next(now) {
+                    Step::Wait(wait, _) => wait.into(),
+                    _ => Elapsed::ZERO,
+                };
+                let (at, members) = (self.now.plus(wait), &self.members);
+                self.repeats.push(at, item.id, |id| is_at(members, id, Place::Starting));
+            }
+        }
+        false
+    }
+
+    fn drop_start(&mut self, number: u32) {
+        if let Some(rest) = self.members.get_mut(number).and_then(|member| member.rest.as_mut()) {
+            rest.start = None;
+        }
+    }
+
+    /// What was accepted, with the wall clock's time of its start.
+    fn dated(&self, accepted: Accepted) -> Accepted {
+        match (accepted, self.wall_clock) {
+            (Accepted::Started(started), Some((at, time))) => {
+                let since = std::time::Duration::from(self.now.minus(at));
+                let age = started.age();
+                let begun = time.checked_add(since).and_then(|now| now.checked_sub(age));
+                match begun {
+                    Some(begun) => started.started_at(begun).into(),
+                    None => started.into(),
+                }
+            }
+            (accepted, _) => accepted,
+        }
+    }
+}
+
+/// When a response last brought something new, and whether any did.
+fn changed(member: &Member) -> (Elapsed, bool, State) {
+    (member.tracker.changed(), member.tracker.is_known(), member.tracker.state())
+}

@@ -1,0 +1,198 @@
+//! How many checks the owner of an operation gets, such as a team.
+//!
+//! Graph allows an app four requests a second for one team, which is less than it allows in all.
+//!
+//! Source: <https://learn.microsoft.com/graph/throttling-limits#microsoft-teams-service-limits>
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use crate::protocol::elapsed::Elapsed;
+
+/// How many checks an owner gets in a [`WINDOW`].
+const CHECKS: usize = 4;
+
+/// A second, and what requests may be closer together when they arrive than when they were sent.
+const WINDOW: Elapsed = Elapsed::from_millis(1_050);
+
+/// An owner: the hash of its address.
+pub(super) type Owner = u64;
+
+/// The owners that were checked of late, and what is put aside until they may be checked again.
+#[derive(Debug)]
+pub(super) struct Owners<T> {
+    recent: HashMap<Owner, Recent<T>>,
+    /// When what is put aside may be checked.
+    due: BinaryHeap<Reverse<(Elapsed, Owner)>>,
+    pruned: usize,
+    hasher: RandomState,
+}
+
+#[derive(Debug)]
+struct Recent<T> {
+    /// When the last checks may be forgotten, the oldest one at `next`.
+    until: [Elapsed; CHECKS],
+    next: usize,
+    aside: VecDeque<T>,
+}
+
+impl<T> Recent<T> {
+    fn free(&self, now: Elapsed) -> usize {
+        self.until.iter().filter(|&&until| until <= now).count()
+    }
+}
+
+impl<T> Owners<T> {
+    pub(super) fn new() -> Self {
+        Owners {
+            recent: HashMap::new(),
+            due: BinaryHeap::new(),
+            pruned: 0,
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// The owner that a path after the version names with its first two segments; `teams('1')` is
+    /// `teams/1`.
+    pub(super) fn of(&self, path: &str) -> Owner {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        let (name, key) = match first.split_once('(') {
+            Some((name, key)) => (name, key.trim_end_matches(')').trim_matches('\'')),
+            None => (first, rest.split(['/', '?']).next().unwrap_or_default()),
+        };
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(name.as_bytes());
+        hasher.write_u8(b'/');
+        hasher.write(key.as_bytes());
+        hasher.finish()
+    }
+
+    /// Notes a check, if the owner may have one at `now`.
+    pub(super) fn admit(&mut self, owner: Owner, now: Elapsed) -> bool {
+        self.prune(now);
+        let recent = self.recent.entry(owner).or_insert_with(|| Recent {
+            until: [Elapsed::ZERO; CHECKS],
+            next: 0,
+            aside: VecDeque::new(),
+        });
+        match recent.until.get_mut(recent.next) {
+            Some(until) if *until <= now => *until = now.plus(WINDOW),
+            _ => return false,
+        }
+        recent.next = (recent.next + 1) % CHECKS;
+        true
+    }
+
+    /// Takes the last check back, which is not made.
+    pub(super) fn revoke(&mut self, owner: Owner) {
+        if let Some(recent) = self.recent.get_mut(&owner) {
+            recent.next = (recent.next + CHECKS - 1) % CHECKS;
+            if let Some(until) = recent.until.get_mut(recent.next) {
+                *until = Elapsed::ZERO;
+            }
+        }
+    }
+
+    /// Puts aside what was not admitted.
+    pub(super) fn put_aside(&mut self, owner: Owner, value: T) {
+        let Some(recent) = self.recent.get_mut(&owner) else { return };
+        if recent.aside.is_empty()
+            && let Some(&until) = recent.until.get(recent.next)
+        {
+            self.due.push(Reverse((until, owner)));
+        }
+        recent.aside.push_back(value);
+    }
+
+    /// When something may be taken back.
+    pub(super) fn due(&self) -> Option<Elapsed> {
+        Some(self.due.peek()?.0.0)
+    }
+
+    /// Takes back what may be checked at `now`.
+    pub(super) fn release(&mut self, now: Elapsed, mut take: impl FnMut(T)) {
+        while let Some(&Reverse((due, owner))) = self.due.peek()
+            && due <= now
+        {
+            self.due.pop();
+            let Some(recent) = self.recent.get_mut(&owner) else { continue };
+            for _ in 0..recent.free(now) {
+                if let Some(value) = recent.aside.pop_front() {
+                    take(value);
+                }
+            }
+            if !recent.aside.is_empty() {
+                let until = recent.until.get(recent.next).copied().unwrap_or_default();
+                let until = if until <= now { now.plus(WINDOW) } else { until };
+                self.due.push(Reverse((until, owner)));
+            }
+        }
+    }
+
+    /// Forgets the owners that were not checked of late, before there are too many.
+    fn prune(&mut self, now: Elapsed) {
+        if self.recent.len() > 2 * self.pruned + 64 {
+            self.recent.retain(|_, recent| !recent.aside.is_empty() || recent.free(now) < CHECKS);
+            self.recent.shrink_to(2 * self.recent.len());
+            self.pruned = self.recent.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Elapsed {
+        Elapsed::from_millis(millis)
+    }
+
+    #[test]
+    fn an_owner_is_named_by_two_segments() {
+        let owners = Owners::<()>::new();
+        let team = owners.of("/teams('1')/operations('2')");
+        for same in ["/teams/1/operations/3", "teams('1')/channels('4')/operations('2')", "/teams/1?a"]
+        {
+            assert_eq!(owners.of(same), team, "{same}");
+        }
+        for other in ["/teams('2')/operations('2')", "/groups/1/team/operations/3", "/teams", ""] {
+            assert_ne!(owners.of(other), team, "{other}");
+        }
+    }
+
+    #[test]
+    fn four_checks_a_second_and_no_more() {
+        let mut owners = Owners::new();
+        for at_once in 0..10 {
+            if !owners.admit(7, at(1_000)) {
+                owners.put_aside(7, at_once);
+            }
+        }
+        assert!(owners.admit(8, at(1_000)));
+        let mut released = Vec::new();
+        owners.release(at(2_049), |value| released.push(value));
+        assert_eq!((&released[..], owners.due()), (&[][..], Some(at(2_050))));
+        owners.release(at(2_050), |value| released.push(value));
+        assert_eq!(released, [4, 5, 6, 7]);
+        for _ in &released {
+            assert!(owners.admit(7, at(2_100)));
+        }
+        assert!(!owners.admit(7, at(2_100)));
+        owners.revoke(7);
+        assert!(owners.admit(7, at(2_100)));
+        owners.release(at(4_000), |value| released.push(value));
+        assert_eq!(released, [4, 5, 6, 7, 8, 9]);
+        assert_eq!(owners.due(), None);
+    }
+
+    #[test]
+    fn owners_are_forgotten() {
+        let mut owners = Owners::<()>::new();
+        for owner in 0..10_000 {
+            assert!(owners.admit(owner, at(owner * 50)));
+        }
+        assert!(owners.recent.len() < 256, "{}", owners.recent.len());
+    }
+}

@@ -1,0 +1,95 @@
+//! What is due when: the queues of a set.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use crate::protocol::elapsed::Elapsed;
+
+/// A member as a queue knows it: its number, and its stamp at the time. One with another stamp has
+/// gone on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Id {
+    pub(super) member: u32,
+    pub(super) stamp: u32,
+}
+
+/// Members by time.
+#[derive(Debug, Default)]
+pub(super) struct Timed {
+    heap: BinaryHeap<Reverse<(Elapsed, Id)>>,
+    swept: usize,
+}
+
+impl Timed {
+    /// Adds a member. Those that have gone on are swept out before they outnumber the others.
+    pub(super) fn push(&mut self, at: Elapsed, id: Id, is_current: impl Fn(Id) -> bool) {
+        if self.heap.len() > 2 * self.swept + 64 {
+            self.heap.retain(|Reverse((_, id))| is_current(*id));
+            self.swept = self.heap.len();
+        }
+        self.heap.push(Reverse((at, id)));
+    }
+
+    pub(super) fn next(&self) -> Option<(Elapsed, Id)> {
+        self.heap.peek().map(|Reverse(next)| *next)
+    }
+
+    pub(super) fn pop(&mut self, now: Elapsed) -> Option<Id> {
+        let &Reverse((at, id)) = self.heap.peek()?;
+        if at > now {
+            return None;
+        }
+        self.heap.pop();
+        Some(id)
+    }
+
+    /// Drops the first member, which has gone on.
+    pub(super) fn skip(&mut self) {
+        self.heap.pop();
+    }
+}
+
+/// The operations of one version, or those that are checked by requests of their own.
+#[derive(Debug)]
+pub(super) struct Queue {
+    /// The path of the version, such as `/v1.0`.
+    pub(super) base: Box<str>,
+    pub(super) waiting: Timed,
+    /// What is due for the last time before its deadline.
+    pub(super) urgent: VecDeque<Id>,
+    /// What is due, the oldest first.
+    pub(super) ready: VecDeque<Id>,
+    /// Until when what is due waits for more.
+    pub(super) send_at: Elapsed,
+    pub(super) batching: bool,
+    /// Envelopes in a row that were refused as such.
+    pub(super) refusals: u8,
+    /// Operations that a batch refused and a request of their own did not.
+    pub(super) contradictions: u8,
+    /// Whether a request of its own has confirmed what a batch had said.
+    pub(super) believed: bool,
+}
+
+impl Queue {
+    pub(super) fn new(base: &str, batching: bool) -> Self {
+        Queue {
+            base: base.into(),
+            waiting: Timed::default(),
+            urgent: VecDeque::new(),
+            ready: VecDeque::new(),
+            send_at: Elapsed::from_nanos(u64::MAX),
+            batching,
+            refusals: 0,
+            contradictions: 0,
+            believed: false,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.urgent.len() + self.ready.len()
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Id> {
+        self.urgent.pop_front().or_else(|| self.ready.pop_front())
+    }
+}

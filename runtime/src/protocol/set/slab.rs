@@ -1,0 +1,224 @@
+//! Values by key, and by a number that stays while the value does.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+
+/// How many values lie together. A vector of all would be half empty after it has grown.
+const CHUNK: usize = 16;
+
+const NONE: u32 = u32::MAX;
+
+/// Values by key. A key is kept once, beside its value; the index has only its hash.
+pub(super) struct Slab<K, V> {
+    chunks: Vec<Vec<Entry<K, V>>>,
+    free: u32,
+    len: usize,
+    /// By hash, the first value that has it.
+    index: HashMap<u32, u32, BuildHasherDefault<Spread>>,
+    hasher: RandomState,
+}
+
+enum Entry<K, V> {
+    /// The next vacant one.
+    Vacant(u32),
+    Occupied(Occupied<K, V>),
+}
+
+struct Occupied<K, V> {
+    key: K,
+    /// The next one with the same hash.
+    next: u32,
+    value: V,
+}
+
+impl<K: Eq + Hash, V> Slab<K, V> {
+    pub(super) fn new() -> Self {
+        Slab {
+            chunks: Vec::new(),
+            free: NONE,
+            len: 0,
+            index: HashMap::default(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // Half of a hash is a hash.
+    fn hash(&self, key: &K) -> u32 {
+        self.hasher.hash_one(key) as u32
+    }
+
+    fn entry(&self, id: u32) -> Option<&Occupied<K, V>> {
+        match self.chunks.get(id as usize / CHUNK)?.get(id as usize % CHUNK)? {
+            Entry::Occupied(occupied) => Some(occupied),
+            Entry::Vacant(_) => None,
+        }
+    }
+
+    fn place(&mut self, id: u32) -> Option<&mut Entry<K, V>> {
+        self.chunks.get_mut(id as usize / CHUNK)?.get_mut(id as usize % CHUNK)
+    }
+
+    fn entry_mut(&mut self, id: u32) -> Option<&mut Occupied<K, V>> {
+        match self.place(id)? {
+            Entry::Occupied(occupied) => Some(occupied),
+            Entry::Vacant(_) => None,
+        }
+    }
+
+    pub(super) fn find(&self, key: &K) -> Option<u32> {
+        let mut id = *self.index.get(&self.hash(key))?;
+        loop {
+            let occupied = self.entry(id)?;
+            if occupied.key == *key {
+                return Some(id);
+            }
+            id = occupied.next;
+        }
+    }
+
+    pub(super) fn key(&self, id: u32) -> Option<&K> {
+        Some(&self.entry(id)?.key)
+    }
+
+    pub(super) fn get(&self, id: u32) -> Option<&V> {
+        Some(&self.entry(id)?.value)
+    }
+
+    pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut V> {
+        Some(&mut self.entry_mut(id)?.value)
+    }
+
+    /// Adds a value whose key is not there yet.
+    pub(super) fn insert(&mut self, key: K, value: V) -> u32 {
+        let hash = self.hash(&key);
+        let next = self.index.get(&hash).copied().unwrap_or(NONE);
+        let entry = Entry::Occupied(Occupied { key, next, value });
+        let free = self.free;
+        let id = if let Some(place) = self.place(free)
+            && let Entry::Vacant(next) = *place
+        {
+            *place = entry;
+            self.free = next;
+            free
+        } else {
+            if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+                self.chunks.push(Vec::with_capacity(CHUNK));
+            }
+            let before = (self.chunks.len() - 1) * CHUNK;
+            let chunk = self.chunks.last_mut();
+            let within = chunk.map_or(0, |chunk| {
+                chunk.push(entry);
+                chunk.len() - 1
+            });
+            // Four thousand million operations do not fit into memory.
+            u32::try_from(before + within).unwrap_or(NONE)
+        };
+        self.index.insert(hash, id);
+        self.len += 1;
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: u32) -> Option<(K, V)> {
+        let free = self.free;
+        let hash = self.hash(self.key(id)?);
+        let place = self.place(id)?;
+        let Entry::Occupied(Occupied { key, next, value }) =
+            std::mem::replace(place, Entry::Vacant(free))
+        else {
+            return None;
+        };
+        self.free = id;
+        self.len -= 1;
+        let first = self.index.get(&hash).copied()?;
+        if first != id {
+            let mut before = first;
+            while let Some(occupied) = self.entry_mut(before) {
+                if occupied.next == id {
+                    occupied.next = next;
+                    break;
+                }
+                before = occupied.next;
+            }
+        } else if next == NONE {
+            self.index.remove(&hash);
+        } else {
+            self.index.insert(hash, next);
+        }
+        Some((key, value))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.chunks.iter().flatten().filter_map(|entry| match entry {
+            Entry::Occupied(Occupied { key, value, .. }) => Some((key, value)),
+            Entry::Vacant(_) => None,
+        })
+    }
+}
+
+/// Hashes what is half of a hash already.
+#[derive(Default)]
+pub(super) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u32(byte.into());
+        }
+    }
+
+    fn write_u32(&mut self, half: u32) {
+        self.0 = (self.0 ^ u64::from(half)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// A key of which a thousand have one hash.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct Key(u32);
+
+    impl Hash for Key {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            (self.0 % 7).hash(state);
+        }
+    }
+
+    #[test]
+    fn as_a_map_does() {
+        let mut slab = Slab::new();
+        let mut map = HashMap::new();
+        let mut state = 1_u32;
+        for step in 0..5_000 {
+            state = state.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
+            let key = Key((state >> 16) % 100);
+            match slab.find(&key) {
+                Some(id) => {
+                    assert_eq!(slab.get(id), map.get(&key.0));
+                    assert_eq!(slab.remove(id), map.remove(&key.0).map(|value| (key, value)));
+                    assert_eq!(slab.remove(id), None);
+                }
+                None => {
+                    assert_eq!(map.insert(key.0, step), None);
+                    let id = slab.insert(key, step);
+                    assert_eq!(slab.key(id), Some(&key));
+                }
+            }
+            assert_eq!(slab.len(), map.len());
+        }
+        assert_eq!(slab.iter().count(), map.len());
+        assert!(slab.iter().all(|(key, value)| map.get(&key.0) == Some(value)));
+        assert!(slab.chunks.len() <= 100_usize.div_ceil(CHUNK));
+    }
+}

@@ -1,0 +1,665 @@
+//! What is sent next, and when: readiness, then the owner's rate, then the set's rate.
+
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+
+use super::member::{Known, Member, Place, Single, with_path};
+use super::queue::{Id, Timed};
+use super::{Envelope, Sent, Set, SetStep, Ticket, is_at};
+use crate::error::Error;
+use crate::model::Monitor;
+use crate::protocol::batch::Writer;
+use crate::protocol::elapsed::Elapsed;
+use crate::protocol::machine::Next;
+use crate::protocol::polling::Polling;
+use crate::protocol::rate::{Admitted, Reservation};
+use crate::protocol::request::{Outgoing, TimeLeft};
+use crate::protocol::step::Reason;
+
+/// How long at most what is due waits for a batch to fill.
+const LONGEST_SLACK: Elapsed = Elapsed::from_secs(2);
+
+/// The part of the interval that it waits at most, in thousandths.
+const SLACK: u16 = 50;
+
+/// The queue of what is checked by requests of its own.
+pub(super) const SINGLES: usize = 0;
+
+impl Member {
+    /// The number of its queue.
+    pub(super) fn queue(&self) -> usize {
+        if self.single == Single::No { self.version.into() } else { SINGLES }
+    }
+
+    /// Until when it waits for a batch to fill, once it is due.
+    fn send_at(&self, policy: &Polling) -> Elapsed {
+        let due = self.tracker.due(policy).map_or(Elapsed::ZERO, |(due, _)| due);
+        let slack = policy.between().thousandths(SLACK).min(LONGEST_SLACK);
+        let limit = due.plus(slack);
+        // At the deadline a batch does not fill.
+        let limit = policy.deadline().map_or(limit, |deadline| limit.min(deadline.max(due)));
+        self.start.plus(limit)
+    }
+}
+
+/// When to be called again, and why.
+#[derive(Default)]
+struct Wake(Option<(Elapsed, Reason)>);
+
+impl Wake {
+    fn by(&mut self, at: Elapsed, why: Reason) {
+        if self.0.is_none_or(|(before, _)| at < before) {
+            self.0 = Some((at, why));
+        }
+    }
+}
+
+/// What can be sent.
+struct Picked {
+    members: Vec<u32>,
+    queue: usize,
+    starts: bool,
+    reservation: Reservation,
+}
+
+/// A request that can be sent now.
+///
+/// Taking the request notes the sending. Dropped, it leaves everything as it was.
+#[must_use = "a request that is not taken is not sent"]
+pub struct Dispatch<'a, K: Clone + Eq + Hash> {
+    set: &'a mut Set<K>,
+    picked: Option<Picked>,
+}
+
+impl<K: Clone + Eq + Hash> Set<K> {
+    /// Moves what is due to its line.
+    pub(super) fn collect(&mut self) {
+        let now = self.now;
+        for at in 0..self.queues.len() {
+            while let Some(id) = self.queues.get_mut(at).and_then(|queue| queue.waiting.pop(now)) {
+                if is_at(&self.members, id, Place::Waiting) {
+                    self.fall_due(id);
+                }
+            }
+        }
+        let mut released = Vec::new();
+        self.owners.release(now, |id| released.push(id));
+        for id in released.into_iter().rev() {
+            if is_at(&self.members, id, Place::Aside) {
+                self.make_ready(id, true);
+            }
+        }
+    }
+
+    fn fall_due(&mut self, id: Id) {
+        let now = self.now;
+        let Some(member) = self.members.get_mut(id.member) else { return };
+        let policy = self.policies.get(member.policy);
+        match member.tracker.next(&policy, now.minus(member.start)) {
+            Next::Send => self.make_ready(id, false),
+            Next::TimedOut => self.time_out(id.member, None),
+            Next::Wait(..) | Next::Done => self.schedule(id.member),
+        }
+    }
+
+    /// Puts an operation that is due into its line, as the first or the last.
+    pub(super) fn make_ready(&mut self, id: Id, first: bool) {
+        let now = self.now;
+        let Some(member) = self.members.get_mut(id.member) else { return };
+        let policy = self.policies.get(member.policy);
+        let last = member.tracker.last_due(&policy).map(|last| member.start.plus(last));
+        let urgent = last.is_some_and(|last| last <= now);
+        member.place = if urgent { Place::Urgent } else { Place::Ready };
+        let deadline = policy.deadline().map(|deadline| member.start.plus(deadline));
+        let (send_at, queue) = (member.send_at(&policy), member.queue());
+        if let Some(queue) = self.queues.get_mut(queue) {
+            queue.send_at = queue.send_at.min(send_at);
+            let line = if urgent { &mut queue.urgent } else { &mut queue.ready };
+            if first { line.push_front(id) } else { line.push_back(id) }
+        }
+        let remind_at = if urgent { deadline } else { last };
+        if let Some(at) = remind_at.filter(|&at| at > now) {
+            self.remind(at, id);
+        }
+    }
+
+    fn remind(&mut self, at: Elapsed, id: Id) {
+        let members = &self.members;
+        self.deadlines.push(at, id, |id| {
+            members.get(id.member).is_some_and(|member| member.stamp == id.stamp)
+        });
+    }
+
+    /// Looks after those whose deadline is near or over.
+    pub(super) fn expire(&mut self) {
+        while let Some(id) = self.deadlines.pop(self.now) {
+            let Some(member) = self.members.get(id.member) else { continue };
+            if member.stamp != id.stamp {
+                continue;
+            }
+            match member.place {
+                // Its place in the other line is passed over.
+                Place::Ready => self.make_ready(id, false),
+                Place::Urgent if self.put_off.asked && self.put_off.until > self.now => {
+                    let reason = self.put_off.reason.clone();
+                    self.time_out(id.member, reason);
+                }
+                Place::InFlight => {
+                    let error = Error::transport("the time for the check is up");
+                    self.fail_check(id.member, error);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends an operation that is not checked any more before its deadline.
+    pub(super) fn time_out(&mut self, number: u32, reason: Option<Error>) {
+        let known = Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
+        let Some(member) = self.members.get_mut(number) else { return };
+        let policy = self.policies.get(member.policy);
+        member.tracker.advance(self.now.minus(member.start));
+        let error = member.with_poller(&known, policy, |poller| {
+            if let Some(reason) = reason {
+                let fault = poller.complete(reason);
+                poller.tracker.keep_fault(fault);
+            }
+            poller.timed_out()
+        });
+        self.end(number, error);
+    }
+
+    /// What to do, once there is nothing to tell.
+    pub(super) fn next_turn(&mut self) -> SetStep<'_, K> {
+        let mut wake = Wake::default();
+        match self.next_start(&mut wake) {
+            Some(Turn::Ticket(ticket)) => return SetStep::Start(ticket),
+            Some(Turn::Send(picked)) => {
+                return SetStep::Send(Dispatch { set: self, picked: Some(picked) });
+            }
+            None => {}
+        }
+        if let Some(picked) = self.next_check(&mut wake) {
+            return SetStep::Send(Dispatch { set: self, picked: Some(picked) });
+        }
+        self.wait(wake)
+    }
+
+    fn wait(&mut self, mut wake: Wake) -> SetStep<'_, K> {
+        // Picking may have ended an operation.
+        if let Some(report) = self.report() {
+            return SetStep::Event(report);
+        }
+        let members = &self.members;
+        let skip = |timed: &mut Timed, current: &dyn Fn(Id) -> bool| {
+            while let Some((at, id)) = timed.next() {
+                if current(id) {
+                    return Some((at, id));
+                }
+                timed.skip();
+            }
+            None
+        };
+        for queue in &mut self.queues {
+            if let Some((due, id)) = skip(&mut queue.waiting, &|id| is_at(members, id, Place::Waiting))
+            {
+                let why = members.get(id.member).and_then(|member| {
+                    Some(member.tracker.due(&self.policies.get(member.policy))?.1)
+                });
+                wake.by(due, why.unwrap_or(Reason::Interval));
+            }
+        }
+        let current = |id: Id| members.get(id.member).is_some_and(|member| member.stamp == id.stamp);
+        if let Some((at, _)) = skip(&mut self.deadlines, &current) {
+            wake.by(at, Reason::Deadline);
+        }
+        if let Some(due) = self.owners.due() {
+            wake.by(due, Reason::Owner);
+        }
+        match wake.0 {
+            Some((at, why)) => {
+                self.wake = Some(at);
+                SetStep::Wait(at.minus(self.now).into(), why)
+            }
+            None if self.is_empty() => SetStep::Done,
+            None => SetStep::Pending,
+        }
+    }
+
+    /// How many items a batch to this queue's version may have now.
+    fn batch_of(&self, queue: usize) -> usize {
+        match self.queues.get(queue) {
+            Some(queue) if queue.batching => self.recovery.of(self.batch, self.now),
+            _ => 1,
+        }
+    }
+
+    fn next_check(&mut self, wake: &mut Wake) -> Option<Picked> {
+        if self.queues.iter().all(|queue| queue.len() == 0) {
+            self.reserved = None;
+            return None;
+        }
+        if self.requests >= self.requests_at_once {
+            return None;
+        }
+        let now = self.now;
+        if self.put_off.until > now {
+            let why = if self.put_off.asked { Reason::RetryAfter } else { Reason::Backoff };
+            wake.by(self.put_off.until, why);
+            return None;
+        }
+        if let Some(reserved) = &self.reserved {
+            let at = self.clock.elapsed(reserved.at());
+            if at > now {
+                wake.by(at, Reason::Rate);
+                return None;
+            }
+        }
+        for queue in self.by_age() {
+            let Some(mut members) = self.pick(queue, wake) else { continue };
+            let count = members.len();
+            let mut reservation = match self.reserved.take() {
+                Some(reservation) => reservation,
+                None => self.reserve(count),
+            };
+            let admitted = count.min(reservation.count());
+            if !self.claim(&mut reservation, admitted, wake) {
+                self.put_back(members);
+                self.reserved = Some(reservation);
+                return None;
+            }
+            let excess = members.split_off(admitted);
+            self.put_back(excess);
+            return Some(Picked { members, queue, starts: false, reservation });
+        }
+        None
+    }
+
+    fn reserve(&self, count: usize) -> Reservation {
+        self.limit.reserve(u32::try_from(count).unwrap_or(1), self.latest())
+    }
+
+    /// Takes so many tokens, if the rate allows it now.
+    fn claim(&self, reservation: &mut Reservation, count: usize, wake: &mut Wake) -> bool {
+        let claimed = self.clock.elapsed(reservation.at()) <= self.now
+            && reservation.claim(count, self.latest());
+        if !claimed {
+            wake.by(self.clock.elapsed(reservation.at()), Reason::Rate);
+        }
+        claimed
+    }
+
+    /// The queues that have something, the one with the oldest first.
+    fn by_age(&mut self) -> Vec<usize> {
+        let mut queues = Vec::new();
+        for (number, queue) in self.queues.iter_mut().enumerate() {
+            let members = &self.members;
+            while queue.urgent.front().is_some_and(|&id| !is_at(members, id, Place::Urgent)) {
+                queue.urgent.pop_front();
+            }
+            while queue.ready.front().is_some_and(|&id| !is_at(members, id, Place::Ready)) {
+                queue.ready.pop_front();
+            }
+            if let Some(id) = queue.urgent.front().or(queue.ready.front()) {
+                let due = members.get(id.member).and_then(|member| {
+                    let (due, _) = member.tracker.due(&self.policies.get(member.policy))?;
+                    Some(member.start.plus(due))
+                });
+                queues.push((queue.urgent.is_empty(), due, number));
+            } else {
+                queue.send_at = Elapsed::from_nanos(u64::MAX);
+            }
+        }
+        queues.sort_unstable();
+        queues.into_iter().map(|(_, _, number)| number).collect()
+    }
+
+    /// Takes what can be sent in one request now, if that is enough to send it.
+    fn pick(&mut self, number: usize, wake: &mut Wake) -> Option<Vec<u32>> {
+        let now = self.now;
+        let most = self.batch_of(number);
+        let queue = self.queues.get(number)?;
+        let waits = most > 1 && queue.send_at > now;
+        if waits && queue.len() < most {
+            wake.by(queue.send_at, Reason::Batch);
+            return None;
+        }
+        let mut picked = Vec::with_capacity(most);
+        while picked.len() < most
+            && let Some(id) = self.queues.get_mut(number).and_then(super::Queue::pop)
+        {
+            let Some(member) = self.members.get_mut(id.member) else { continue };
+            let lined_up = matches!(member.place, Place::Ready | Place::Urgent);
+            // One that has become urgent is in the other line too.
+            if member.stamp != id.stamp || !lined_up || picked.contains(&id.member) {
+                continue;
+            }
+            if let Some(owner) = self.owner_of(id.member)
+                && !self.owners.admit(owner, now)
+            {
+                if let Some(member) = self.members.get_mut(id.member) {
+                    member.place = Place::Aside;
+                }
+                self.owners.put_aside(owner, id);
+                continue;
+            }
+            picked.push(id.member);
+        }
+        if picked.is_empty() || (waits && picked.len() < most) {
+            let send_at = self.queues.get(number)?.send_at;
+            if !picked.is_empty() {
+                wake.by(send_at, Reason::Batch);
+            }
+            self.put_back(picked);
+            return None;
+        }
+        self.settle(number, most);
+        Some(picked)
+    }
+
+    /// The owner whose rate the check of a member counts for.
+    fn owner_of(&self, number: u32) -> Option<u64> {
+        if self.reader.monitor == Monitor::Anonymous {
+            return None;
+        }
+        let member = self.members.get(number)?;
+        let base = self.queues.get(usize::from(member.version)).map_or("", |queue| &*queue.base);
+        let path = member.path().strip_prefix(base).unwrap_or(member.path());
+        let path = if base.is_empty() {
+            let root = self.root.path().trim_end_matches('/');
+            path.strip_prefix(root).unwrap_or(path)
+        } else {
+            path
+        };
+        Some(self.owners.of(path))
+    }
+
+    /// Until when what is left waits; where that fills a batch, it does not wait.
+    fn settle(&mut self, number: usize, most: usize) {
+        let Some(queue) = self.queues.get(number) else { return };
+        if queue.len() >= most {
+            return;
+        }
+        let left = queue.urgent.iter().chain(&queue.ready);
+        let send_at = left.filter_map(|id| {
+            let member = self.members.get(id.member).filter(|member| member.stamp == id.stamp)?;
+            Some(member.send_at(&self.policies.get(member.policy)))
+        });
+        let send_at = send_at.min().unwrap_or(Elapsed::from_nanos(u64::MAX));
+        if let Some(queue) = self.queues.get_mut(number) {
+            queue.send_at = send_at;
+        }
+    }
+
+    /// Puts what is not sent now back to the head of its line.
+    fn put_back(&mut self, members: Vec<u32>) {
+        for number in members.into_iter().rev() {
+            if let Some(owner) = self.owner_of(number) {
+                self.owners.revoke(owner);
+            }
+            let Some(member) = self.members.get(number) else { continue };
+            let id = Id { member: number, stamp: member.stamp };
+            let send_at = member.send_at(&self.policies.get(member.policy));
+            let urgent = member.place == Place::Urgent;
+            if let Some(queue) = self.queues.get_mut(member.queue()) {
+                queue.send_at = queue.send_at.min(send_at);
+                if urgent { queue.urgent.push_front(id) } else { queue.ready.push_front(id) }
+            }
+        }
+    }
+
+    /// The next start, if one may be made.
+    fn next_start(&mut self, wake: &mut Wake) -> Option<Turn> {
+        let now = self.now;
+        while let Some(id) = self.repeats.pop(now) {
+            self.starts.push_front(id);
+        }
+        if let Some((at, _)) = self.repeats.next() {
+            wake.by(at, Reason::Backoff);
+        }
+        let current = |set: &Self, id: Id| {
+            is_at(&set.members, id, Place::Queued) || is_at(&set.members, id, Place::Starting)
+        };
+        while let Some(&id) = self.starts.front()
+            && !current(self, id)
+        {
+            self.starts.pop_front();
+        }
+        let Some(&first) = self.starts.front() else {
+            self.reserved_for_start = None;
+            return None;
+        };
+        if self.starts_under_way >= self.starts_at_once {
+            return None;
+        }
+        let version = self.version_of_start(first);
+        if version.is_some() && self.put_off.until > now {
+            let why = if self.put_off.asked { Reason::RetryAfter } else { Reason::Backoff };
+            wake.by(self.put_off.until, why);
+            return None;
+        }
+        let most = version.map_or(1, |version| self.batch_of(version));
+        let row = self.starts.iter().take(most);
+        let count = row.take_while(|&&id| self.version_of_start(id) == version).count().max(1);
+        let mut reservation = match self.reserved_for_start.take() {
+            Some(reservation) => reservation,
+            None => self.reserve(count),
+        };
+        let count = if version.is_some() { count.min(reservation.count()) } else { 1 };
+        if !self.claim(&mut reservation, count, wake) {
+            self.reserved_for_start = Some(reservation);
+            return None;
+        }
+        let taken: Vec<Id> = self.starts.drain(..count).collect();
+        if let Some(queue) = version {
+            let members = taken.into_iter().map(|id| id.member).collect();
+            return Some(Turn::Send(Picked { members, queue, starts: true, reservation }));
+        }
+        reservation.used();
+        self.begin_start(first.member);
+        Some(Turn::Ticket(Ticket(first)))
+    }
+
+    /// The version of a start that the set sends itself.
+    fn version_of_start(&self, id: Id) -> Option<usize> {
+        let member = self.members.get(id.member).filter(|member| member.stamp == id.stamp)?;
+        member.rest.as_ref()?.start.as_ref()?;
+        Some(member.version.into())
+    }
+
+    fn begin_start(&mut self, number: u32) {
+        if let Some(member) = self.members.get_mut(number)
+            && member.place == Place::Queued
+        {
+            member.place = Place::Starting;
+            self.queued = self.queued.saturating_sub(1);
+            self.starting += 1;
+        }
+        self.starts_under_way += 1;
+    }
+}
+
+enum Turn {
+    Ticket(Ticket),
+    Send(Picked),
+}
+
+impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
+    fn members(&self) -> &[u32] {
+        self.picked.as_ref().map_or(&[], |picked| &picked.members)
+    }
+
+    /// How long the request may take: as long as the one of its operations that has most time left;
+    /// `None` if one has no deadline.
+    pub fn time_left(&self) -> Option<Duration> {
+        let mut longest = Elapsed::ZERO;
+        for &number in self.members() {
+            let member = self.set.members.get(number)?;
+            let policy = match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
+                Some(start) => {
+                    longest = longest.max(start.time_left(self.set.latest())?);
+                    continue;
+                }
+                None => self.set.policies.get(member.policy),
+            };
+            longest = longest.max(member.time_left(&policy, self.set.now)?);
+        }
+        Some(longest.into())
+    }
+
+    /// Whether the request has to be sent without a credential; see
+    /// [`Monitor::Anonymous`](crate::Monitor::Anonymous).
+    pub fn is_anonymous(&self) -> bool {
+        self.set.reader.monitor == Monitor::Anonymous
+            && self.picked.as_ref().is_some_and(|picked| !picked.starts)
+    }
+
+    /// Whether the request starts operations, and does not check them.
+    pub fn is_start(&self) -> bool {
+        self.picked.as_ref().is_some_and(|picked| picked.starts)
+    }
+
+    /// The request, which is noted as sent, and what to give back with what came of it.
+    pub fn request(mut self) -> (Request<Bytes>, Envelope) {
+        let (anonymous, time_left) = (self.is_anonymous(), self.time_left());
+        let picked = self.picked.take();
+        let (members, queue, starts) = match picked {
+            Some(Picked { members, queue, starts, reservation }) => {
+                reservation.used();
+                (members, queue, starts)
+            }
+            None => (Vec::new(), SINGLES, false),
+        };
+        let set = &mut *self.set;
+        let single = members.len() == 1;
+        let mut request = match members.first() {
+            Some(&number) if single => set.single_request(number, anonymous, starts),
+            _ => set.batch_request(&members, queue, starts),
+        };
+        if let Some(left) = time_left.filter(|&left| left < TimeLeft::DEFAULT.0) {
+            request.extensions_mut().insert(TimeLeft(left));
+        }
+        if set.shares_limit {
+            request.extensions_mut().insert(Admitted(set.limit.clone()));
+        }
+        let envelope = Envelope {
+            items: set.note_sending(members, starts),
+            queue,
+            single,
+            starts,
+            sent: set.now,
+            dropped: Arc::clone(&set.dropped),
+        };
+        (request, envelope)
+    }
+}
+
+/// What was not taken can be sent the next time.
+impl<K: Clone + Eq + Hash> Drop for Dispatch<'_, K> {
+    fn drop(&mut self) {
+        let Some(Picked { members, starts, .. }) = self.picked.take() else { return };
+        if !starts {
+            self.set.put_back(members);
+            return;
+        }
+        for number in members.into_iter().rev() {
+            if let Some(member) = self.set.members.get(number) {
+                self.set.starts.push_front(Id { member: number, stamp: member.stamp });
+            }
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> fmt::Debug for Dispatch<'_, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatch").field("items", &self.members().len()).finish_non_exhaustive()
+    }
+}
+
+impl Member {
+    fn time_left(&self, policy: &Polling, now: Elapsed) -> Option<Elapsed> {
+        let deadline = policy.deadline()?;
+        let left = deadline.minus(now.minus(self.start));
+        Some(left.max(crate::protocol::request::last_request(deadline)))
+    }
+}
+
+impl<K: Clone + Eq + Hash> Set<K> {
+    fn single_request(&mut self, number: u32, anonymous: bool, starts: bool) -> Request<Bytes> {
+        let Some(member) = self.members.get(number) else { return Request::default() };
+        match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
+            Some(start) if starts => start.request().clone(),
+            _ => Outgoing::Get { uri: member.location(&self.root), anonymous }.into_request(None),
+        }
+    }
+
+    fn batch_request(&mut self, members: &[u32], queue: usize, starts: bool) -> Request<Bytes> {
+        let base = self.queues.get(queue).map_or("", |queue| &*queue.base);
+        let mut writer = Writer::new(members.len());
+        for &number in members {
+            let Some(member) = self.members.get(number) else { continue };
+            match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
+                Some(start) if starts => {
+                    let request = start.request();
+                    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
+                    writer.request(path.strip_prefix(base).unwrap_or(path), request);
+                }
+                _ => {
+                    let path = member.path();
+                    writer.check(path.strip_prefix(base).unwrap_or(path));
+                }
+            }
+        }
+        writer.finish(with_path(&self.root, &format!("{base}/$batch")))
+    }
+
+    fn note_sending(&mut self, members: Vec<u32>, starts: bool) -> Vec<Sent> {
+        if starts {
+            return self.note_starts(members);
+        }
+        self.requests += 1;
+        let lengthening = self.jitter.draw();
+        let mut items = Vec::with_capacity(members.len());
+        for number in members {
+            let stamp = self.new_stamp();
+            let now = self.now;
+            let Some(member) = self.members.get_mut(number) else { continue };
+            let policy = self.policies.get(member.policy);
+            member.tracker.advance(now.minus(member.start));
+            let before = member.tracker.before_sending();
+            member.tracker.sent_in_step(lengthening);
+            (member.stamp, member.place) = (stamp, Place::InFlight);
+            let left = member.time_left(&policy, now);
+            let id = Id { member: number, stamp };
+            items.push(Sent { id, before: Some(before) });
+            if let Some(left) = left {
+                self.remind(now.plus(left), id);
+            }
+        }
+        items
+    }
+
+    fn note_starts(&mut self, members: Vec<u32>) -> Vec<Sent> {
+        let now = self.latest();
+        let mut items = Vec::with_capacity(members.len());
+        for (at, number) in members.into_iter().enumerate() {
+            self.begin_start(number);
+            if at > 0 {
+                // A batch of starts counts as one.
+                self.starts_under_way -= 1;
+            }
+            let Some(member) = self.members.get_mut(number) else { continue };
+            let stamp = member.stamp;
+            if let Some(start) = &mut member.rest().start {
+                start.sending(now);
+            }
+            items.push(Sent { id: Id { member: number, stamp }, before: None });
+        }
+        items
+    }
+}

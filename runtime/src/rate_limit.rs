@@ -1,0 +1,75 @@
+//! Keeping to a shared rate in an author's own `send`.
+
+use http::Request;
+
+use crate::client::Client;
+use crate::protocol::{Admitted, RateLimit};
+
+impl RateLimit {
+    /// Waits until the rate allows this request, in the order in which it was asked.
+    ///
+    /// For an author's own [`Client::send`](crate::Client::send), so that every request of the client
+    /// keeps to the rate. A request of an [`OperationSet`](crate::OperationSet) that shares this limit
+    /// has its tokens already, and does not wait. The future may be dropped: the token is not taken.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use graph_operation::{Client, RateLimit, Result};
+    /// # use http::{Request, Response, Uri};
+    /// # #[derive(Clone)]
+    /// # struct Graph { service_root: Uri, limit: RateLimit }
+    /// # impl Graph {
+    /// #     async fn execute(&self, _: Request<Bytes>) -> Result<Response<Bytes>> { unimplemented!() }
+    /// # }
+    /// impl Client for Graph {
+    /// #   type Error = graph_operation::Error;
+    /// #   fn service_root(&self) -> &Uri { &self.service_root }
+    /// #   #[cfg(not(feature = "tokio"))]
+    /// #   async fn sleep(&self, _: std::time::Duration) {}
+    ///     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+    ///         self.limit.admit(self, &request).await;
+    ///         self.execute(request).await
+    ///     }
+    /// }
+    /// ```
+    pub async fn admit<C: Client, B: Sync>(&self, client: &C, request: &Request<B>) {
+        if self.has_admitted(request) {
+            return;
+        }
+        let mut reservation = self.reserve(1, client.now());
+        loop {
+            let now = client.now();
+            if let Some(wait) = reservation.at().checked_duration_since(now).filter(|d| !d.is_zero()) {
+                client.sleep(wait).await;
+            }
+            // A sleep that has finished counts as slept.
+            let now = client.now().max(reservation.at());
+            if reservation.claim(1, now) {
+                return reservation.used();
+            }
+        }
+    }
+
+    /// The same for a client that blocks.
+    #[cfg(feature = "blocking")]
+    pub fn admit_blocking<C: crate::blocking::Client, B>(&self, client: &C, request: &Request<B>) {
+        if self.has_admitted(request) {
+            return;
+        }
+        let mut reservation = self.reserve(1, client.now());
+        loop {
+            let now = client.now();
+            if let Some(wait) = reservation.at().checked_duration_since(now).filter(|d| !d.is_zero()) {
+                client.sleep(wait);
+            }
+            let now = client.now().max(reservation.at());
+            if reservation.claim(1, now) {
+                return reservation.used();
+            }
+        }
+    }
+
+    fn has_admitted<B>(&self, request: &Request<B>) -> bool {
+        request.extensions().get::<Admitted>().is_some_and(|admitted| admitted.0.is_same(self))
+    }
+}

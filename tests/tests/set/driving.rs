@@ -1,0 +1,88 @@
+//! How operations come into a set, and leave it.
+
+use std::time::Duration;
+
+use graph_operation::testing::{
+    ScriptedClient, accepted, block_on, failed, graph_error, in_progress, succeeded,
+};
+use graph_operation::{Client, ErrorKind, Operation, OperationSet, SetEvent};
+use http::Method;
+
+fn location(at: usize) -> String {
+    format!("/teams('{at}')/operations('{at}')")
+}
+
+fn running(client: &ScriptedClient, count: usize) -> OperationSet<usize> {
+    let mut set = OperationSet::new(client.clone());
+    for at in 0..count {
+        set.insert(at, Operation::from_location(client.clone(), location(at)).unwrap()).unwrap();
+    }
+    set
+}
+
+#[test]
+fn what_falls_due_together_is_checked_in_requests_of_twenty() {
+    let client = ScriptedClient::new();
+    let mut set = running(&client, 50);
+    for _ in 0..50 {
+        client.answer(in_progress());
+    }
+    for at in 0..50 {
+        client.answer(succeeded(&format!("/teams('{at}')")));
+    }
+    let ends = block_on(async {
+        let mut ends = Vec::new();
+        while let Some((key, result)) = set.next().await {
+            result.unwrap();
+            ends.push(key);
+        }
+        ends
+    });
+    ends.iter().for_each(|key| assert!(*key < 50));
+    assert_eq!(ends.len(), 50);
+    let sizes: Vec<_> = client.batches().iter().map(Vec::len).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), 100, "{sizes:?}");
+    assert!(client.requests().len() <= 6, "{sizes:?}");
+    assert!(set.is_empty());
+    assert_eq!(set.counts().succeeded, 50);
+}
+
+#[test]
+fn starts_updates_and_ends() {
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::new(client.clone());
+    client.answer(accepted(&location(1))).answer(in_progress()).answer(in_progress());
+    client.answer(graph_error(503, "x", "y")).answer(failed("code", "message"));
+    let graph = client.clone();
+    set.start("a", async move {
+        let request = graph.request(Method::POST, ["teams", "1", "archive"])?;
+        Operation::start(graph, request).await
+    })
+    .unwrap();
+    assert_eq!(set.start("a", async { Err(std::io::Error::other("")) }).unwrap_err().kind(), ErrorKind::DuplicateKey);
+    let events = block_on(async {
+        let mut events = Vec::new();
+        while let Some(event) = set.next_event().await {
+            events.push(match event {
+                SetEvent::Started(key) => format!("{key} started"),
+                SetEvent::Update(key, update) => {
+                    format!("{key} {:?} {:?}", update.state(), update.fault().map(|e| e.kind()))
+                }
+                SetEvent::Ended(key, result) => format!("{key} {:?}", result.unwrap_err().kind()),
+                other => panic!("{other:?}"),
+            });
+        }
+        events
+    });
+    assert_eq!(
+        events,
+        [
+            "a started",
+            "a Running None",
+            "a Running Some(Rejected)",
+            "a Failed None",
+            "a Failed",
+        ]
+    );
+    assert!(client.waits().iter().any(|wait| *wait > Duration::from_secs(30)));
+}
