@@ -23,7 +23,7 @@ use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::model::{Model, Reader, TeamsAsyncOperation};
 use crate::operation::Operation;
 use crate::protocol::{
-    Counts, Envelope, Poller, Polling, RateLimit, Received, Report, Set, SetStep, Start, Ticket,
+    Counts, Envelope, Poller, Polling, RateLimit, Received, Report, Sent, Set, SetStep, Start, Ticket,
     TimeLeft, same_origin,
 };
 use crate::resume_token::ResumeToken;
@@ -468,7 +468,8 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                 SetStep::Send(dispatch) => {
                     let (anonymous, limit) = (dispatch.is_anonymous(), dispatch.time_left());
                     let (request, envelope) = dispatch.request();
-                    let exchange = Arc::clone(connection).send(request, anonymous, limit);
+                    let sent = Sent::built(request, anonymous, limit);
+                    let exchange = Arc::clone(connection).send(sent);
                     let exchange = Polled(exchange, false);
                     under_way.requests.push(Sending { exchange, envelope, since: now, limit });
                     continue;

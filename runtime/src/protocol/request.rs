@@ -62,17 +62,23 @@ pub(super) enum Outgoing {
     },
     /// A starting request, which may be sent again.
     Start(Arc<Request<Bytes>>),
+    /// A request of a set, complete.
+    Built { request: Box<Request<Bytes>>, anonymous: bool },
 }
 
 impl Outgoing {
     pub(super) fn is_anonymous(&self) -> bool {
-        matches!(self, Outgoing::Get { anonymous: true, .. })
+        matches!(
+            self,
+            Outgoing::Get { anonymous: true, .. } | Outgoing::Built { anonymous: true, .. }
+        )
     }
 
     pub(super) fn into_uri(self) -> Uri {
         match self {
             Outgoing::Get { uri, .. } => uri,
             Outgoing::Start(request) => request.uri().clone(),
+            Outgoing::Built { request, .. } => request.uri().clone(),
         }
     }
 
@@ -80,6 +86,7 @@ impl Outgoing {
         let mut request = match self {
             Outgoing::Get { uri, .. } => get(uri),
             Outgoing::Start(request) => Request::clone(&request),
+            Outgoing::Built { request, .. } => *request,
         };
         // An extension costs three allocations, so one that would only repeat the default is left
         // out.

@@ -146,6 +146,16 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
+    /// A request that was built already.
+    pub(crate) fn built(
+        request: Request<Bytes>,
+        anonymous: bool,
+        time_left: Option<Duration>,
+    ) -> Self {
+        let outgoing = Outgoing::Built { request: Box::new(request), anonymous };
+        Sent { outgoing, time_left: time_left.map(Elapsed::from) }
+    }
+
     pub(crate) fn is_anonymous(&self) -> bool {
         self.outgoing.is_anonymous()
     }
