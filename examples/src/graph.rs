@@ -25,18 +25,12 @@ impl Graph {
         Ok(Self { http: http_client()?, service_root: service_root.parse()?, authorization })
     }
 
-    /// A request with the token, to a path below the service root.
-    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, self.url(path)).header(AUTHORIZATION, self.authorization.clone())
-    }
-
-    /// Archives a team.
+    /// Archives a team. To archive it twice does no harm, so the request may be repeated.
     ///
     /// Source: <https://learn.microsoft.com/graph/api/team-archive>
-    #[async_operation]
-    pub async fn archive_team(&self, team_id: &str) -> Result<reqwest::Response> {
-        let path = format!("teams/{team_id}/archive");
-        Ok(self.request(Method::POST, &path).send().await?)
+    #[async_operation(idempotent)]
+    pub async fn archive_team(&self, team_id: &str) -> Result<Request<Bytes>> {
+        self.request(Method::POST, ["teams", team_id, "archive"])
     }
 }
 
@@ -45,7 +39,7 @@ fn http_client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder().redirect(Policy::none()).build()
 }
 
-/// How the checks of an operation are sent.
+/// How starting requests and checks are sent.
 impl Client for Graph {
     type Error = graph_operation::Error;
 

@@ -363,7 +363,7 @@ impl Operation {
         client: impl Client,
         token: ResumeToken,
     ) -> Result<Operation<Value, M>> {
-        let inner = crate::Operation::resumed(connect(client), Reader::of::<M>(), &token)?;
+        let inner = crate::Operation::resumed(connect(client), Reader::of::<M>(), token)?;
         Ok(Operation { inner: inner.typed() })
     }
 

@@ -9,7 +9,7 @@ use http::header::DATE;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{GraphError, Kept, Model, OperationError, Reader};
+use crate::model::{GraphError, Kept, Model, OperationError, Reader, Snapshot};
 use crate::printable::Printable;
 use crate::protocol::retry_after;
 use crate::resume_token::ResumeToken;
@@ -229,7 +229,7 @@ impl Error {
         let snapshot = operation.as_ref().and_then(Kept::snapshot);
         let name = snapshot.and_then(|snapshot| snapshot.operation_type());
         let status = snapshot.map_or("failed", |snapshot| snapshot.status());
-        let failure = snapshot.and_then(|snapshot| snapshot.failure());
+        let failure = snapshot.and_then(Snapshot::failure);
         let (name, status) = (Printable(name.unwrap_or(reader.model)), Printable(status));
         let message = match &failure {
             Some(failure) => format!("{name} ended as {status}: {failure}"),

@@ -5,18 +5,47 @@
 //! has to read that, more than 30 seconds apart, until its status says that it has ended, and then
 //! finds the result at the operation's opaque `targetResourceLocation`. This crate does all of that.
 //!
+//! # For callers
+//!
+//! A function of a client library that starts such an operation returns an [`Operation`]. Awaiting it
+//! waits for the end; the rest is there for those who need more:
+//!
+//! ```no_run
+//! # #[cfg(feature = "testing")]
+//! # async fn example() -> graph_operation::Result<()> {
+//! # use graph_operation::{Completed, Operation, ResumeToken};
+//! # struct Graph;
+//! # impl Graph {
+//! #     async fn archive_team(&self, _: &str) -> graph_operation::Result<Operation> { unimplemented!() }
+//! # }
+//! # let graph = Graph;
+//! # let client = graph_operation::testing::ScriptedClient::new();
+//! let done: Completed = graph.archive_team("…").await?.await?; // started, then ended
+//! let team = done.target().await?; // read at the opaque location, patiently
+//!
+//! let mut operation = graph.archive_team("…").await?;
+//! operation.wait_with(|update| println!("{:?} after {:?}", update.state(), update.waited())).await?;
+//!
+//! let token: Option<ResumeToken> = operation.resume_token(); // for another process
+//! let operation = Operation::resume(client, token.unwrap())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Thousands at once are an [`OperationSet`]'s.
+//!
 //! # For the author of a client library
 //!
-//! Write the function that sends the request, return the HTTP response, and annotate it with
-//! [`#[async_operation]`](macro@async_operation). Say once, with [`Client`](trait@Client), how to
-//! send a GET:
+//! Write the function that makes the request, and annotate it with
+//! [`#[async_operation]`](macro@async_operation). Say once, with [`Client`](trait@Client), how to send
+//! a request:
 //!
 //! ```
 //! # #[cfg(all(feature = "macros", feature = "reqwest", feature = "tokio"))]
 //! # mod example {
 //! use bytes::Bytes;
 //! use graph_operation::{Client, Result, async_operation};
-//! use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
+//! use http::{HeaderValue, Method, Request, Response, Uri, header::AUTHORIZATION};
 //!
 //! #[derive(Clone)]
 //! struct Graph {
@@ -35,67 +64,38 @@
 //!     }
 //!
 //!     async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
-//!         request.headers_mut().insert(AUTHORIZATION, self.bearer().await?); // for each check: tokens expire
+//!         request.headers_mut().insert(AUTHORIZATION, self.bearer().await?); // each time: tokens expire
 //!         graph_operation::reqwest::send(&self.http, request).await
 //!     }
 //! }
 //!
 //! impl Graph {
-//!     /// Archives a team.
-//!     #[async_operation]
-//!     pub async fn archive_team(&self, team_id: &str) -> Result<reqwest::Response> {
-//!         let url = self.url(format_args!("teams/{team_id}/archive"));
-//!         Ok(self.http.post(url).header(AUTHORIZATION, self.bearer().await?).send().await?)
+//!     /// Archives a team. To archive it twice does no harm.
+//!     #[async_operation(idempotent)]
+//!     pub async fn archive_team(&self, team_id: &str) -> Result<Request<Bytes>> {
+//!         self.request(Method::POST, ["teams", team_id, "archive"])
 //!     }
 //! }
 //! # }
 //! ```
 //!
-//! # For the callers
+//! # What is repeated
 //!
-//! `archive_team` now returns an [`Operation`]. Awaiting it waits for the end; the rest is there for
-//! those who need more:
+//! - **The start**, if the function returns its request: 429, 503 and 509, and what surely never left.
+//!   With `idempotent` also what may have been carried out. A dropped start may have been carried out.
+//! - **The checks**: broken connections, throttling, a service that is down, a proxy's page in place of
+//!   JSON; ten in a row, by [`Polling`].
+//! - **The target**: 404 and the same faults, within [`Polling::target_patience`].
+//! - **401** asks [`Client::unauthorized`] once for a new credential. As provided, it is final.
 //!
-//! ```no_run
-//! # #[cfg(feature = "testing")]
-//! # async fn example() -> graph_operation::Result<()> {
-//! # use graph_operation::{Completed, Operation, ResumeToken};
-//! # struct Graph;
-//! # impl Graph {
-//! #     async fn archive_team(&self, _: &str) -> graph_operation::Result<Operation> { unimplemented!() }
-//! # }
-//! # let graph = Graph;
-//! # let client = graph_operation::testing::ScriptedClient::new();
-//! let done: Completed = graph.archive_team("…").await?.await?; // started, then ended
-//! let team = done.target().await?; // read at the opaque location, patiently
+//! An [`Error`] says why. [`Error::resume_token`] names the operation where it is still alive.
 //!
-//! let mut operation = graph.archive_team("…").await?;
-//! let mut updates = operation.updates(); // each check as it arrives
-//! while let Some(update) = updates.next().await {
-//!     let update = update?;
-//!     println!("{:?} after {:?}", update.state(), update.waited());
-//! }
-//! operation.wait().await?; // may be dropped at any time, and called again
+//! # What never happens
 //!
-//! let token: Option<ResumeToken> = operation.resume_token(); // for another process, without secrets
-//! let operation = Operation::resume(client, token.unwrap())?;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! # What it takes care of
-//!
-//! - **The address.** A relative Location has no version and is appended to the one that was called;
-//!   an absolute one is followed only at the service root's own scheme, host and port. The same goes
-//!   for the target. No request, and so no token, goes anywhere else.
-//! - **The pace.** [`Polling`] obeys the documentation by default: more than 30 seconds between two
-//!   checks, `Retry-After` in all its forms, jitter, a deadline of an hour.
-//! - **The end.** The body's `status` alone decides, not the HTTP status and not the `error` property;
-//!   an unknown status is no end, `invalid` is a failure.
-//! - **The faults.** A broken connection, throttling, a service that is down, a proxy's page in place
-//!   of JSON: tried again, ten in a row. What no try mends ends the wait.
-//! - **The caller.** Dropping a future loses nothing; an [`Error`] says why, keeps what Microsoft's
-//!   support asks for, and names the operation where it is still alive.
+//! - No request, and so no token, goes to another origin than the service root's.
+//! - No check comes sooner than the policy or a `Retry-After` allows.
+//! - No future that is dropped loses a response: the request stays with the handle.
+//! - No HTTP status and no `error` property is taken for the end: the body's `status` alone decides.
 //!
 //! # Features
 //!

@@ -172,7 +172,7 @@ impl Line {
             let event = match outcome {
                 Outcome::Sent(Ok(response)) => machine.received(response, now),
                 Outcome::Sent(Err(error)) => machine.failed(error, now),
-                Outcome::Renewed(response, renewed) => machine.authorized(response, renewed, now),
+                Outcome::Renewed(response, renewed) => machine.authorized(&response, renewed, now),
             };
             match event {
                 Event::Unauthorized(response) => {

@@ -181,7 +181,7 @@ impl Operation {
         client: impl Client,
         token: ResumeToken,
     ) -> Result<Operation<Value, M>> {
-        Ok(Self::resumed(connect(client), Reader::of::<M>(), &token)?.typed())
+        Ok(Self::resumed(connect(client), Reader::of::<M>(), token)?.typed())
     }
 
     pub(crate) fn accept<C: Client>(
@@ -233,7 +233,7 @@ impl Operation {
     pub(crate) fn resumed(
         connection: Arc<dyn Connection>,
         reader: &'static Reader,
-        token: &ResumeToken,
+        token: ResumeToken,
     ) -> Result<Self> {
         if token.model() != reader.model {
             let message =

@@ -39,7 +39,9 @@ impl RateLimit {
         let mut reservation = self.reserve(1, client.now());
         loop {
             let now = client.now();
-            if let Some(wait) = reservation.at().checked_duration_since(now).filter(|d| !d.is_zero()) {
+            if let Some(wait) =
+                reservation.at().checked_duration_since(now).filter(|d| !d.is_zero())
+            {
                 client.sleep(wait).await;
             }
             // A sleep that has finished counts as slept.
@@ -59,7 +61,9 @@ impl RateLimit {
         let mut reservation = self.reserve(1, client.now());
         loop {
             let now = client.now();
-            if let Some(wait) = reservation.at().checked_duration_since(now).filter(|d| !d.is_zero()) {
+            if let Some(wait) =
+                reservation.at().checked_duration_since(now).filter(|d| !d.is_zero())
+            {
                 client.sleep(wait);
             }
             let now = client.now().max(reservation.at());

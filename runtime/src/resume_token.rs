@@ -76,6 +76,10 @@ impl ResumeToken {
         UNIX_EPOCH.checked_add(Duration::from_millis(self.started?))
     }
 
+    pub(crate) fn into_request_id(self) -> Option<String> {
+        self.request_id
+    }
+
     /// The `request-id` of the response that started the operation.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()

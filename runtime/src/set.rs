@@ -23,8 +23,8 @@ use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::model::{Model, Reader, TeamsAsyncOperation};
 use crate::operation::Operation;
 use crate::protocol::{
-    Counts, Envelope, Poller, Polling, RateLimit, Received, Report, Sent, Set, SetStep, Start, Ticket,
-    TimeLeft, same_origin,
+    Counts, Envelope, Poller, Polling, RateLimit, Received, Report, Sent, Set, SetStep, Start,
+    Ticket, TimeLeft, same_origin,
 };
 use crate::resume_token::ResumeToken;
 use crate::update::Update;
@@ -329,7 +329,7 @@ where
             return Err(duplicate());
         }
         let connection = Arc::clone(&self.connection);
-        let operation = Operation::resumed(connection, self.reader, &token)?;
+        let operation = Operation::resumed(connection, self.reader, token)?;
         let poller = operation.with_polling(self.polling).into_poller();
         self.machine.insert(key, poller, self.connection.now()).map_err(|_| duplicate())
     }
@@ -362,7 +362,10 @@ where
         poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<(K, Result<Completed<T, M>>)>> {
+    pub(crate) fn poll_end(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(K, Result<Completed<T, M>>)>> {
         loop {
             match ready!(self.poll_turn(false, None, cx)) {
                 Turn::Report(Report::Ended(key, result)) => {

@@ -11,7 +11,7 @@
 //! use bytes::Bytes;
 //! use graph_operation::testing::{self, ScriptedClient};
 //! use graph_operation::{Client, Error, ErrorKind, Result, async_operation};
-//! use http::{Request, Response};
+//! use http::{Method, Request};
 //!
 //! // The code under test: a library's client, over whatever sends its requests.
 //! struct Teams<C> {
@@ -20,9 +20,8 @@
 //!
 //! impl<C: Client<Error = Error>> Teams<C> {
 //!     #[async_operation(client = self.client)]
-//!     async fn archive(&self, team_id: &str) -> Result<Response<Bytes>> {
-//!         let url = self.client.url(format_args!("teams/{team_id}/archive"));
-//!         self.client.send(Request::post(url).body(Bytes::new())?).await
+//!     async fn archive(&self, team_id: &str) -> Result<Request<Bytes>> {
+//!         self.client.request(Method::POST, ["teams", team_id, "archive"])
 //!     }
 //! }
 //!
@@ -239,7 +238,8 @@ impl ScriptedClient {
                 None => {
                     let sent = shared.requests.last();
                     let sent = sent.map(|last| format!("{} {}", last.method(), last.uri()));
-                    let reason = format!("the script has no answer to {}", sent.unwrap_or_default());
+                    let reason =
+                        format!("the script has no answer to {}", sent.unwrap_or_default());
                     Err(Error::transport(reason).with_retryable(false))
                 }
             };
@@ -422,8 +422,8 @@ fn item_response(id: Value, answer: &Response<Bytes>) -> Value {
     }
     let mut item = json!({ "id": id, "status": answer.status().as_u16(), "headers": headers });
     if !answer.body().is_empty() {
-        item["body"] = serde_json::from_slice(answer.body())
-            .unwrap_or_else(|_| encode(answer.body()).into());
+        item["body"] =
+            serde_json::from_slice(answer.body()).unwrap_or_else(|_| encode(answer.body()).into());
     }
     item
 }

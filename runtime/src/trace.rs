@@ -21,7 +21,7 @@ mod on {
 
     use super::Found;
     use crate::error::Error;
-    use crate::model::{Kept, State};
+    use crate::model::{Kept, Snapshot, State};
 
     /// The span of one operation, until the operation ends; boxed, because most programs have none.
     pub(crate) struct Span {
@@ -87,7 +87,7 @@ mod on {
                 State::Running => return,
                 State::Succeeded => span.record("outcome", "succeeded"),
                 State::Failed => {
-                    let failure = snapshot.and_then(|snapshot| snapshot.failure());
+                    let failure = snapshot.and_then(Snapshot::failure);
                     let error = failure.unwrap_or_default().to_string();
                     span.in_scope(|| event!(Level::ERROR, error, "operation failed"));
                     span.record("outcome", "failed").record("error", error)

@@ -393,8 +393,7 @@ fn take_outcome(
         assert!(unauthorized && !std::mem::replace(&mut oracle.renewed, true), "asked twice");
         let response = response?;
         let renewed = input.byte()? % 2 == 0;
-        let answer =
-            |poller: &mut Poller| event(poller.authorized(response.clone(), renewed, *now));
+        let answer = |poller: &mut Poller| event(poller.authorized(&response, renewed, *now));
         let (kept, restored) = (answer(&mut twins.kept), answer(&mut twins.restored));
         assert_eq!(restored.0, kept.0);
         (what, error) = (kept.0, kept.1);

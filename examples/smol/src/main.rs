@@ -6,7 +6,7 @@ use bytes::Bytes;
 use graph_operation::{BoxError, Client, Polling, Result, async_operation};
 use graph_operation_tests::simulator::{Life, Options, Simulator};
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, Uri};
 use ureq::Agent;
 
 /// A client of Microsoft Graph. Its requests are sent by ureq, on the threads that smol has for
@@ -30,12 +30,9 @@ impl Graph {
     }
 
     /// Archives a team.
-    #[async_operation]
-    async fn archive_team(&self, team_id: &str) -> Result<Response<Bytes>> {
-        let url = self.url(format_args!("teams/{team_id}/archive"));
-        let request =
-            Request::post(url).body(Bytes::new()).map_err(graph_operation::Error::transport)?;
-        self.send(request).await
+    #[async_operation(idempotent)]
+    async fn archive_team(&self, team_id: &str) -> Result<Request<Bytes>> {
+        self.request(Method::POST, ["teams", team_id, "archive"])
     }
 }
 

@@ -5,7 +5,7 @@ use graph_operation::blocking::{Client, Operation};
 use graph_operation::{BoxError, Result, async_operation};
 use graph_operation_examples::for_the_simulator;
 use graph_operation_tests::simulator::{Life, Options, Simulator};
-use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
+use http::{HeaderValue, Method, Request, Response, Uri, header::AUTHORIZATION};
 use ureq::Agent;
 
 /// A client of Microsoft Graph that blocks.
@@ -31,13 +31,12 @@ impl Graph {
         Ok(Self { agent, service_root: service_root.parse()?, authorization })
     }
 
-    /// Takes a team out of the archive.
+    /// Takes a team out of the archive. To do so twice does no harm.
     ///
     /// Source: <https://learn.microsoft.com/graph/api/team-unarchive>
-    #[async_operation]
-    fn unarchive_team(&self, team_id: &str) -> Result<Response<ureq::Body>> {
-        let url = self.url(format_args!("teams/{team_id}/unarchive"));
-        Ok(self.agent.post(url).header(AUTHORIZATION, &self.authorization).send_empty()?)
+    #[async_operation(idempotent)]
+    fn unarchive_team(&self, team_id: &str) -> Result<Request<Bytes>> {
+        self.request(Method::POST, ["teams", team_id, "unarchive"])
     }
 }
 

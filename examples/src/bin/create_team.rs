@@ -1,9 +1,10 @@
 //! Creates a team: the parts that are done meanwhile, and the team itself as a value of its own type.
 
-use graph_operation::{BoxError, Result, async_operation};
+use bytes::Bytes;
+use graph_operation::{BoxError, Client, Result, async_operation};
 use graph_operation_examples::{Graph, Progress, for_the_simulator};
 use graph_operation_tests::simulator::{Life, Options, Simulator, Span};
-use http::Method;
+use http::{Method, Request};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -21,8 +22,8 @@ struct Team {
 ///
 /// Source: <https://learn.microsoft.com/graph/api/team-post>
 #[async_operation(client = graph, target = Team, timeout = "20m")]
-async fn create_team(graph: &Graph, team: &Value) -> Result<reqwest::Response> {
-    Ok(graph.request(Method::POST, "teams").json(team).send().await?)
+async fn create_team(graph: &Graph, team: &Value) -> Result<Request<Bytes>> {
+    graph.request_json(Method::POST, ["teams"], team)
 }
 
 #[tokio::main]

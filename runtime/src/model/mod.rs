@@ -38,7 +38,7 @@ pub use graph_error::GraphError;
 pub use long_running_operation_status::LongRunningOperationStatus;
 pub use operation_error::OperationError;
 pub use progress::Progress;
-pub(crate) use snapshot::{Kept, Reader};
+pub(crate) use snapshot::{Kept, Reader, Snapshot};
 pub use teams_async_operation::{
     TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
 };

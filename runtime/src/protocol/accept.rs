@@ -91,12 +91,12 @@ impl Started {
     }
 
     /// The operation that a token names, resumed at `now` by the wall clock.
-    pub(crate) fn resumed(location: Uri, token: &ResumeToken, now: SystemTime) -> Self {
+    pub(crate) fn resumed(location: Uri, token: ResumeToken, now: SystemTime) -> Self {
         let mut started = Started::at(location);
-        started.origin.request_id = token.request_id().map(Box::from);
         started.origin.started_at = token.started_at();
         let age = token.started_at().and_then(|start| now.duration_since(start).ok());
         started.age = age.unwrap_or_default();
+        started.origin.request_id = token.into_request_id().map(String::into_boxed_str);
         started
     }
 

@@ -275,7 +275,8 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = (0..3).fold(0, |group, at| group << 8 | u32::from(*chunk.get(at).unwrap_or(&0)));
+        let group =
+            (0..3).fold(0, |group, at| group << 8 | u32::from(*chunk.get(at).unwrap_or(&0)));
         for at in 0..4 {
             let digit = ALPHABET.get((group >> (18 - 6 * at) & 63) as usize).copied();
             text.push(if at > chunk.len() { '=' } else { digit.unwrap_or(b'=').into() });
@@ -363,14 +364,16 @@ mod tests {
             .header("Prefer", "b")
             .body(Bytes::from_static(b" {\"x\": 1} "));
         writer.request("/teams", &json.unwrap());
-        let binary = Request::put("/").header("Content-Type", "image/png").body(Bytes::from("\x01"));
+        let binary =
+            Request::put("/").header("Content-Type", "image/png").body(Bytes::from("\x01"));
         writer.request("/photo", &binary.unwrap());
         let request = writer.finish(Uri::from_static("/"));
         let body: Value = serde_json::from_slice(request.body()).unwrap();
         let items = body["requests"].as_array().unwrap();
         assert_eq!(items[0]["headers"], json!({ "content-type": "application/json" }));
         assert_eq!(items[0]["body"], json!({}));
-        let headers = json!({ "content-type": "application/json; charset=utf-8", "prefer": "a, b" });
+        let headers =
+            json!({ "content-type": "application/json; charset=utf-8", "prefer": "a, b" });
         assert_eq!(items[1]["headers"], headers);
         assert_eq!(items[1]["body"], json!({ "x": 1 }));
         assert_eq!(items[2]["body"], json!("AQ=="));

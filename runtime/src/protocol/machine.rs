@@ -24,6 +24,7 @@ const GRACE: Elapsed = Elapsed::from_secs(5 * 60);
 const RETRIES_OF_OTHER_JSON: u8 = 2;
 
 /// One operation. All times count from its start.
+#[allow(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 #[derive(Debug)]
 pub(crate) struct Tracker {
     pub(super) now: Elapsed,
@@ -197,12 +198,11 @@ impl Tracker {
     }
 
     fn due_by_interval(&self, policy: &Polling) -> (Elapsed, Reason) {
-        let (from, wait, why) = match self.sent {
-            Some(sent) => (sent, policy.between(), Reason::Interval),
-            None => {
-                let asked = self.rare.as_ref().and_then(|rare| rare.first_retry_after);
-                (self.begun, policy.before_first(asked), Reason::FirstCheck)
-            }
+        let (from, wait, why) = if let Some(sent) = self.sent {
+            (sent, policy.between(), Reason::Interval)
+        } else {
+            let asked = self.rare.as_ref().and_then(|rare| rare.first_retry_after);
+            (self.begun, policy.before_first(asked), Reason::FirstCheck)
         };
         let due = from.plus(policy.capped(wait.lengthened(self.lengthening)));
         match self.not_before {

@@ -58,7 +58,9 @@ impl Clock {
     }
 
     pub(super) fn elapsed(self, now: Instant) -> Elapsed {
-        self.elapsed.plus(Elapsed::since(self.instant, now)).minus(Elapsed::since(now, self.instant))
+        self.elapsed
+            .plus(Elapsed::since(self.instant, now))
+            .minus(Elapsed::since(now, self.instant))
     }
 
     pub(super) fn instant(self, elapsed: Elapsed) -> Instant {
@@ -176,21 +178,21 @@ impl Poller {
         if !status.is_success() {
             return self.refused(&response, now);
         }
-        self.read(response, now)
+        self.read(&response, now)
     }
 
-    fn read(&mut self, response: Response<Bytes>, now: Elapsed) -> Event<()> {
+    fn read(&mut self, response: &Response<Bytes>, now: Elapsed) -> Event<()> {
         let retry_after = retry_after::parse(response.headers()).map(Elapsed::from);
         let body = response.body();
         let keep = || body.clone();
         match self.tracker.read(self.reader, &self.policy, body, retry_after, keep, now) {
             Ok(_) => {
                 if self.tracker.state() == State::Failed {
-                    self.tracker.keep_failure(ResponseFacts::of(&response));
+                    self.tracker.keep_failure(ResponseFacts::of(response));
                 }
                 Event::Received(())
             }
-            Err(unreadable) => self.unreadable(unreadable, &response, now),
+            Err(unreadable) => self.unreadable(unreadable, response, now),
         }
     }
 
@@ -218,7 +220,7 @@ impl Poller {
         let state = self.reader.summarize(response.body()).ok().map(|summary| summary.state());
         let redirected = status == StatusCode::SEE_OTHER;
         if state.is_some_and(State::is_terminal) && (redirected || status.is_server_error()) {
-            return Some(self.read(response.clone(), now));
+            return Some(self.read(response, now));
         }
         if redirected {
             // Success, whatever the Location.
@@ -263,7 +265,7 @@ impl Poller {
     /// Takes what became of an [`Event::Unauthorized`].
     pub fn authorized(
         &mut self,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
         renewed: bool,
         now: Instant,
     ) -> Event<()> {
@@ -272,7 +274,7 @@ impl Poller {
             self.tracker.check_at_once();
             return Event::Authorized;
         }
-        self.refused(&response, now)
+        self.refused(response, now)
     }
 
     /// The fault that is being retried.

@@ -26,6 +26,7 @@ const VERSION: u32 = 1;
 ///
 /// As a [`ResumeToken`](crate::ResumeToken) of the same operation, it is a secret where the address of
 /// the operation is one.
+#[allow(clippy::struct_excessive_bools, reason = "they are those of the machine")]
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Saved {

@@ -614,7 +614,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// Shows one operation as a poller; `None` if there is none with this key, or if it is not started.
     pub fn inspect<R>(&mut self, key: &K, show: impl FnOnce(&Poller) -> R) -> Option<R> {
         let number = self.members.find(key)?;
-        let known = Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
+        let known =
+            Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
         let member = self.members.get_mut(number).filter(|member| member.is_started())?;
         let policy = self.policies.get(member.policy);
         Some(member.with_poller(&known, policy, |poller| show(poller)))
@@ -648,9 +649,10 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// The resume tokens of the operations that run, and of those whose end was not delivered.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
-        self.members.iter().filter(|(_, member)| member.is_started() && !member.is_finished()).map(
-            |(key, member)| (key, member.origin(&self.root).resume_token(self.reader.model)),
-        )
+        self.members
+            .iter()
+            .filter(|(_, member)| member.is_started() && !member.is_finished())
+            .map(|(key, member)| (key, member.origin(&self.root).resume_token(self.reader.model)))
     }
 
     /// The interval between two checks of an operation that the rate allows now, whatever the policy

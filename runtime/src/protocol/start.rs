@@ -226,7 +226,7 @@ impl Start {
     /// Takes what became of an [`Event::Unauthorized`].
     pub fn authorized(
         &mut self,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
         renewed: bool,
         now: Instant,
     ) -> Event<Accepted> {
@@ -235,7 +235,7 @@ impl Start {
             self.state.due = self.state.now;
             return Event::Authorized;
         }
-        self.accept(response)
+        self.accept(response.clone())
     }
 
     /// The latest instant seen.

@@ -67,7 +67,7 @@ pub trait Machine {
     /// otherwise the response is final.
     fn authorized(
         &mut self,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
         renewed: bool,
         now: Instant,
     ) -> Event<Self::Answer>;
@@ -267,7 +267,7 @@ macro_rules! verbs {
 
             fn authorized(
                 &mut self,
-                response: http::Response<bytes::Bytes>,
+                response: &http::Response<bytes::Bytes>,
                 renewed: bool,
                 now: std::time::Instant,
             ) -> Event<$answer> {

@@ -185,7 +185,7 @@ impl Target {
     /// Takes what became of an [`Event::Unauthorized`].
     pub fn authorized(
         &mut self,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
         renewed: bool,
         now: Instant,
     ) -> Event<Response<Bytes>> {
@@ -194,7 +194,7 @@ impl Target {
             self.attempts.due = self.attempts.now;
             return Event::Authorized;
         }
-        self.refused(&response)
+        self.refused(response)
     }
 
     /// The latest instant seen.

@@ -60,7 +60,7 @@ impl Ureq {
 
     #[async_operation]
     fn archive_team(&self, team_id: &str) -> Result<Response<ureq::Body>> {
-        let url = self.url(format_args!("teams/{team_id}/archive"));
+        let url = self.url_of(["teams", team_id, "archive"])?;
         Ok(self.http.post(url).header(AUTHORIZATION, TOKEN).send_empty()?)
     }
 
@@ -75,7 +75,7 @@ impl Ureq {
 impl Reqwest {
     #[async_operation]
     fn archive_team(&self, team_id: &str) -> Result<reqwest::blocking::Response> {
-        let url = self.url(format_args!("teams/{team_id}/archive"));
+        let url = self.url_of(["teams", team_id, "archive"])?;
         Ok(self.http.post(url).header(AUTHORIZATION, TOKEN).send()?)
     }
 }

@@ -105,12 +105,12 @@ impl Graph {
 
     #[async_operation]
     pub(crate) async fn archive_team(&self, team_id: &str) -> Result<reqwest::Response> {
-        self.post(self.url(format_args!("teams/{team_id}/archive")), &json!({})).await
+        self.post(self.url_of(["teams", team_id, "archive"])?, &json!({})).await
     }
 
     #[async_operation]
     pub(crate) async fn unarchive_team(&self, team_id: &str) -> Result<reqwest::Response> {
-        self.post(self.url(format_args!("teams/{team_id}/unarchive")), &json!({})).await
+        self.post(self.url_of(["teams", team_id, "unarchive"])?, &json!({})).await
     }
 
     #[async_operation(target = Resource)]
@@ -120,7 +120,7 @@ impl Graph {
 
     #[async_operation(target = Resource)]
     pub(crate) async fn clone_team(&self, id: &str, team: &New<'_>) -> Result<reqwest::Response> {
-        self.post(self.url(format_args!("teams/{id}/clone")), team).await
+        self.post(self.url_of(["teams", id, "clone"])?, team).await
     }
 
     #[async_operation(target = Resource)]
@@ -129,7 +129,7 @@ impl Graph {
         id: &str,
         channel: &New<'_>,
     ) -> Result<reqwest::Response> {
-        self.post(self.url(format_args!("teams/{id}/channels")), channel).await
+        self.post(self.url_of(["teams", id, "channels"])?, channel).await
     }
 
     #[async_operation]
@@ -138,7 +138,7 @@ impl Graph {
         id: &str,
         channel: &str,
     ) -> Result<reqwest::Response> {
-        self.post(self.url(format_args!("teams/{id}/channels/{channel}/archive")), &json!({})).await
+        self.post(self.url_of(["teams", id, "channels", channel, "archive"])?, &json!({})).await
     }
 
     /// A method of the other version.

@@ -59,7 +59,10 @@ fn starts_updates_and_ends() {
         Operation::start(graph, request).await
     })
     .unwrap();
-    assert_eq!(set.start("a", async { Err(std::io::Error::other("")) }).unwrap_err().kind(), ErrorKind::DuplicateKey);
+    assert_eq!(
+        set.start("a", async { Err(std::io::Error::other("")) }).unwrap_err().kind(),
+        ErrorKind::DuplicateKey
+    );
     let events = block_on(async {
         let mut events = Vec::new();
         while let Some(event) = set.next_event().await {
@@ -76,13 +79,7 @@ fn starts_updates_and_ends() {
     });
     assert_eq!(
         events,
-        [
-            "a started",
-            "a Running None",
-            "a Running Some(Rejected)",
-            "a Failed None",
-            "a Failed",
-        ]
+        ["a started", "a Running None", "a Running Some(Rejected)", "a Failed None", "a Failed",]
     );
     assert!(client.waits().iter().any(|wait| *wait > Duration::from_secs(30)));
 }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use graph_operation::{BoxError, Client, Error, Operation, Polling, Result, async_operation};
 use graph_operation_tests::simulator::{Life, Options, Simulator};
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, Uri};
 use reqwest::redirect::Policy;
 
 /// A client of Microsoft Graph.
@@ -46,10 +46,9 @@ impl Graph {
     }
 
     /// Archives a team.
-    #[async_operation]
-    async fn archive_team(&self, team_id: &str) -> Result<reqwest::Response> {
-        let url = self.url(format_args!("teams/{team_id}/archive"));
-        Ok(self.http.post(url).header(AUTHORIZATION, self.bearer().await?).send().await?)
+    #[async_operation(idempotent)]
+    async fn archive_team(&self, team_id: &str) -> Result<Request<Bytes>> {
+        self.request(Method::POST, ["teams", team_id, "archive"])
     }
 }
 

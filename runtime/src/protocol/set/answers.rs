@@ -121,12 +121,10 @@ impl<K: Clone + Eq + Hash> Set<K> {
             }
             if envelope.starts {
                 let now = self.latest();
-                self.answer_start(&item, |start| start.authorized(response.clone(), renewed, now));
+                self.answer_start(&item, |start| start.authorized(response, renewed, now));
             } else {
                 let now = self.latest();
-                let event = self.decide(number, |poller| {
-                    poller.authorized(response.clone(), renewed, now)
-                });
+                let event = self.decide(number, |poller| poller.authorized(response, renewed, now));
                 self.take(number, event);
             }
         }
@@ -153,7 +151,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             std::mem::take(&mut *dropped)
         };
         for dropped in dropped {
-            let places = if dropped.starts { &mut self.starts_under_way } else { &mut self.requests };
+            let places =
+                if dropped.starts { &mut self.starts_under_way } else { &mut self.requests };
             *places = places.saturating_sub(1);
             for item in dropped.items {
                 if !self.is_under_way(&item) {
@@ -171,12 +170,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     fn is_under_way(&self, item: &Sent) -> bool {
-        is_at(&self.members, item.id, Place::InFlight) || is_at(&self.members, item.id, Place::Starting)
+        is_at(&self.members, item.id, Place::InFlight)
+            || is_at(&self.members, item.id, Place::Starting)
     }
 
     /// Lets the poller of one operation decide.
     fn decide<R>(&mut self, number: u32, decide: impl FnOnce(&mut Poller) -> R) -> Option<R> {
-        let known = Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
+        let known =
+            Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
         let member = self.members.get_mut(number)?;
         let policy = self.policies.get(member.policy);
         Some(member.with_poller(&known, policy, decide))
@@ -372,9 +373,10 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let believed = self.queues.get(envelope.queue).is_some_and(|queue| queue.believed);
         doubtful
             && !believed
-            && self.members.get(number).is_some_and(|member| {
-                member.tracker.fault_of(status) != Fault::NotYetKnown
-            })
+            && self
+                .members
+                .get(number)
+                .is_some_and(|member| member.tracker.fault_of(status) != Fault::NotYetKnown)
     }
 
     /// Reads an operation from the batch, in place.
@@ -400,9 +402,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             }
             Err(unreadable) => {
                 let response = answer.response();
-                let event = self.decide(number, |poller| {
-                    poller.unreadable(unreadable, &response, elapsed)
-                });
+                let event =
+                    self.decide(number, |poller| poller.unreadable(unreadable, &response, elapsed));
                 self.take(number, event);
             }
         }

@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{Response, StatusCode, Uri};
 
+use crate::error::Error;
+use crate::model::Reader;
 use crate::protocol::accept::Origin;
 use crate::protocol::elapsed::Elapsed;
 use crate::protocol::machine::Tracker;
-use crate::protocol::polling::Polling;
 use crate::protocol::poller::{Clock, Poller, Subject};
+use crate::protocol::polling::Polling;
 use crate::protocol::start::Start;
-use crate::error::Error;
-use crate::model::Reader;
 
 /// One operation, or the start of one.
 #[derive(Debug)]
@@ -131,9 +131,11 @@ impl Member {
         self.request_id_end = end(path.len() + request_id.len());
         self.client_request_id_end = end(path.len() + request_id.len() + client_request_id.len());
         self.text = text.into_boxed_str();
-        let nanos = |at: SystemTime| u64::try_from(at.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok();
+        let nanos =
+            |at: SystemTime| u64::try_from(at.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok();
         self.started_at = origin.started_at.and_then(nanos).unwrap_or(u64::MAX);
-        if origin.location.scheme() != root.scheme() || origin.location.authority() != root.authority()
+        if origin.location.scheme() != root.scheme()
+            || origin.location.authority() != root.authority()
         {
             self.rest().location = Some(origin.location.clone());
         }

@@ -153,7 +153,8 @@ mod tests {
     fn an_owner_is_named_by_two_segments() {
         let owners = Owners::<()>::new();
         let team = owners.of("/teams('1')/operations('2')");
-        for same in ["/teams/1/operations/3", "teams('1')/channels('4')/operations('2')", "/teams/1?a"]
+        for same in
+            ["/teams/1/operations/3", "teams('1')/channels('4')/operations('2')", "/teams/1?a"]
         {
             assert_eq!(owners.of(same), team, "{same}");
         }

@@ -160,7 +160,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// Ends an operation that is not checked any more before its deadline.
     pub(super) fn time_out(&mut self, number: u32, reason: Option<Error>) {
-        let known = Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
+        let known =
+            Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
         let Some(member) = self.members.get_mut(number) else { return };
         let policy = self.policies.get(member.policy);
         member.tracker.advance(self.now.minus(member.start));
@@ -206,7 +207,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             None
         };
         for queue in &mut self.queues {
-            if let Some((due, id)) = skip(&mut queue.waiting, &|id| is_at(members, id, Place::Waiting))
+            if let Some((due, id)) =
+                skip(&mut queue.waiting, &|id| is_at(members, id, Place::Waiting))
             {
                 let why = members.get(id.member).and_then(|member| {
                     Some(member.tracker.due(&self.policies.get(member.policy))?.1)
@@ -214,7 +216,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 wake.by(due, why.unwrap_or(Reason::Interval));
             }
         }
-        let current = |id: Id| members.get(id.member).is_some_and(|member| member.stamp == id.stamp);
+        let current =
+            |id: Id| members.get(id.member).is_some_and(|member| member.stamp == id.stamp);
         if let Some((at, _)) = skip(&mut self.deadlines, &current) {
             wake.by(at, Reason::Deadline);
         }

@@ -137,7 +137,7 @@ impl Graph {
                 source,
                 r#"    {attribute}
     {visibility}async fn archive_{function}(&self, team_id: &str) -> {result} {{
-        let url = self.url(format_args!("teams/{{team_id}}/archive{function}"));
+        let url = self.url_of(["teams", team_id, "archive{function}"])?;
         {body}
     }}
 "#
