@@ -9,7 +9,7 @@ fn size() {
     let item = quote! {
         /// Archives a team.
         pub async fn archive_team(&self, team_id: &str) -> graph_operation::Result<reqwest::Response> {
-            let url = self.url(format_args!("teams/{team_id}/archive"));
+            let url = self.url_of(["teams", team_id, "archive"])?;
             Ok(self.http.post(url).header(AUTHORIZATION, self.bearer().await?).send().await?)
         }
     };
@@ -46,7 +46,7 @@ golden! {
     archive_team: #[async_operation()] {
         /// Archives a team.
         pub async fn archive_team(&self, team_id: &str) -> graph_operation::Result<reqwest::Response> {
-            let url = self.url(format_args!("teams/{team_id}/archive"));
+            let url = self.url_of(["teams", team_id, "archive"])?;
             Ok(self.http.post(url).header(AUTHORIZATION, self.bearer().await?).send().await?)
         }
     };
