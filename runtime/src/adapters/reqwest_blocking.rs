@@ -9,11 +9,11 @@ use super::reqwest::head_of;
 use crate::protocol::Answer;
 use crate::{Result, TimeLeft};
 
-/// Sends a request and reads its answer, as [`reqwest::send`](super::send) does.
+/// Sends a request and reads its response, as [`reqwest::send`](crate::reqwest::send) does.
 ///
 /// # Errors
 ///
-/// Those of [`reqwest::send`](super::send).
+/// Those of [`reqwest::send`](crate::reqwest::send).
 pub fn send(client: &http_client::Client, request: Request<Bytes>) -> Result<Response<Bytes>> {
     let asked = request.uri().clone();
     let time_left = TimeLeft::of(&request);
