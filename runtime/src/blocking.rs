@@ -29,6 +29,8 @@ use crate::resume_token::ResumeToken;
 use crate::update::Update;
 use crate::url;
 
+pub use crate::blocking_set::{Next, OperationSet, SetEvent};
+
 /// A client of Microsoft Graph that blocks; see [`Client`](trait@crate::Client), its twin.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot send the requests of an operation: it does not implement `graph_operation::blocking::Client`",
@@ -264,12 +266,12 @@ impl<C: Client> crate::client::Client for AlwaysReady<C> {
     }
 }
 
-fn connect<C: Client>(client: C) -> Arc<dyn Connection> {
+pub(crate) fn connect<C: Client>(client: C) -> Arc<dyn Connection> {
     connect_blocking(AlwaysReady(client))
 }
 
 /// The output of a future of an always ready client.
-fn run<F: Future>(future: F) -> F::Output {
+pub(crate) fn run<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());
     loop {
@@ -282,7 +284,7 @@ fn run<F: Future>(future: F) -> F::Output {
 /// A long-running operation of Microsoft Graph; see [`Operation`](crate::Operation), its twin.
 #[must_use = "an operation runs on without its handle, but nobody learns how it ends"]
 pub struct Operation<T = Value, M = TeamsAsyncOperation> {
-    inner: crate::Operation<T, M>,
+    pub(crate) inner: crate::Operation<T, M>,
 }
 
 /// # Starting, without the attribute
@@ -520,7 +522,7 @@ impl<T, M> fmt::Debug for Updates<'_, T, M> {
 
 /// An operation that has succeeded; see [`Completed`](crate::Completed), its twin.
 pub struct Completed<T = Value, M = TeamsAsyncOperation> {
-    inner: crate::Completed<T, M>,
+    pub(crate) inner: crate::Completed<T, M>,
 }
 
 impl<T, M: Model> Completed<T, M> {

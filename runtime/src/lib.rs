@@ -129,6 +129,8 @@ pub mod __private;
 mod adapters;
 #[cfg(feature = "blocking")]
 pub mod blocking;
+#[cfg(feature = "blocking")]
+mod blocking_set;
 mod client;
 mod completed;
 /// Longer explanations.

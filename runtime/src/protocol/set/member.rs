@@ -166,10 +166,6 @@ impl Member {
         self.rest.as_ref()?.outcome.as_ref()
     }
 
-    pub(super) fn doubted(&self) -> Option<StatusCode> {
-        self.rest.as_ref()?.doubted
-    }
-
     pub(super) fn location(&self, root: &Uri) -> Uri {
         if let Some(location) = self.rest.as_ref().and_then(|rest| rest.location.as_ref()) {
             return location.clone();
