@@ -362,10 +362,8 @@ where
         poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    pub(crate) fn poll_end(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<(K, Result<Completed<T, M>>)>> {
+    #[allow(clippy::type_complexity, reason = "the item of the stream")]
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<(K, Result<Completed<T, M>>)>> {
         loop {
             match ready!(self.poll_turn(false, None, cx)) {
                 Turn::Report(Report::Ended(key, result)) => {
@@ -377,7 +375,7 @@ where
         }
     }
 
-    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<SetEvent<K, T, M>>> {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<SetEvent<K, T, M>>> {
         loop {
             return Poll::Ready(Some(match ready!(self.poll_turn(true, None, cx)) {
                 Turn::Report(Report::Started(key)) => SetEvent::Started(key),
@@ -434,6 +432,11 @@ where
 
 /// What does not depend on the types of the operations.
 impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
+    #[cfg(feature = "blocking")]
+    pub(crate) fn now(&self) -> Instant {
+        self.connection.now()
+    }
+
     fn under_way(&mut self) -> &mut UnderWay {
         self.under_way.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
@@ -543,7 +546,7 @@ impl UnderWay {
                         self.requests.push(Sending { exchange, envelope, since, limit });
                     }
                 }
-                Outcome::Sent(Err(error)) => machine.failed(envelope, error, now),
+                Outcome::Sent(Err(error)) => machine.failed(envelope, &error, now),
                 Outcome::Renewed(response, renewed) => {
                     machine.authorized(envelope, &response, renewed, now);
                 }

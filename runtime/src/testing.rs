@@ -250,12 +250,12 @@ impl ScriptedClient {
             None => {}
         }
         let responses = ids.into_iter().filter_map(|id| match shared.script.pop_front() {
-            Some(Scripted::Answer(answer)) => Some(item_response(id, &answer)),
+            Some(Scripted::Answer(answer)) => Some(item_response(&id, &answer)),
             Some(Scripted::Failure(_)) => None,
             // No status that is tried again.
             None => {
                 let error = graph_error(501, "noAnswer", "The script has no answer to this.");
-                Some(item_response(id, &error))
+                Some(item_response(&id, &error))
             }
         });
         let responses: Vec<_> = responses.collect();
@@ -413,7 +413,7 @@ fn item_request(base: &str, item: &Value) -> Request<Bytes> {
 }
 
 /// A response as an item of a batch's.
-fn item_response(id: Value, answer: &Response<Bytes>) -> Value {
+fn item_response(id: &Value, answer: &Response<Bytes>) -> Value {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let mut headers = serde_json::Map::new();
     for name in answer.headers().keys() {

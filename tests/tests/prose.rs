@@ -11,7 +11,7 @@ fn texts(folder: &Path, found: &mut Vec<PathBuf>) {
             if !name.starts_with('.') && name != "target" && name != "node_modules" {
                 texts(&path, found);
             }
-        } else if name.ends_with(".rs") || name.ends_with(".md") {
+        } else if path.extension().is_some_and(|end| end == "rs" || end == "md") {
             found.push(path);
         }
     }

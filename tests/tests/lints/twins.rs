@@ -82,7 +82,7 @@ fn generate() -> std::io::Result<PathBuf> {
             "[package]\nname = \"twins\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
              [dependencies]\nbytes = \"1\"\nhttp = \"1\"\n\
              graph-operation = {{ path = {:?}, features = [\"blocking\"] }}\n",
-            workspace.join("runtime")
+            workspace.join("runtime").display().to_string()
         ),
     )?;
     fs::write(package.join("src/lib.rs"), LIB)?;

@@ -38,7 +38,7 @@ fn what_falls_due_together_is_checked_in_requests_of_twenty() {
         }
         ends
     });
-    ends.iter().for_each(|key| assert!(*key < 50));
+    assert!(ends.iter().all(|key| *key < 50));
     assert_eq!(ends.len(), 50);
     let sizes: Vec<_> = client.batches().iter().map(Vec::len).collect();
     assert_eq!(sizes.iter().sum::<usize>(), 100, "{sizes:?}");
@@ -69,7 +69,11 @@ fn starts_updates_and_ends() {
             events.push(match event {
                 SetEvent::Started(key) => format!("{key} started"),
                 SetEvent::Update(key, update) => {
-                    format!("{key} {:?} {:?}", update.state(), update.fault().map(|e| e.kind()))
+                    format!(
+                        "{key} {:?} {:?}",
+                        update.state(),
+                        update.fault().map(graph_operation::Error::kind)
+                    )
                 }
                 SetEvent::Ended(key, result) => format!("{key} {:?}", result.unwrap_err().kind()),
                 other => panic!("{other:?}"),
@@ -82,4 +86,47 @@ fn starts_updates_and_ends() {
         ["a started", "a Running None", "a Running Some(Rejected)", "a Failed None", "a Failed",]
     );
     assert!(client.waits().iter().any(|wait| *wait > Duration::from_secs(30)));
+}
+
+/// The twin for programs without an executor.
+#[test]
+fn a_set_that_blocks_ends_the_same_way() {
+    use graph_operation::blocking::{Next, Operation, OperationSet};
+
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::new(client.clone());
+    for at in 0..3 {
+        let operation = Operation::from_location(client.clone(), location(at)).unwrap();
+        set.insert(at, operation).unwrap();
+    }
+    for _ in 0..3 {
+        client.answer(in_progress());
+    }
+    client.answer(succeeded("/a")).answer(succeeded("/b")).answer(failed("code", "message"));
+    assert!(matches!(set.next_within(Duration::from_secs(20)), Next::TimeUp));
+    assert_eq!((client.elapsed(), set.tokens().count()), (Duration::from_secs(20), 3));
+    let ends: Vec<_> = set.by_ref().map(|(key, result)| (key, result.is_ok())).collect();
+    assert_eq!(ends.len(), 3);
+    assert_eq!((set.counts().succeeded, set.counts().failed), (2, 1));
+    assert!(matches!(set.next_within(Duration::ZERO), Next::Empty));
+    assert_eq!(client.batches().len(), 2);
+}
+
+/// Each operation counts its own checks, however many share a request.
+#[test]
+fn each_operation_counts_its_own_checks() {
+    let client = ScriptedClient::new();
+    let mut set = running(&client, 2);
+    client.answer(in_progress()).answer(in_progress());
+    client.answer(succeeded("/a")).answer(succeeded("/b"));
+    let mut checks = Vec::new();
+    block_on(async {
+        while let Some(event) = set.next_event().await {
+            if let SetEvent::Update(_, update) = event {
+                checks.push(update.checks());
+            }
+        }
+    });
+    checks.sort_unstable();
+    assert_eq!(checks, [1, 1, 2, 2]);
 }

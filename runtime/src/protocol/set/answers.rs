@@ -87,11 +87,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     /// Takes the failure to send a request, or to receive its response, at `now`.
-    pub fn failed(&mut self, mut envelope: Envelope, error: Error, now: Instant) {
+    pub fn failed(&mut self, mut envelope: Envelope, error: &Error, now: Instant) {
         self.advance(now);
         self.release(&envelope);
         let items = std::mem::take(&mut envelope.items);
-        self.fail_all(items, &error);
+        self.fail_all(items, error);
     }
 
     /// Takes a request back that did not reach the service: it counts as neither a check nor a fault,
@@ -203,9 +203,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// The same for a response, which may be news.
     fn take_response(&mut self, number: u32, response: Response<Bytes>) -> bool {
         let now = self.latest();
-        let before = self.members.get(number).map(|member| changed(member));
+        let before = self.members.get(number).map(changed);
         let event = self.decide(number, |poller| poller.received(response, now));
-        let after = self.members.get(number).map(|member| changed(member));
+        let after = self.members.get(number).map(changed);
         if matches!(event, Some(Event::Received(()))) && before != after {
             self.events.push_back((number, Change::Checked(None)));
         }
@@ -272,7 +272,6 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let version = usize::from(member.version);
         match doubted {
             None if member.single == Single::Once => member.single = Single::No,
-            None => {}
             Some(_) if status.is_success() => {
                 member.single = Single::Always;
                 member.rest().doubted = None;
@@ -288,7 +287,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
                     queue.believed = true;
                 }
             }
-            Some(_) => {}
+            None | Some(_) => {}
         }
     }
 

@@ -203,17 +203,14 @@ mod tests {
         for step in 0..5_000 {
             state = state.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
             let key = Key((state >> 16) % 100);
-            match slab.find(&key) {
-                Some(id) => {
-                    assert_eq!(slab.get(id), map.get(&key.0));
-                    assert_eq!(slab.remove(id), map.remove(&key.0).map(|value| (key, value)));
-                    assert_eq!(slab.remove(id), None);
-                }
-                None => {
-                    assert_eq!(map.insert(key.0, step), None);
-                    let id = slab.insert(key, step);
-                    assert_eq!(slab.key(id), Some(&key));
-                }
+            if let Some(id) = slab.find(&key) {
+                assert_eq!(slab.get(id), map.get(&key.0));
+                assert_eq!(slab.remove(id), map.remove(&key.0).map(|value| (key, value)));
+                assert_eq!(slab.remove(id), None);
+            } else {
+                assert_eq!(map.insert(key.0, step), None);
+                let id = slab.insert(key, step);
+                assert_eq!(slab.key(id), Some(&key));
             }
             assert_eq!(slab.len(), map.len());
         }
