@@ -23,7 +23,8 @@ use crate::update::Update;
 /// [`next`](Iterator::next), [`next_within`](Self::next_within) or [`next_event`](Self::next_event)
 /// runs, on the thread that calls it.
 ///
-/// ```
+#[cfg_attr(feature = "testing", doc = "```")]
+#[cfg_attr(not(feature = "testing"), doc = "```ignore")]
 /// use graph_operation::blocking::{Client, Operation, OperationSet};
 /// use graph_operation::testing::{ScriptedClient, accepted, succeeded};
 /// use http::Method;
@@ -186,10 +187,10 @@ where
     /// The next end, if it comes within this time.
     ///
     /// Nothing else can interrupt the set: call it with a short time to look after something else in
-    /// between. A request that has begun is not cut short, so the call may take longer by one. With a
-    /// time of zero, it makes at most one request.
+    /// between. Requests and starts that are due are made all the same, so the call may take longer.
     ///
-    /// ```
+    #[cfg_attr(feature = "testing", doc = "```")]
+    #[cfg_attr(not(feature = "testing"), doc = "```ignore")]
     /// use std::time::Duration;
     ///
     /// use graph_operation::blocking::{Next, Operation, OperationSet};

@@ -32,7 +32,8 @@ use crate::update::Update;
 /// Many operations of one client: started a few at a time, checked up to twenty in one request, at a
 /// rate that the service bears.
 ///
-/// ```
+#[cfg_attr(feature = "testing", doc = "```")]
+#[cfg_attr(not(feature = "testing"), doc = "```ignore")]
 /// use graph_operation::testing::{ScriptedClient, accepted, block_on, succeeded};
 /// use graph_operation::{Client, Operation, OperationSet};
 /// use http::Method;

@@ -1,5 +1,7 @@
 //! What every adapter does with an answer: bound its body, and refuse a foreign one.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 #[cfg(feature = "reqwest")]
 use http::Uri;
@@ -51,17 +53,127 @@ pub(crate) fn check_origin(asked: &Uri, answered: &str) -> Result<(), Error> {
     }
 }
 
-/// Reads a body up to the limit.
+/// How long the body of a 202 is waited for: nearly all that matters is in its headers.
+pub(crate) const PATIENCE_WITH_ACCEPTED: Duration = Duration::from_secs(5);
+
+/// Reads a body for so long at most, however slowly it comes.
+///
+/// Of a 202, it gives as much as came in a few seconds: an operation may run, and no trouble with the
+/// body may lose it.
 #[cfg(any(feature = "reqwest-blocking", feature = "ureq"))]
-pub(crate) fn read(mut reader: impl std::io::Read) -> Result<Bytes, Error> {
-    let mut body = Bounded::default();
-    let mut chunk = [0; 8 * 1024];
-    loop {
-        match reader.read(&mut chunk) {
-            Ok(0) => return Ok(body.finish()),
-            Ok(read) => body.push(chunk.get(..read).unwrap_or_default())?,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::transport(error)),
+pub(crate) fn read_response(
+    status: http::StatusCode,
+    reader: impl std::io::Read + Send + 'static,
+    time: Duration,
+) -> Result<Bytes, Error> {
+    if status == http::StatusCode::ACCEPTED {
+        let (body, _) = read_in_time(reader, time.min(PATIENCE_WITH_ACCEPTED));
+        return Ok(body);
+    }
+    let (body, outcome) = read_in_time(reader, time);
+    outcome.map(|()| body)
+}
+
+/// Reads a body up to the limit, for so long at most, and gives what came of it.
+///
+/// A reader that blocks cannot be interrupted, so that it is read on a thread of its own, which ends
+/// when the reader does.
+#[cfg(any(feature = "reqwest-blocking", feature = "ureq"))]
+fn read_in_time(
+    mut reader: impl std::io::Read + Send + 'static,
+    limit: Duration,
+) -> (Bytes, Result<(), Error>) {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    let read_all = move || {
+        let mut chunk = [0; 8 * 1024];
+        loop {
+            let read = match reader.read(&mut chunk) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                read => read.map(|read| chunk.get(..read).unwrap_or_default().to_vec()),
+            };
+            let ended = read.as_ref().map_or(true, Vec::is_empty);
+            if sender.send(read).is_err() || ended {
+                return;
+            }
         }
+    };
+    let mut body = Bounded::default();
+    let outcome = match std::thread::Builder::new().spawn(read_all) {
+        Ok(_) => collect_in_time(&receiver, limit, &mut body),
+        Err(error) => Err(Error::transport(error)),
+    };
+    (body.finish(), outcome)
+}
+
+#[cfg(any(feature = "reqwest-blocking", feature = "ureq"))]
+fn collect_in_time(
+    chunks: &std::sync::mpsc::Receiver<std::io::Result<Vec<u8>>>,
+    limit: Duration,
+    body: &mut Bounded,
+) -> Result<(), Error> {
+    let begun = std::time::Instant::now();
+    loop {
+        let chunk = chunks.recv_timeout(limit.saturating_sub(begun.elapsed()));
+        let chunk = chunk.map_err(Error::transport)?.map_err(Error::transport)?;
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        body.push(&chunk)?;
+    }
+}
+
+#[cfg(all(test, any(feature = "reqwest-blocking", feature = "ureq")))]
+mod tests {
+    use std::io::Read;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// A connection that gives one byte, and then nothing more for as long as its other end lives.
+    struct Dripping(Receiver<()>, bool);
+
+    impl Read for Dripping {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if std::mem::replace(&mut self.1, true) {
+                let _ = self.0.recv();
+                return Ok(0);
+            }
+            buffer[0] = b'x';
+            Ok(1)
+        }
+    }
+
+    fn dripping() -> (Sender<()>, Dripping) {
+        let (sender, receiver) = channel();
+        (sender, Dripping(receiver, false))
+    }
+
+    #[test]
+    fn a_body_that_never_ends_is_waited_for_so_long() {
+        let (other_end, dripping) = dripping();
+        let (body, outcome) = read_in_time(dripping, Duration::from_millis(20));
+        assert_eq!(body, "x");
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Transport);
+        drop(other_end);
+    }
+
+    #[test]
+    fn a_body_that_ends_is_read_whole() {
+        let text = vec![7; 20_000];
+        let (body, outcome) = read_in_time(std::io::Cursor::new(text.clone()), Duration::MAX);
+        assert!(outcome.is_ok() && body == text);
+        let body = read_response(
+            http::StatusCode::OK,
+            std::io::Cursor::new(vec![0; LIMIT]),
+            Duration::MAX,
+        )
+        .unwrap();
+        assert_eq!(body.len(), LIMIT);
+        let error = read_response(
+            http::StatusCode::OK,
+            std::io::Cursor::new(vec![0; LIMIT + 1]),
+            Duration::MAX,
+        );
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Decode);
     }
 }

@@ -3,21 +3,29 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use ::http_body as body;
 use body::Body;
 use bytes::{Buf, Bytes};
 use http::Response;
 
-use super::body::Bounded;
-use crate::{BoxError, Error, Result};
+use super::body::{Bounded, PATIENCE_WITH_ACCEPTED};
+use crate::{BoxError, Error, Result, TimeLeft};
 
-/// Collects the body of an answer, at most 4 MiB of it, into what
+/// Collects the body of a response, at most 4 MiB of it, into what
 /// [`Response`](trait@crate::Response) takes.
+///
+/// The body of a 202 is waited for 5 seconds, any other for
+/// [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT); a thread keeps the time if the body pends, so that
+/// no executor is needed.
 ///
 /// What else the other adapters do is left to the author's client: to follow no redirect (or to
 /// refuse what came from elsewhere, see [`same_origin`](crate::protocol::same_origin)), to take no
-/// longer than [`TimeLeft`](crate::TimeLeft) says, and to tell the URL of a starting answer by
+/// longer than [`TimeLeft`](crate::TimeLeft) says, and to tell the URL of a starting response by
 /// returning an [`Answer`](crate::protocol::Answer), where its version may differ from the root's.
 ///
 /// ```
@@ -30,31 +38,41 @@ use crate::{BoxError, Error, Result};
 ///
 /// # Errors
 ///
-/// [`Transport`](crate::ErrorKind::Transport) if the body breaks off,
-/// [`Decode`](crate::ErrorKind::Decode) if it is too large. A body that says nothing is no reason to
-/// lose an operation: that of a 202 is given as far as it came.
+/// [`Transport`](crate::ErrorKind::Transport) if the body breaks off or takes too long,
+/// [`Decode`](crate::ErrorKind::Decode) if it is too large. No trouble with the body of a 202 may lose
+/// an operation: it is given as far as it came.
 pub async fn collect<B>(response: Response<B>) -> Result<Response<Bytes>>
 where
     B: Body,
     B::Error: Into<BoxError>,
 {
     let (head, body) = response.into_parts();
+    let accepted = head.status == http::StatusCode::ACCEPTED;
+    let limit = if accepted { PATIENCE_WITH_ACCEPTED } else { TimeLeft::DEFAULT.0 };
     let mut collected = Bounded::default();
-    let outcome = read(body, &mut collected).await;
-    if head.status != http::StatusCode::ACCEPTED {
+    let outcome = read(body, &mut collected, limit).await;
+    if !accepted {
         outcome?;
     }
     Ok(Response::from_parts(head, collected.finish()))
 }
 
-async fn read<B>(body: B, collected: &mut Bounded) -> Result<()>
+async fn read<B>(body: B, collected: &mut Bounded, limit: Duration) -> Result<()>
 where
     B: Body,
     B::Error: Into<BoxError>,
 {
     let mut body = pin!(body);
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-        let Ok(mut data) = frame.map_err(Error::transport)?.into_data() else { continue };
+    let mut timer = Timer { limit, running: None };
+    loop {
+        let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
+            Poll::Pending if timer.is_over(cx) => {
+                Poll::Ready(Some(Err(Error::transport("the body of the response took too long"))))
+            }
+            frame => frame.map(|frame| Some(frame?.map_err(Error::transport))),
+        });
+        let Some(frame) = frame.await else { return Ok(()) };
+        let Ok(mut data) = frame?.into_data() else { continue };
         while data.has_remaining() {
             let chunk = data.chunk();
             let length = chunk.len();
@@ -62,5 +80,117 @@ where
             data.advance(length);
         }
     }
-    Ok(())
+}
+
+/// A time limit that needs no executor: a thread that sleeps, from when it is first asked for.
+struct Timer {
+    limit: Duration,
+    running: Option<(Thread, Arc<Mutex<Clock>>)>,
+}
+
+struct Clock {
+    waker: Waker,
+    over: bool,
+    /// Nobody waits any longer.
+    stopped: bool,
+}
+
+impl Timer {
+    /// Whether the limit has passed; if not, the task is woken when it has.
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some((_, clock)) = &self.running {
+            let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
+            clock.waker.clone_from(cx.waker());
+            return clock.over;
+        }
+        let clock = Clock { waker: cx.waker().clone(), over: false, stopped: false };
+        let clock = Arc::new(Mutex::new(clock));
+        let (limit, shared) = (self.limit, Arc::clone(&clock));
+        // Without a thread there is no limit, which is better than no body.
+        if let Ok(thread) = std::thread::Builder::new().spawn(move || keep_time(limit, &shared)) {
+            self.running = Some((thread.thread().clone(), clock));
+        }
+        false
+    }
+}
+
+fn keep_time(limit: Duration, clock: &Mutex<Clock>) {
+    let begun = Instant::now();
+    loop {
+        let left = limit.saturating_sub(begun.elapsed());
+        let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
+        if clock.stopped {
+            return;
+        }
+        if left.is_zero() {
+            clock.over = true;
+            clock.waker.wake_by_ref();
+            return;
+        }
+        drop(clock);
+        std::thread::park_timeout(left);
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if let Some((thread, clock)) = &self.running {
+            clock.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
+            thread.unpark();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::Future as _;
+    use std::pin::Pin;
+
+    use super::*;
+
+    /// A body that gives one frame and never ends.
+    struct Dripping(bool);
+
+    impl Body for Dripping {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<body::Frame<Bytes>, Infallible>>> {
+            if std::mem::replace(&mut self.0, true) {
+                return Poll::Pending;
+            }
+            Poll::Ready(Some(Ok(body::Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
+    /// Wakes the thread that waits.
+    struct Waiting(Thread);
+
+    impl std::task::Wake for Waiting {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    #[test]
+    fn a_body_that_never_ends_is_given_up() {
+        let mut collected = Bounded::default();
+        let waker = Waker::from(Arc::new(Waiting(std::thread::current())));
+        let outcome = {
+            let mut reading =
+                pin!(read(Dripping(false), &mut collected, Duration::from_millis(20)));
+            loop {
+                match reading.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    Poll::Ready(outcome) => break outcome,
+                    Poll::Pending => std::thread::park(),
+                }
+            }
+        };
+        assert_eq!(outcome.unwrap_err().kind(), crate::ErrorKind::Transport);
+        assert_eq!(collected.finish(), "x");
+    }
 }

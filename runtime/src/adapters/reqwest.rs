@@ -61,13 +61,11 @@ use std::time::Duration;
 use ::reqwest as http_client;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use tokio::time::Instant;
 
-use super::body::{Bounded, check_origin};
+use super::body::{Bounded, PATIENCE_WITH_ACCEPTED, check_origin};
 use crate::protocol::Answer;
 use crate::{Error, ErrorKind, Result, TimeLeft};
-
-/// How long the body of a 202 is waited for: everything that matters stands in its headers.
-const PATIENCE_WITH_ACCEPTED: Duration = Duration::from_secs(5);
 
 /// Sends a request and reads its answer: at most 4 MiB, in the time that the request has left, and
 /// from no other origin.
@@ -78,6 +76,9 @@ const PATIENCE_WITH_ACCEPTED: Duration = Duration::from_secs(5);
 /// [`Decode`](crate::ErrorKind::Decode) for one that is too large, and
 /// [`ForeignLocation`](crate::ErrorKind::ForeignLocation) if the client followed a redirect to
 /// another origin, which it should not be allowed to.
+///
+/// Do not call `error_for_status` on the response: it loses the body of an error, its id and its
+/// `Retry-After`. The function serves [`Client::send_anonymous`](crate::Client::send_anonymous) too.
 ///
 /// # Panics
 ///
@@ -90,12 +91,11 @@ pub async fn send(
 ) -> Result<Response<Bytes>> {
     let asked = request.uri().clone();
     let time_left = TimeLeft::of(&request);
-    let exchange = async {
-        let response = client.execute(request.try_into()?).await?;
-        check_origin(&asked, response.url().as_str())?;
-        collect(response).await
-    };
-    in_time(time_left, exchange).await
+    let begun = Instant::now();
+    let sending = async { Ok(client.execute(request.try_into()?).await?) };
+    let response = in_time(time_left, sending).await?;
+    check_origin(&asked, response.url().as_str())?;
+    collect(response, time_left.saturating_sub(begun.elapsed())).await
 }
 
 async fn in_time<T>(time: Duration, exchange: impl Future<Output = Result<T>>) -> Result<T> {
@@ -105,25 +105,30 @@ async fn in_time<T>(time: Duration, exchange: impl Future<Output = Result<T>>) -
     }
 }
 
-async fn collect(mut response: http_client::Response) -> Result<Response<Bytes>> {
+/// Reads the body. Of a 202, it gives as much as came in a few seconds: an operation may run, and no
+/// trouble with the body may lose it.
+async fn collect(mut response: http_client::Response, time: Duration) -> Result<Response<Bytes>> {
+    let head = head_of!(response);
+    let accepted = head.status() == StatusCode::ACCEPTED;
+    let time = if accepted { time.min(PATIENCE_WITH_ACCEPTED) } else { time };
     let mut body = Bounded::default();
-    while let Some(chunk) = response.chunk().await? {
-        body.push(&chunk)?;
+    let reading = async {
+        while let Some(chunk) = response.chunk().await? {
+            body.push(&chunk)?;
+        }
+        Ok(())
+    };
+    let outcome = in_time(time, reading).await;
+    if !accepted {
+        outcome?;
     }
-    Ok(head_of!(response).map(|()| body.finish()))
+    Ok(head.map(|()| body.finish()))
 }
 
 impl crate::Response for http_client::Response {
     async fn into_answer(self) -> Result<Answer> {
         let url = self.url().as_str().parse().ok();
-        let response = if self.status() == StatusCode::ACCEPTED {
-            // The operation runs: no trouble with a body that says nothing may lose it.
-            let head = head_of!(self);
-            let body = in_time(PATIENCE_WITH_ACCEPTED, collect(self)).await;
-            head.map(|()| body.map(Response::into_body).unwrap_or_default())
-        } else {
-            in_time(TimeLeft::DEFAULT.0, collect(self)).await?
-        };
+        let response = collect(self, TimeLeft::DEFAULT.0).await?;
         Ok(Answer::from(response).with_url(url))
     }
 }
@@ -140,6 +145,9 @@ impl From<http_client::Error> for Error {
         }
         if error.is_decode() {
             return Error::new(ErrorKind::Decode, "the answer cannot be read").with_source(error);
+        }
+        if error.is_connect() {
+            return Error::not_sent(error);
         }
         let retryable = !error.is_builder();
         Error::transport(error).with_retryable(retryable)

@@ -26,17 +26,22 @@
 //! }
 //! ```
 
+use std::io::ErrorKind::ConnectionRefused;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
 use ::ureq as http_client;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_client::{Agent, Body, ResponseExt};
 
-use super::body::read;
+use super::body::read_response;
 use crate::protocol::Answer;
 use crate::{Error, Result, TimeLeft};
 
 /// Sends a request and reads its answer: at most 4 MiB, in the time that the request has left,
-/// following no redirect. Error answers are answers.
+/// following no redirect. Error responses are responses. The function serves
+/// [`blocking::Client::send_anonymous`](crate::blocking::Client::send_anonymous) too.
 ///
 /// # Errors
 ///
@@ -44,13 +49,16 @@ use crate::{Error, Result, TimeLeft};
 /// [`Decode`](crate::ErrorKind::Decode) for one that is too large.
 pub fn send(agent: &Agent, request: Request<Bytes>) -> Result<Response<Bytes>> {
     let time_left = TimeLeft::of(&request);
+    let begun = Instant::now();
     let response = if request.body().is_empty() {
         configured(agent, request.map(|_| ()), time_left)
     } else {
         configured(agent, request.map(Vec::from), time_left)
     }?;
     let (head, body) = response.into_parts();
-    Ok(Response::from_parts(head, read(body.into_reader())?))
+    let time_left = time_left.saturating_sub(begun.elapsed());
+    let body = read_response(head.status, body.into_reader(), time_left)?;
+    Ok(Response::from_parts(head, body))
 }
 
 fn configured<B: http_client::AsSendBody>(
@@ -70,20 +78,19 @@ fn configured<B: http_client::AsSendBody>(
 
 impl crate::blocking::Response for Response<Body> {
     fn into_answer(self) -> Result<Answer> {
-        // Only an answer that ureq received knows its URL; asking another one for it would panic.
-        let url = (!self.extensions().is_empty()).then(|| self.get_uri().clone());
+        // Only a response that ureq received knows its URL. Asking another one for it panics, and
+        // nothing else tells whether it knows.
+        let url = || std::panic::catch_unwind(AssertUnwindSafe(|| self.get_uri().clone())).ok();
+        let url = if self.extensions().is_empty() { None } else { url() };
         let (head, body) = self.into_parts();
-        let body = match head.status {
-            // The operation runs: no trouble with a body that says nothing may lose it.
-            StatusCode::ACCEPTED => Bytes::new(),
-            _ => read(body.into_reader())?,
-        };
+        let body = read_response(head.status, body.into_reader(), TimeLeft::DEFAULT.0)?;
         Ok(Answer::from(Response::from_parts(head, body)).with_url(url))
     }
 }
 
-/// An error answer that ureq made an error of becomes [`Rejected`](crate::ErrorKind::Rejected), and
-/// anything else [`Transport`](crate::ErrorKind::Transport).
+/// An error response that ureq made an error of becomes [`Rejected`](crate::ErrorKind::Rejected),
+/// without its body, its id and its `Retry-After`: [`send`] keeps it a response. Anything else becomes
+/// [`Transport`](crate::ErrorKind::Transport).
 impl From<http_client::Error> for Error {
     fn from(error: http_client::Error) -> Self {
         match error {
@@ -91,6 +98,12 @@ impl From<http_client::Error> for Error {
                 Ok(status) => Error::rejected_status(status),
                 Err(_) => Error::transport(error),
             },
+            http_client::Error::HostNotFound | http_client::Error::ConnectionFailed => {
+                Error::not_sent(error)
+            }
+            http_client::Error::Io(error) if error.kind() == ConnectionRefused => {
+                Error::not_sent(error)
+            }
             error => {
                 let retryable =
                     !matches!(error, http_client::Error::BadUri(_) | http_client::Error::Http(_));

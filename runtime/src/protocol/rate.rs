@@ -167,7 +167,8 @@ fn tokens(count: u32) -> u64 {
 /// halves for all of them, down to a 64th; from 5 seconds after the last refusal it grows back by a
 /// twentieth of the setting a second.
 ///
-/// ```
+#[cfg_attr(feature = "testing", doc = "```")]
+#[cfg_attr(not(feature = "testing"), doc = "```ignore")]
 /// use graph_operation::testing::ScriptedClient;
 /// use graph_operation::{OperationSet, RateLimit};
 ///
