@@ -69,7 +69,8 @@ impl Operation {
     /// error whose [`is_retryable`](Error::is_retryable) is `false`. Dropping the future does not undo
     /// the request: it may have been carried out. Spawn it, or list the operations afterwards.
     ///
-    /// ```
+    #[cfg_attr(feature = "testing", doc = "```")]
+    #[cfg_attr(not(feature = "testing"), doc = "```ignore")]
     /// use graph_operation::testing::{ScriptedClient, accepted, block_on, graph_error, succeeded};
     /// use graph_operation::{Client, Operation};
     /// use http::Method;
