@@ -77,7 +77,7 @@ fn repeated_starts_keep_their_distance() {
         client.answer(status(503));
     }
     client.answer(accepted(LOCATION));
-    start(&client, false).unwrap();
+    drop(start(&client, false).unwrap());
     let least = [3, 6, 12, 24, 48, 96, 180, 180, 180].map(seconds);
     assert_eq!(gaps(&client).len(), least.len());
     for (gap, least) in gaps(&client).into_iter().zip(least) {
@@ -90,7 +90,7 @@ fn repeated_starts_keep_their_distance() {
         client.answer(with_header(status(429), "retry-after", asked));
     }
     client.answer(accepted(LOCATION));
-    start(&client, false).unwrap();
+    drop(start(&client, false).unwrap());
     for (gap, least) in gaps(&client).into_iter().zip([1_000, 40_000, 2_500]) {
         let least = Duration::from_millis(least);
         assert!(gap > least && gap <= least * 11 / 10, "{gap:?} {least:?}");
@@ -209,7 +209,7 @@ impl Client for Refused {
 fn a_request_that_never_left_is_sent_again() {
     let client = Refused(ScriptedClient::new());
     client.0.answer(status(200)).answer(accepted(LOCATION));
-    block_on(Operation::start(client.clone(), archive(&client.0))).unwrap();
+    drop(block_on(Operation::start(client.clone(), archive(&client.0))).unwrap());
     assert_eq!(client.0.requests().len(), 2);
 }
 
