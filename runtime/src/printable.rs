@@ -42,14 +42,15 @@ impl fmt::Display for Reason<'_> {
 pub(crate) fn without_secrets(address: &str) -> String {
     let end = address.find(['?', '#']).unwrap_or(address.len());
     let (address, _) = address.split_at(end);
-    match address.split_once("//") {
-        Some((before, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            format!("{before}//{host}{path}")
-        }
-        None => address.to_owned(),
-    }
+    // URL parsers take a backslash for a slash.
+    let Some(at) = ["//", "\\\\"].into_iter().filter_map(|slashes| address.find(slashes)).min()
+    else {
+        return address.to_owned();
+    };
+    let (before, rest) = address.split_at(at + 2);
+    let (authority, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{before}{host}{path}")
 }
 
 fn write(f: &mut fmt::Formatter<'_>, text: &str, longest: usize) -> fmt::Result {

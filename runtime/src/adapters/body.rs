@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 #[cfg(feature = "reqwest")]
 use http::Uri;
 
@@ -54,7 +55,15 @@ pub(crate) fn check_origin(asked: &Uri, answered: &str) -> Result<(), Error> {
 }
 
 /// How long the body of a 202 is waited for: nearly all that matters is in its headers.
-pub(crate) const PATIENCE_WITH_ACCEPTED: Duration = Duration::from_secs(5);
+const PATIENCE_WITH_ACCEPTED: Duration = Duration::from_secs(5);
+
+/// How long the body of a response is waited for, of the time that is left.
+pub(crate) fn time_for_body(status: StatusCode, time: Duration) -> Duration {
+    match status {
+        StatusCode::ACCEPTED => time.min(PATIENCE_WITH_ACCEPTED),
+        _ => time,
+    }
+}
 
 /// Reads a body for so long at most, however slowly it comes.
 ///
@@ -62,16 +71,15 @@ pub(crate) const PATIENCE_WITH_ACCEPTED: Duration = Duration::from_secs(5);
 /// body may lose it.
 #[cfg(any(feature = "reqwest-blocking", feature = "ureq"))]
 pub(crate) fn read_response(
-    status: http::StatusCode,
+    status: StatusCode,
     reader: impl std::io::Read + Send + 'static,
     time: Duration,
 ) -> Result<Bytes, Error> {
-    if status == http::StatusCode::ACCEPTED {
-        let (body, _) = read_in_time(reader, time.min(PATIENCE_WITH_ACCEPTED));
-        return Ok(body);
+    let (body, outcome) = read_in_time(reader, time_for_body(status, time));
+    if status != StatusCode::ACCEPTED {
+        outcome?;
     }
-    let (body, outcome) = read_in_time(reader, time);
-    outcome.map(|()| body)
+    Ok(body)
 }
 
 /// Reads a body up to the limit, for so long at most, and gives what came of it.
@@ -158,22 +166,32 @@ mod tests {
     }
 
     #[test]
+    fn the_body_of_a_202_gets_a_few_seconds() {
+        let time = |status, seconds| time_for_body(status, Duration::from_secs(seconds)).as_secs();
+        assert_eq!(time(StatusCode::ACCEPTED, 100), 5);
+        assert_eq!(time(StatusCode::ACCEPTED, 2), 2);
+        assert_eq!(time(StatusCode::OK, 100), 100);
+    }
+
+    #[test]
+    fn a_202_is_given_as_far_as_it_came() {
+        let (other_end, dripping) = dripping();
+        let body = read_response(StatusCode::ACCEPTED, dripping, Duration::from_millis(20));
+        assert_eq!(body.unwrap(), "x");
+        drop(other_end);
+    }
+
+    #[test]
     fn a_body_that_ends_is_read_whole() {
         let text = vec![7; 20_000];
         let (body, outcome) = read_in_time(std::io::Cursor::new(text.clone()), Duration::MAX);
         assert!(outcome.is_ok() && body == text);
-        let body = read_response(
-            http::StatusCode::OK,
-            std::io::Cursor::new(vec![0; LIMIT]),
-            Duration::MAX,
-        )
-        .unwrap();
+        let body =
+            read_response(StatusCode::OK, std::io::Cursor::new(vec![0; LIMIT]), Duration::MAX)
+                .unwrap();
         assert_eq!(body.len(), LIMIT);
-        let error = read_response(
-            http::StatusCode::OK,
-            std::io::Cursor::new(vec![0; LIMIT + 1]),
-            Duration::MAX,
-        );
+        let error =
+            read_response(StatusCode::OK, std::io::Cursor::new(vec![0; LIMIT + 1]), Duration::MAX);
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Decode);
     }
 }

@@ -13,7 +13,7 @@ use body::Body;
 use bytes::{Buf, Bytes};
 use http::Response;
 
-use super::body::{Bounded, PATIENCE_WITH_ACCEPTED};
+use super::body::{Bounded, time_for_body};
 use crate::{BoxError, Error, Result, TimeLeft};
 
 /// Collects the body of a response, at most 4 MiB of it, into what
@@ -48,7 +48,7 @@ where
 {
     let (head, body) = response.into_parts();
     let accepted = head.status == http::StatusCode::ACCEPTED;
-    let limit = if accepted { PATIENCE_WITH_ACCEPTED } else { TimeLeft::DEFAULT.0 };
+    let limit = time_for_body(head.status, TimeLeft::DEFAULT.0);
     let mut collected = Bounded::default();
     let outcome = read(body, &mut collected, limit).await;
     if !accepted {

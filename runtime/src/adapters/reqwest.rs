@@ -63,7 +63,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 
-use super::body::{Bounded, PATIENCE_WITH_ACCEPTED, check_origin};
+use super::body::{Bounded, check_origin, time_for_body};
 use crate::protocol::Answer;
 use crate::{Error, ErrorKind, Result, TimeLeft};
 
@@ -110,7 +110,6 @@ async fn in_time<T>(time: Duration, exchange: impl Future<Output = Result<T>>) -
 async fn collect(mut response: http_client::Response, time: Duration) -> Result<Response<Bytes>> {
     let head = head_of!(response);
     let accepted = head.status() == StatusCode::ACCEPTED;
-    let time = if accepted { time.min(PATIENCE_WITH_ACCEPTED) } else { time };
     let mut body = Bounded::default();
     let reading = async {
         while let Some(chunk) = response.chunk().await? {
@@ -118,7 +117,7 @@ async fn collect(mut response: http_client::Response, time: Duration) -> Result<
         }
         Ok(())
     };
-    let outcome = in_time(time, reading).await;
+    let outcome = in_time(time_for_body(head.status(), time), reading).await;
     if !accepted {
         outcome?;
     }

@@ -45,7 +45,8 @@ impl fmt::Debug for ShownValue<'_> {
 
 /// A text without its secrets, if it is an address that has some.
 fn hidden(text: &str) -> Option<String> {
-    let is_address = text.contains("://") || text.starts_with('/');
+    let is_address =
+        [":/", ":\\"].iter().any(|scheme| text.contains(scheme)) || text.starts_with(['/', '\\']);
     let shown = is_address.then(|| without_secrets(text))?;
     (shown != text).then_some(shown)
 }

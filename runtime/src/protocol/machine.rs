@@ -191,7 +191,8 @@ impl Tracker {
         if self.is_put_off(policy) {
             Some((deadline, Reason::Deadline))
         } else if due > last {
-            Some((last, Reason::Deadline))
+            let asked = if self.asked { self.not_before } else { Elapsed::ZERO };
+            Some((last.max(asked), Reason::Deadline))
         } else {
             Some((due, why))
         }
@@ -226,6 +227,11 @@ impl Tracker {
     /// Whether `Retry-After` reaches beyond the deadline.
     fn is_put_off(&self, policy: &Polling) -> bool {
         self.asked && policy.deadline().is_some_and(|deadline| self.not_before > deadline)
+    }
+
+    /// Whether the next check is forbidden until after the last one.
+    fn is_past_last(&self, policy: &Polling) -> bool {
+        self.last_due(policy).is_some_and(|last| self.not_before > last)
     }
 
     /// How long a check that is sent now may take.
@@ -361,7 +367,8 @@ impl Tracker {
         } else if fault == Fault::Transient {
             let pause = backoff(policy.between(), self.faults).lengthened(self.lengthening);
             let until = self.sent.unwrap_or(now).plus(policy.capped(pause));
-            if until > self.not_before {
+            // Past the last check a pause changes nothing, while `Retry-After` binds that check too.
+            if until > self.not_before && !(self.asked && self.is_past_last(policy)) {
                 (self.not_before, self.asked) = (until, false);
             }
         }

@@ -3,6 +3,7 @@
 //! The requests are real and the waits are virtual: a sleep puts the client's clock forward and
 //! returns, so the default policy's hours pass in no time.
 
+mod adapters;
 mod blocking;
 mod client;
 mod faults;

@@ -393,6 +393,19 @@ fn no_last_check_disregards_a_retry_after_that_reaches_beyond_the_deadline() {
 }
 
 #[test]
+fn the_last_check_waits_for_a_retry_after_that_ends_before_the_deadline() {
+    for _ in 0..20 {
+        let (client, mut operation) = started();
+        operation.set_polling(Polling::default().interval(seconds(600)).timeout(seconds(60)));
+        client.answer(with_header(status(429), "retry-after", "47"));
+        client.answer(in_progress()).answer(in_progress());
+        assert_eq!(block_on(operation.wait()).unwrap_err().kind(), ErrorKind::TimedOut);
+        let sent = client.sent_at();
+        assert!(sent[1] >= sent[0] + seconds(47) && sent[1] <= seconds(60), "{sent:?}");
+    }
+}
+
+#[test]
 fn a_crowd_is_spread_at_its_first_check_and_at_its_deadline() {
     let (client, _) = started();
     let mut firsts = Vec::new();

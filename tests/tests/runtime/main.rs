@@ -15,6 +15,7 @@ mod locations;
 mod machine;
 mod policy;
 mod resuming;
+mod secrets;
 mod starts;
 mod summaries;
 mod target;

@@ -27,8 +27,8 @@ impl Write for Log {
     }
 }
 
-/// Runs an operation through a script, and gives the log's lines and the handle.
-fn logged(script: impl FnOnce(&ScriptedClient), polling: Polling) -> (Vec<String>, Operation) {
+/// What is logged meanwhile.
+pub(crate) fn log_of(act: impl FnOnce()) -> String {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -37,16 +37,23 @@ fn logged(script: impl FnOnce(&ScriptedClient), polling: Polling) -> (Vec<String
         .with_span_events(FmtSpan::CLOSE)
         .with_ansi(false)
         .finish();
-    let operation = tracing::subscriber::with_default(subscriber, || {
+    tracing::subscriber::with_default(subscriber, act);
+    let text = log.0.lock().unwrap().clone();
+    String::from_utf8(text).unwrap()
+}
+
+/// Runs an operation through a script, and gives the log's lines and the handle.
+fn logged(script: impl FnOnce(&ScriptedClient), polling: Polling) -> (Vec<String>, Operation) {
+    let mut followed = None;
+    let text = log_of(|| {
         let client = ScriptedClient::new();
         let accepted = graph_operation::testing::accepted(LOCATION);
         let mut operation = begin(&client, accepted).unwrap().with_polling(polling);
         script(&client);
         let _ = block_on(operation.wait());
-        operation
+        followed = Some(operation);
     });
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    (text.lines().map(str::to_owned).collect(), operation)
+    (text.lines().map(str::to_owned).collect(), followed.unwrap())
 }
 
 fn count(lines: &[String], text: &str) -> usize {
