@@ -5,7 +5,9 @@
 
 mod blocking;
 mod client;
+mod families;
 mod faults;
 mod outcomes;
 mod replay;
+mod starts;
 mod tokens;
