@@ -1,7 +1,7 @@
 //! Copies a file. The operation is monitored on another host, which must not get the token.
 
 use bytes::Bytes;
-use graph_operation::{BoxError, Client, DriveItemCopy, Result, async_operation};
+use graph_operation::{BoxError, Client, DriveItemCopy, Progress, Result, async_operation};
 use graph_operation_examples::{Graph, for_the_simulator};
 use graph_operation_tests::simulator::{Life, Options, Origin, Simulator};
 use http::{Method, Request};
@@ -42,7 +42,7 @@ async fn main() -> Result<(), BoxError> {
     let mut operation = operation.with_polling(for_the_simulator());
     let completed = operation
         .wait_with(|update| {
-            if let Some(percent) = update.progress().and_then(|progress| progress.percent()) {
+            if let Some(percent) = update.progress().and_then(Progress::percent) {
                 println!("check {}: {percent:.0} %", update.checks());
             }
         })
