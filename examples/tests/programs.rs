@@ -35,6 +35,15 @@ fn a_community_and_a_connection_are_followed_by_their_own_models() {
 }
 
 #[test]
+fn a_file_is_copied_without_showing_the_token() {
+    let text = output_of(env!("CARGO_BIN_EXE_copy_file"));
+    let percents = "check 1: 0 %\ncheck 2: 25 %\ncheck 3: 50 %\ncheck 4: 75 %\ncheck 5: 100 %\n";
+    assert!(text.starts_with(percents), "{text}");
+    assert!(text.contains("report-2025.docx was created with the id "), "{text}");
+    assert!(text.ends_with("checks without the token: 5, with it: 0\n"), "{text}");
+}
+
+#[test]
 fn a_team_is_created_and_read() {
     let text = output_of(env!("CARGO_BIN_EXE_create_team"));
     assert!(text.starts_with("accepted: /teams('"), "{text}");

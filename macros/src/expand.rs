@@ -1,6 +1,7 @@
 //! The function that is emitted.
 
 use crate::annotated::Annotated;
+use crate::args::Args;
 use crate::function::{Block, Body, Function, by_reference};
 use crate::hints;
 use crate::returns::{self, Returns, Shape};
@@ -131,7 +132,7 @@ pub(crate) fn emit(
     match original {
         Body::None(semi) => declaration(&annotated.returns, &quote!(#(#attrs)* #vis), sig, *semi),
         Body::Block(block) => {
-            let bindings = rebind(&mut sig);
+            let bindings = rebind(&mut sig, &annotated.args);
             let body = body(request(annotated, &bindings, block));
             let hints = hints::is_editor().then(|| hints::keys(annotated));
             let inner = &block.attrs;
@@ -249,7 +250,9 @@ fn braces(block: &Block, stmts: TokenStream) -> TokenStream {
 //
 // so that what is passed by value moves into the request, used there or not, and drops at its end
 // in the order in which Rust drops the arguments of an `async fn`. References have no need of it.
-fn rebind(sig: &mut Signature) -> TokenStream {
+// What a key alone uses is used again, so that the variable does not count as unused.
+fn rebind(sig: &mut Signature, args: &Args) -> TokenStream {
+    let keys = [args.client.to_token_stream(), args.polling.to_token_stream()];
     let mut bindings = TokenStream::new();
     for (i, input) in sig.inputs.iter_mut().enumerate() {
         let arg = match input {
@@ -274,7 +277,9 @@ fn rebind(sig: &mut Signature) -> TokenStream {
                     ident.set_span(generated_at(ident.span()));
                     quote!(#(#attrs)* let (#mutability #variable,) = (#ident,);)
                 } else {
-                    quote!(#(#attrs)* let #mutability #variable = #ident;)
+                    let used = keys.iter().any(|key| mentions(key.clone(), ident));
+                    let used = used.then(|| quote!(let _ = &#ident;));
+                    quote!(#(#attrs)* let #mutability #variable = #ident; #used)
                 }
             }
             pat => {
@@ -301,6 +306,14 @@ fn take_inner_attrs(attrs: &mut Vec<Attribute>) -> Vec<Attribute> {
     inner.retain(|attr| is_expect(attr) || SHARED.iter().any(|name| attr.path().is_ident(name)));
     attrs.retain(|attr| !is_expect(attr));
     inner
+}
+
+fn mentions(tokens: TokenStream, name: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        _ => false,
+    })
 }
 
 fn binds_ref_mut(pat: TokenStream) -> bool {

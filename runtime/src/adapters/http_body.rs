@@ -63,13 +63,22 @@ where
     B::Error: Into<BoxError>,
 {
     let mut body = pin!(body);
+    let begun = Instant::now();
     let mut timer = Timer { limit, running: None };
     loop {
-        let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
-            Poll::Pending if timer.is_over(cx) => {
-                Poll::Ready(Some(Err(Error::transport("the body of the response took too long"))))
+        let frame = poll_fn(|cx| {
+            let frame = body.as_mut().poll_frame(cx);
+            // A body may also be ready for ever, with empty frames.
+            let is_over = match &frame {
+                Poll::Ready(None) => false,
+                Poll::Ready(Some(_)) => begun.elapsed() >= limit,
+                Poll::Pending => timer.is_over(cx),
+            };
+            if is_over {
+                let error = Error::transport("the body of the response took too long");
+                return Poll::Ready(Some(Err(error)));
             }
-            frame => frame.map(|frame| Some(frame?.map_err(Error::transport))),
+            frame.map(|frame| Some(frame?.map_err(Error::transport)))
         });
         let Some(frame) = frame.await else { return Ok(()) };
         let Ok(mut data) = frame?.into_data() else { continue };
@@ -167,6 +176,21 @@ mod tests {
         }
     }
 
+    /// A body that gives empty frames and never ends.
+    struct Empty;
+
+    impl Body for Empty {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<body::Frame<Bytes>, Infallible>>> {
+            Poll::Ready(Some(Ok(body::Frame::data(Bytes::new()))))
+        }
+    }
+
     /// Wakes the thread that waits.
     struct Waiting(Thread);
 
@@ -192,5 +216,16 @@ mod tests {
         };
         assert_eq!(outcome.unwrap_err().kind(), crate::ErrorKind::Transport);
         assert_eq!(collected.finish(), "x");
+    }
+    #[test]
+    fn empty_frames_without_an_end_are_given_up() {
+        let mut collected = Bounded::default();
+        let mut reading = pin!(read(Empty, &mut collected, Duration::from_millis(20)));
+        match reading.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => {
+                assert_eq!(outcome.unwrap_err().kind(), crate::ErrorKind::Transport);
+            }
+            Poll::Pending => panic!("such a body never pends"),
+        }
     }
 }

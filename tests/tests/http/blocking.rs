@@ -15,7 +15,7 @@ use crate::client::{Clock, Resource, TOKEN};
 macro_rules! blocking_client {
     ($name:ident, $http:ty, $send:path) => {
         #[derive(Clone)]
-        struct $name {
+        pub(crate) struct $name {
             http: $http,
             service_root: Uri,
             clock: Arc<Clock>,
@@ -50,10 +50,14 @@ blocking_client!(Reqwest, reqwest::blocking::Client, graph_operation::reqwest::b
 
 impl Ureq {
     fn new(simulator: &Simulator) -> Self {
+        Self::at(&simulator.service_root())
+    }
+
+    pub(crate) fn at(service_root: &str) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         Ureq {
             http: config.into(),
-            service_root: simulator.service_root().parse().unwrap(),
+            service_root: service_root.parse().unwrap(),
             clock: Clock::new(),
         }
     }
@@ -73,6 +77,15 @@ impl Ureq {
 }
 
 impl Reqwest {
+    pub(crate) fn at(service_root: &str) -> Self {
+        let http = reqwest::blocking::Client::builder().redirect(reqwest::redirect::Policy::none());
+        Reqwest {
+            http: http.build().unwrap(),
+            service_root: service_root.parse().unwrap(),
+            clock: Clock::new(),
+        }
+    }
+
     #[async_operation]
     fn archive_team(&self, team_id: &str) -> Result<reqwest::blocking::Response> {
         let url = self.url_of(["teams", team_id, "archive"])?;
@@ -95,10 +108,7 @@ fn operations_end_with_both_clients() {
     assert_eq!(team.display_name.as_deref(), Some("Mechanics"));
     graph.clock.assert_policy(&graph.service_root, Duration::from_secs(30));
 
-    let http = reqwest::blocking::Client::builder();
-    let http = http.redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let clock = Clock::new();
-    let graph = Reqwest { http, service_root: graph.service_root, clock };
+    let graph = Reqwest::at(&simulator.service_root());
     graph.archive_team("b").unwrap().wait().unwrap();
 }
 
@@ -171,8 +181,7 @@ fn the_body_of_a_202_is_not_waited_for() {
         // Until the client has gone.
         let _ = connection.read(&mut [0; 1]);
     });
-    let http = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let graph = Ureq { http, service_root: root.parse().unwrap(), clock: Clock::new() };
+    let graph = Ureq::at(&root);
     let operation = graph.archive_team("a").unwrap();
     assert_eq!(operation.operation_id(), Some("b"));
     drop((operation, graph));

@@ -82,13 +82,19 @@ pub(crate) struct New<'a> {
 
 impl Graph {
     pub(crate) fn new(simulator: &Simulator) -> Self {
-        Self::with_redirects(simulator, reqwest::redirect::Policy::none())
+        Self::at(&simulator.service_root())
     }
 
     pub(crate) fn with_redirects(simulator: &Simulator, policy: reqwest::redirect::Policy) -> Self {
+        let http = reqwest::Client::builder().redirect(policy).build().unwrap();
+        Graph { http, ..Self::at(&simulator.service_root()) }
+    }
+
+    pub(crate) fn at(service_root: &str) -> Self {
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         Graph {
-            http: reqwest::Client::builder().redirect(policy).build().unwrap(),
-            service_root: simulator.service_root().parse().unwrap(),
+            http: http.build().unwrap(),
+            service_root: service_root.parse().unwrap(),
             clock: Clock::new(),
         }
     }
@@ -164,6 +170,10 @@ impl Client for Graph {
     async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
         self.clock.record(request.uri());
         request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(TOKEN));
+        graph_operation::reqwest::send(&self.http, request).await
+    }
+
+    async fn send_anonymous(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
         graph_operation::reqwest::send(&self.http, request).await
     }
 

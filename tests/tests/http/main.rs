@@ -6,7 +6,9 @@
 mod adapters;
 mod blocking;
 mod client;
+mod families;
 mod faults;
 mod outcomes;
 mod replay;
+mod starts;
 mod tokens;

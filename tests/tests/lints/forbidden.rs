@@ -134,6 +134,16 @@ pub mod teams {
         #[async_operation(client = self)]
         pub async fn archive_channel(self, _: String) -> HttpResult { self.post(String::new()).await }
 
+        /// Archives a team at the pace of the caller's choice.
+        ///
+        /// # Errors
+        ///
+        /// As always.
+        #[async_operation(polling = polling)]
+        pub async fn archive_polled(&self, polling: Polling) -> HttpResult {
+            self.post(String::new()).await
+        }
+
         /// Creates a team.
         ///
         /// # Errors
