@@ -37,7 +37,7 @@ fn a_missing_doubled_or_unknown_id_is_a_fault_of_that_item_alone() {
             match event {
                 SetEvent::Update(_, update) => {
                     faults += usize::from(
-                        update.fault().map(|fault| fault.kind()) == Some(ErrorKind::Decode),
+                        update.fault().map(graph_operation::Error::kind) == Some(ErrorKind::Decode),
                     );
                 }
                 SetEvent::Ended(_, result) => {
@@ -66,8 +66,8 @@ fn order_names_and_encodings_do_not_matter() {
     let error = ends[0].1.as_ref().unwrap_err();
     assert_eq!((error.code(), error.request_id()), (Some("code"), Some("r")), "{text}");
     assert!(ends[1].1.is_ok());
-    let sent = client.sent_at();
-    assert!(sent[1] - sent[0] >= seconds(100), "{sent:?}");
+    let times = client.sent_at();
+    assert!(times[1] - times[0] >= seconds(100), "{times:?}");
 }
 
 #[test]
@@ -118,8 +118,8 @@ fn a_refused_envelope_costs_its_items_nothing() {
             }
         });
         assert_eq!(updates, [(false, 1); 3], "{code}");
-        let sent = client.sent_at();
-        let waited = sent[1] - sent[0];
+        let times = client.sent_at();
+        let waited = times[1] - times[0];
         if [429, 503].contains(&code) {
             assert!(waited >= seconds(3) && waited < seconds(10), "{code}: {waited:?}");
         } else {
@@ -136,8 +136,8 @@ fn a_refused_envelope_is_put_off_as_asked() {
     client.answer_batch(with_header(status(429), "retry-after", "40"));
     client.answer(succeeded("/a")).answer(succeeded("/b"));
     assert_eq!(ends(&mut set).len(), 2);
-    let sent = client.sent_at();
-    assert!(sent[1] - sent[0] >= seconds(40) && sent[1] - sent[0] <= seconds(45), "{sent:?}");
+    let times = client.sent_at();
+    assert!(times[1] - times[0] >= seconds(40) && times[1] - times[0] <= seconds(45), "{times:?}");
 }
 
 #[test]
@@ -217,8 +217,8 @@ fn an_items_error_is_confirmed_by_one_request_of_its_own() {
         let error = ends[0].1.as_ref().unwrap_err();
         assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Rejected, code));
         assert!(ends[1].1.is_ok());
-        let sent = client.sent_at();
-        assert!(sent[1] - sent[0] < seconds(2), "{sent:?}");
+        let times = client.sent_at();
+        assert!(times[1] - times[0] < seconds(2), "{times:?}");
         assert_eq!(client.batches().len(), 1);
     }
 }
@@ -270,9 +270,9 @@ fn a_fresh_operations_404_needs_no_confirmation() {
     }
     client.answer(succeeded("/a")).answer(succeeded("/b"));
     assert!(ends(&mut set).iter().all(|(_, result)| result.is_ok()));
-    let sent = client.sent_at();
+    let times = client.sent_at();
     assert_eq!((client.requests().len(), client.batches().len()), (2, 2));
-    assert!(sent[1] - sent[0] > seconds(29), "{sent:?}");
+    assert!(times[1] - times[0] > seconds(29), "{times:?}");
 }
 
 /// A client whose credential is refused.
@@ -355,8 +355,8 @@ fn a_refused_credential_is_asked_for_once_an_envelope() {
         let asked = guard.asked.lock().unwrap().clone();
         assert_eq!(asked.len(), 1);
         assert_eq!((asked[0].status().as_u16(), asked[0].headers().len()), (401, 2), "{whole}");
-        let sent = client.sent_at();
-        assert!(sent.len() == 2 && sent[1] - sent[0] < seconds(2), "{sent:?}");
+        let times = client.sent_at();
+        assert!(times.len() == 2 && times[1] - times[0] < seconds(2), "{times:?}");
     }
 }
 
@@ -397,11 +397,11 @@ fn versions_are_checked_apart() {
     }
     assert_eq!(ends(&mut set).len(), 6);
     let requests = client.requests();
-    let mut urls: Vec<_> = requests.iter().map(|sent| sent.uri().path().to_owned()).collect();
+    let mut urls: Vec<_> = requests.iter().map(|request| request.uri().path().to_owned()).collect();
     urls.sort();
     assert_eq!(urls, ["/beta/$batch", "/v1.0/$batch"]);
-    for sent in &requests {
-        let items: Value = serde_json::from_slice(sent.body()).unwrap();
+    for request in &requests {
+        let items: Value = serde_json::from_slice(request.body()).unwrap();
         for item in items["requests"].as_array().unwrap() {
             assert!(item["url"].as_str().unwrap().starts_with("/teams('"), "{item}");
             assert_eq!(item["headers"]["Prefer"], "include-unknown-enum-members");
@@ -455,7 +455,10 @@ fn an_anonymous_monitor_is_read_by_single_requests_without_a_credential() {
     });
     assert_eq!((client.requests().len(), client.batches().len()), (3, 0));
     assert!(
-        client.requests().iter().all(|sent| sent.uri().host() == Some("contoso.sharepoint.com"))
+        client
+            .requests()
+            .iter()
+            .all(|request| request.uri().host() == Some("contoso.sharepoint.com"))
     );
 }
 

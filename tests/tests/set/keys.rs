@@ -61,7 +61,9 @@ fn what_is_of_another_origin_does_not_come_in() {
     assert_eq!(ends.len(), 2);
     let (_, refused) = ends.iter().find(|(key, _)| *key == 6).unwrap();
     assert_eq!(refused.as_ref().unwrap_err().kind(), ErrorKind::ForeignLocation);
-    assert!(client.requests().iter().all(|sent| sent.uri().host() == Some("graph.microsoft.com")));
+    assert!(
+        client.requests().iter().all(|request| request.uri().host() == Some("graph.microsoft.com"))
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod answers;
 mod driving;
 mod keys;
+mod machine;
 mod pace;
 mod panics;
 mod starts;

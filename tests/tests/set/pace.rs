@@ -27,11 +27,11 @@ fn checks(client: &ScriptedClient) -> Vec<(String, Duration)> {
 }
 
 /// In no window of time were there more than `rate × t + burst`.
-fn assert_rate(times: &[Duration], rate: f64, burst: usize) {
+fn assert_rate(times: &[Duration], rate: f64, burst: u32) {
     for (first, begin) in times.iter().enumerate() {
-        for (count, end) in times[first..].iter().enumerate() {
-            let most = rate * (*end - *begin).as_secs_f64() + burst as f64 + 1e-6;
-            assert!(count as f64 + 1.0 <= most, "{count} from {begin:?} to {end:?}");
+        for (count, end) in (1_u32..).zip(&times[first..]) {
+            let most = rate * (*end - *begin).as_secs_f64() + f64::from(burst) + 1e-6;
+            assert!(f64::from(count) <= most, "{count} from {begin:?} to {end:?}");
         }
     }
 }
@@ -211,7 +211,7 @@ fn what_is_due_waits_a_moment_for_company() {
         client.answer(succeeded("/a"));
         assert_eq!(ends(&mut set).len(), 1);
         let at = client.sent_at()[0];
-        let due = [Duration::from_millis(1_000), Duration::from_millis(1_250)];
+        let due = [seconds(1), Duration::from_millis(1_250)];
         let slack = Duration::from_millis(slack);
         assert!(at >= due[0] + slack && at <= due[1] + slack, "{at:?}");
     }

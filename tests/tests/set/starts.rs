@@ -101,9 +101,9 @@ fn a_repeated_start_obeys_its_own_retry_after() {
         String::from_utf8_lossy(request.0.body()).contains("archive")
             || request.0.uri().path().ends_with("archive")
     };
-    let sent: Vec<_> = client.requests().into_iter().zip(client.sent_at()).collect();
-    let sent: Vec<_> = sent.iter().filter(starts).map(|(_, at)| *at).collect();
-    assert!(sent.len() == 2 && sent[1] - sent[0] >= seconds(50), "{sent:?}");
+    let made: Vec<_> = client.requests().into_iter().zip(client.sent_at()).collect();
+    let times: Vec<_> = made.iter().filter(starts).map(|(_, at)| *at).collect();
+    assert!(times.len() == 2 && times[1] - times[0] >= seconds(50), "{times:?}");
 }
 
 #[test]
@@ -151,8 +151,8 @@ fn the_policy_of_the_set_is_that_of_what_it_starts() {
     set.start_request(0, archive(&client, 0)).unwrap();
     client.answer(accepted(&location(0))).answer(succeeded("/a"));
     assert_eq!(ends(&mut set).len(), 1);
-    let sent = client.sent_at();
-    assert!(sent[1] - sent[0] >= seconds(100), "{sent:?}");
+    let times = client.sent_at();
+    assert!(times[1] - times[0] >= seconds(100), "{times:?}");
 }
 
 #[derive(Debug)]
