@@ -7,6 +7,7 @@ mod answers;
 mod driving;
 mod keys;
 mod machine;
+mod memory;
 mod pace;
 mod panics;
 mod starts;
