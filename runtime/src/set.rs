@@ -130,6 +130,8 @@ struct UnderWay {
     requests: Vec<Sending>,
     queued: VecDeque<(Ticket, Starting)>,
     starts: Vec<(Ticket, Polled<Starting>)>,
+    /// The start that is being polled: still here in the next poll if it has panicked.
+    polled: Option<Ticket>,
     sleeper: Option<Box<dyn Sleeper>>,
     /// Until when it sleeps.
     until: Option<Instant>,
@@ -188,6 +190,7 @@ where
                 requests: Vec::new(),
                 queued: VecDeque::new(),
                 starts: Vec::new(),
+                polled: None,
                 sleeper: None,
                 until: None,
             }),
@@ -561,10 +564,18 @@ impl UnderWay {
         connection: &Arc<dyn Connection>,
         cx: &mut Context<'_>,
     ) {
+        if let Some(ticket) = self.polled.take() {
+            let error = Error::new(ErrorKind::NotStarted, "the start panicked");
+            machine.started(ticket, Err(error), connection.now());
+        }
         let mut at = 0;
         while at < self.starts.len() {
+            // Taken out while it is polled: a start that panics is not polled again.
             let (ticket, mut start) = self.starts.swap_remove(at);
-            match start.poll(cx) {
+            self.polled = Some(ticket);
+            let polled = start.poll(cx);
+            self.polled = None;
+            match polled {
                 Poll::Ready(result) => machine.started(ticket, result, connection.now()),
                 Poll::Pending => {
                     self.starts.push((ticket, start));

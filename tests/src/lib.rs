@@ -1,8 +1,9 @@
 //! What the suites of this workspace share: a simulator of Microsoft Graph's long-running
-//! operations, and the protocol's machine and the readers driven by arbitrary bytes.
+//! operations, and the machines of the protocol and the readers driven by arbitrary bytes.
 
 pub mod documents;
 pub mod machine;
+pub mod set;
 pub mod simulator;
 
 /// The README's programs compile.

@@ -1,4 +1,4 @@
-//! How operations come into a set, and leave it.
+//! How a set is driven: its requests, its events, and its twin.
 
 use std::time::Duration;
 
@@ -8,17 +8,7 @@ use graph_operation::testing::{
 use graph_operation::{Client, ErrorKind, Operation, OperationSet, SetEvent};
 use http::Method;
 
-fn location(at: usize) -> String {
-    format!("/teams('{at}')/operations('{at}')")
-}
-
-fn running(client: &ScriptedClient, count: usize) -> OperationSet<usize> {
-    let mut set = OperationSet::new(client.clone());
-    for at in 0..count {
-        set.insert(at, Operation::from_location(client.clone(), location(at)).unwrap()).unwrap();
-    }
-    set
-}
+use crate::{location, running};
 
 #[test]
 fn what_falls_due_together_is_checked_in_requests_of_twenty() {

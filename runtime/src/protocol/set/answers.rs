@@ -58,7 +58,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     pub fn received(
         &mut self,
         mut envelope: Envelope,
-        response: Response<Bytes>,
+        mut response: Response<Bytes>,
         now: Instant,
     ) -> Received {
         self.advance(now);
@@ -67,7 +67,10 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let refused = if envelope.single {
             self.receive_single(&envelope, items, &response)
         } else if response.status().is_success() {
-            self.receive_batch(&envelope, items, &response)
+            let (refused, first) = self.receive_batch(&envelope, items, &response);
+            // What refuses the credential is the response to the item.
+            response = first.unwrap_or(response);
+            refused
         } else if response.status() == StatusCode::UNAUTHORIZED {
             items.into_iter().filter(|item| self.is_refused_credential(item, &response)).collect()
         } else if let Some(refusal) = Refusal::of(response.status()) {
@@ -291,13 +294,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Takes a batch's response apart. Gives what is to get a new credential.
+    /// Takes a batch's response apart. Gives what is to get a new credential, and the first response
+    /// that says so.
     fn receive_batch(
         &mut self,
         envelope: &Envelope,
         items: Vec<Sent>,
         response: &Response<Bytes>,
-    ) -> Vec<Sent> {
+    ) -> (Vec<Sent>, Option<Response<Bytes>>) {
         let text = String::from_utf8_lossy(response.body());
         let answers = match batch::take_apart(&text, items.len()) {
             Ok(answers) => answers,
@@ -305,19 +309,20 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 let message = "the response is not that of a batch";
                 let error = Error::new(ErrorKind::Decode, message).with_json(error);
                 self.fail_all(items, &error.with_response(response));
-                return Vec::new();
+                return (Vec::new(), None);
             }
         };
         if let Some(queue) = self.queues.get_mut(envelope.queue) {
             queue.refusals = 0;
         }
         self.put_off.refusals = 0;
-        let mut refused = Vec::new();
+        let (mut refused, mut first) = (Vec::new(), None);
         for (item, answer) in items.into_iter().zip(answers) {
             let complaint = match answer {
                 Answer::Item(answer) => {
                     if self.receive_item(envelope, &item, &answer) {
                         refused.push(item);
+                        first.get_or_insert_with(|| answer.response());
                     }
                     continue;
                 }
@@ -327,7 +332,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             };
             self.fail_item(&item, Error::new(ErrorKind::Decode, complaint));
         }
-        refused
+        (refused, first)
     }
 
     /// Takes the response to one item; `true` if it is to get a new credential.

@@ -1,0 +1,291 @@
+//! What has a key: how it comes into a set, is seen in it, and leaves it.
+
+use graph_operation::testing::{
+    ScriptedClient, accepted, block_on, failed, in_progress, interrupt, status, succeeded,
+};
+use graph_operation::{
+    Client, Error, ErrorKind, Operation, OperationSet, Polling, ResumeToken, SetEvent,
+};
+use http::{Method, Uri};
+
+use crate::{ends, location, operation, running};
+
+fn start(set: &mut OperationSet<usize>, client: &ScriptedClient, at: usize) {
+    let graph = client.clone();
+    let starting = async move {
+        let request = graph.request(Method::POST, ["teams", "1", "archive"])?;
+        let operation = Operation::start(graph, request).await?;
+        // While a sleep waits half way, the virtual clock moves past any deadline.
+        Ok::<_, Error>(operation.with_polling(Polling::default().no_timeout()))
+    };
+    set.start(at, starting).unwrap();
+}
+
+#[test]
+fn a_key_that_is_in_the_set_is_never_replaced_and_is_free_after_its_end() {
+    let client = ScriptedClient::new();
+    let mut set = running(&client, 1);
+    let other = operation(&client, 7);
+    let back = set.insert(0, other).unwrap_err();
+    assert!(back.location().unwrap().path().ends_with("/teams('7')/operations('7')"));
+    let token = back.resume_token().unwrap();
+    let duplicate = set.resume(0, token.clone()).unwrap_err();
+    assert_eq!(duplicate.kind(), ErrorKind::DuplicateKey);
+    let request = Client::request(&client, Method::POST, ["teams", "1", "archive"]).unwrap();
+    let duplicate = set.start_request(0, request).unwrap_err();
+    assert_eq!(duplicate.kind(), ErrorKind::DuplicateKey);
+    assert_eq!(set.len(), 1);
+
+    client.answer(succeeded("/teams('0')")).answer(failed("code", "message"));
+    assert!(ends(&mut set)[0].1.is_ok());
+    set.resume(0, token).unwrap();
+    assert_eq!(ends(&mut set)[0].1.as_ref().unwrap_err().code(), Some("code"));
+    assert_eq!((set.counts().succeeded, set.counts().failed), (1, 1));
+}
+
+#[test]
+fn what_is_of_another_origin_does_not_come_in() {
+    let client = ScriptedClient::new();
+    let other =
+        ScriptedClient::with_service_root(Uri::from_static("https://graph.microsoft.us/v1.0"));
+    let mut set = running(&client, 1);
+    let foreign = operation(&other, 5);
+    let token = foreign.resume_token().unwrap();
+    let back = set.insert(5, foreign).unwrap_err();
+    assert_eq!(back.location().unwrap().host(), Some("graph.microsoft.us"));
+    assert_eq!(set.resume(5, token).unwrap_err().kind(), ErrorKind::InvalidToken);
+    other.answer(accepted(&location(6)));
+    start(&mut set, &other, 6);
+    client.answer(succeeded("/teams('0')"));
+    let ends = ends(&mut set);
+    assert_eq!(ends.len(), 2);
+    let (_, refused) = ends.iter().find(|(key, _)| *key == 6).unwrap();
+    assert_eq!(refused.as_ref().unwrap_err().kind(), ErrorKind::ForeignLocation);
+    assert!(
+        client.requests().iter().all(|request| request.uri().host() == Some("graph.microsoft.com"))
+    );
+}
+
+#[test]
+fn checks_and_targets_go_through_the_sets_client() {
+    let (own, client) = (ScriptedClient::new(), ScriptedClient::new());
+    let mut set = OperationSet::new(client.clone());
+    set.insert(0, operation(&own, 0)).unwrap();
+    client.answer(succeeded("/teams('0')"));
+    let (_, completed) = ends(&mut set).remove(0);
+    client.answer(graph_operation::testing::json_answer(200, &serde_json::json!({ "id": "0" })));
+    let target = block_on(completed.unwrap().target()).unwrap();
+    assert_eq!((target["id"].as_str(), own.requests().len()), (Some("0"), 0));
+    assert_eq!(client.requests().len(), 2);
+}
+
+#[test]
+fn removing_what_is_queued_starting_and_running() {
+    let client = ScriptedClient::new().yielding();
+    let mut set = OperationSet::new(client.clone()).starts_at_once(1);
+    set.insert(0, operation(&client, 0)).unwrap();
+    start(&mut set, &client, 1);
+    start(&mut set, &client, 2);
+    assert_eq!((set.counts().queued, set.counts().starting, set.counts().running), (2, 0, 1));
+    assert!(interrupt(set.next(), 1).is_none());
+    assert_eq!((set.counts().queued, set.counts().starting, set.counts().running), (1, 1, 1));
+
+    assert!(set.remove(&1).is_none(), "a start under way stays");
+    assert!(set.remove(&2).is_none());
+    assert!(set.remove(&9).is_none());
+    assert_eq!(set.len(), 2);
+    let removed = set.remove(&0).unwrap();
+    assert!(removed.location().unwrap().path().ends_with("/teams('0')/operations('0')"));
+    assert_eq!(set.keys().collect::<Vec<_>>(), [&1]);
+
+    client.answer(accepted(&location(1))).answer(succeeded("/teams('1')"));
+    let ends = ends(&mut set);
+    assert_eq!(
+        ends.iter().map(|(key, result)| (*key, result.is_ok())).collect::<Vec<_>>(),
+        [(1, true)]
+    );
+    assert_eq!(client.requests().len(), 2, "the removed start was not made");
+
+    client.answer(succeeded("/teams('0')"));
+    block_on(async { removed.await }).unwrap();
+}
+
+#[test]
+fn an_operation_that_is_removed_during_its_check_can_be_waited_for() {
+    let client = ScriptedClient::new().yielding();
+    let mut set = OperationSet::new(client.clone());
+    for at in 0..2 {
+        let polling = Polling::default().no_timeout();
+        set.insert(at, operation(&client, at).with_polling(polling)).unwrap();
+    }
+    let mut polls = 0;
+    while client.requests().is_empty() {
+        polls += 1;
+        assert!(interrupt(set.next(), 1).is_none() && polls < 100);
+    }
+    let removed = set.remove(&0).unwrap();
+    client.answer(succeeded("/a")).answer(succeeded("/b"));
+    let ends = ends(&mut set);
+    assert_eq!(ends.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [1]);
+    assert!(set.is_empty());
+    client.answer(succeeded("/teams('0')"));
+    block_on(async { removed.await }).unwrap();
+}
+
+#[test]
+fn tokens_name_what_runs_or_has_ended_undelivered() {
+    let client = ScriptedClient::new();
+    let mut set = running(&client, 3);
+    start(&mut set, &client, 8);
+    let names = |set: &OperationSet<usize>| {
+        let mut keys: Vec<usize> = set.tokens().map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        keys
+    };
+    assert_eq!(names(&set), [0, 1, 2]);
+    client.answer(accepted(&location(8)));
+    for at in 0..4 {
+        client.answer(succeeded(&format!("/teams('{at}')")));
+    }
+    let (first, _) = block_on(set.next()).unwrap();
+    let left = names(&set);
+    assert!(left.len() >= 2 && !left.contains(&first), "{left:?}");
+    assert_eq!(set.len(), 3);
+    let tokens: Vec<(usize, ResumeToken)> =
+        set.tokens().map(|(key, token)| (*key, token)).collect();
+    drop(set);
+
+    let mut set = OperationSet::<usize>::new(client.clone());
+    for (key, token) in tokens {
+        let token = token.to_string().parse().unwrap();
+        set.resume(key, token).unwrap();
+        client.answer(succeeded("/teams('x')"));
+    }
+    assert_eq!(ends(&mut set).len(), left.len());
+}
+
+#[test]
+fn ends_come_in_the_order_in_which_they_are_found() {
+    let client = ScriptedClient::new();
+    let mut set = running(&client, 3);
+    let ids = |client: &ScriptedClient, at: usize| {
+        let batch = &client.batches()[at];
+        batch.iter().map(|item| item.uri().path().to_owned()).collect::<Vec<_>>()
+    };
+    client.answer(in_progress()).answer(succeeded("/a")).answer(in_progress());
+    client.answer(succeeded("/b")).answer(succeeded("/c"));
+    let ends = ends(&mut set);
+    let order: Vec<String> =
+        ends.iter().map(|(key, _)| format!("/v1.0{}", location(*key))).collect();
+    assert_eq!(order[0], ids(&client, 0)[1]);
+    assert_eq!(order[1..], ids(&client, 1)[..]);
+}
+
+#[test]
+fn what_one_method_gave_the_other_does_not_give_again() {
+    let client = ScriptedClient::new();
+    let mut set = running(&client, 2);
+    client.answer(in_progress()).answer(succeeded("/a")).answer(succeeded("/b"));
+    let (first, _) = block_on(set.next()).unwrap();
+    let mut events = Vec::new();
+    block_on(async {
+        while let Some(event) = set.next_event().await {
+            match event {
+                SetEvent::Update(key, update) => events.push((key, update.is_terminal())),
+                SetEvent::Ended(key, _) => events.push((key, true)),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    let last = 1 - first;
+    assert_eq!(events, [(last, true), (last, true)], "the last update, and its end");
+}
+
+#[test]
+fn an_empty_set_can_be_filled_again() {
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::new(client.clone());
+    for round in 1..=3 {
+        assert!(block_on(set.next()).is_none() && set.is_empty());
+        assert!(block_on(set.next_event()).is_none());
+        set.insert(0, operation(&client, 0)).unwrap();
+        client.answer(succeeded("/teams('0')"));
+        assert!(block_on(set.next()).unwrap().1.is_ok());
+        assert_eq!(set.counts().succeeded, round);
+    }
+}
+
+#[test]
+fn a_service_that_finishes_at_once_ends_the_start() {
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::new(client.clone());
+    start(&mut set, &client, 1);
+    client.answer(status(204));
+    let (key, completed) = block_on(set.next()).unwrap();
+    assert!(key == 1 && completed.unwrap().operation().is_none());
+}
+
+/// Dropped after each number of polls, and taken up again, a set comes to the same end with the
+/// same requests.
+#[test]
+fn next_may_be_dropped_at_every_await() {
+    for events in [false, true] {
+        for polls in 1..6 {
+            let client = ScriptedClient::new().yielding();
+            let mut set = OperationSet::new(client.clone());
+            client.answer(accepted(&location(5)));
+            start(&mut set, &client, 5);
+            for at in 0..2 {
+                let polling = Polling::default().no_timeout();
+                set.insert(at, operation(&client, at).with_polling(polling)).unwrap();
+            }
+            for _ in 0..3 {
+                client.answer(in_progress());
+            }
+            for at in 0..3 {
+                client.answer(succeeded(&format!("/teams('{at}')")));
+            }
+            let mut ended = Vec::new();
+            for _ in 0..10_000 {
+                if events {
+                    match interrupt(set.next_event(), polls) {
+                        Some(Some(SetEvent::Ended(key, result))) => {
+                            result.unwrap();
+                            ended.push(key);
+                        }
+                        Some(None) => break,
+                        Some(_) | None => {}
+                    }
+                } else {
+                    match interrupt(set.next(), polls) {
+                        Some(Some((key, result))) => {
+                            result.unwrap();
+                            ended.push(key);
+                        }
+                        Some(None) => break,
+                        None => {}
+                    }
+                }
+            }
+            ended.sort_unstable();
+            assert_eq!(ended, [0, 1, 5], "{polls} polls at a time");
+            let checks: usize = client.batches().iter().map(Vec::len).sum();
+            let alone = client.requests().len() - client.batches().len() - 1;
+            assert_eq!(checks + alone, 6, "no check was made twice");
+            assert_eq!(client.remaining(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_request_that_grew_old_is_made_again() {
+    let client = ScriptedClient::new().yielding();
+    let mut set = running(&client, 2);
+    while client.requests().is_empty() {
+        assert!(interrupt(set.next(), 1).is_none());
+    }
+    client.advance(crate::seconds(101));
+    client.answer(succeeded("/a")).answer(succeeded("/b"));
+    assert_eq!(ends(&mut set).len(), 2);
+    assert_eq!(client.batches().len(), 2);
+}

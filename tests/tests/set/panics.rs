@@ -1,0 +1,73 @@
+//! A future of the caller's that panics costs one operation, not the set.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use graph_operation::testing::{ScriptedClient, block_on, succeeded};
+use graph_operation::{Client, Error, ErrorKind, Operation, OperationSet, Result};
+use http::{Request, Response, Uri};
+
+use crate::{ends, operation};
+
+#[test]
+fn a_start_that_panics_ends_as_not_started() {
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::new(client.clone());
+    let starting = async {
+        assert!(std::env::var_os("no such variable").is_some(), "the author's own");
+        Err::<Operation, Error>(Error::transport("not reached"))
+    };
+    set.start(0, starting).unwrap();
+    set.insert(1, operation(&client, 1)).unwrap();
+    client.answer(succeeded("/a"));
+    assert!(catch_unwind(AssertUnwindSafe(|| block_on(set.next()))).is_err());
+    let mut ends = ends(&mut set);
+    ends.sort_by_key(|(key, _)| *key);
+    assert_eq!(ends[0].1.as_ref().unwrap_err().kind(), ErrorKind::NotStarted);
+    assert!(ends[1].1.is_ok());
+    assert_eq!((set.counts().starting, set.len()), (0, 0));
+}
+
+/// Panics when it sends for the first time.
+#[derive(Clone)]
+struct Panicking(ScriptedClient, Arc<AtomicBool>);
+
+impl Client for Panicking {
+    type Error = Error;
+
+    fn service_root(&self) -> &Uri {
+        Client::service_root(&self.0)
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        assert!(self.1.swap(true, Ordering::Relaxed), "the author's own");
+        Client::send(&self.0, request).await
+    }
+
+    async fn sleep(&self, time: Duration) {
+        Client::sleep(&self.0, time).await;
+    }
+
+    fn now(&self) -> Instant {
+        Client::now(&self.0)
+    }
+}
+
+#[test]
+fn a_send_that_panics_costs_its_operations_the_check() {
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::new(Panicking(client.clone(), Arc::default()));
+    for at in 0..3 {
+        set.insert(at, operation(&client, at)).unwrap();
+        client.answer(succeeded("/a"));
+    }
+    assert!(catch_unwind(AssertUnwindSafe(|| block_on(set.next()))).is_err());
+    assert_eq!(set.len(), 3);
+    let before = client.elapsed();
+    assert!(ends(&mut set).iter().all(|(_, result)| result.is_ok()));
+    assert!(client.elapsed() - before >= Duration::from_secs(30), "checked again by the policy");
+    assert_eq!(client.requests().len(), 1);
+}
