@@ -32,7 +32,8 @@
 //! # }
 //! ```
 //!
-//! Thousands at once are an [`OperationSet`]'s.
+//! Thousands at once are an [`OperationSet`]'s. An [`Error`] says why something failed, and
+//! [`Error::resume_token`] names the operation where it is still alive.
 //!
 //! # For the author of a client library
 //!
@@ -79,6 +80,17 @@
 //! # }
 //! ```
 //!
+//! # Questions
+//!
+//! | page | answers |
+//! |---|---|
+//! | [Starting](docs::starting) | is the start repeated, what if I drop it, what does each answer mean, how does another process go on |
+//! | [Errors and what to do](docs::errors) | which error comes from where, which carry a token, what on 401, what is worth a retry |
+//! | [Many operations](docs::many) | how are thousands started and checked, how is the rate kept |
+//! | [Testing](docs::testing) | how are annotated functions tested without a network |
+//! | [Other families](docs::families) | which operations are there besides those of Teams, how is one added |
+//! | [`protocol`] | how does a driver of another kind, such as a workflow engine, use the machines that neither send nor sleep |
+//!
 //! # What is repeated
 //!
 //! - **The start**, if the function returns its request: 429, 503 and 509, and what surely never left.
@@ -88,14 +100,15 @@
 //! - **The target**: 404 and the same faults, within [`Polling::target_patience`].
 //! - **401** asks [`Client::unauthorized`] once for a new credential. As provided, it is final.
 //!
-//! An [`Error`] says why. [`Error::resume_token`] names the operation where it is still alive.
-//!
 //! # What never happens
 //!
-//! - No request, and so no token, goes to another origin than the service root's.
-//! - No check comes sooner than the policy or a `Retry-After` allows.
-//! - No future that is dropped loses a response: the request stays with the handle.
-//! - No HTTP status and no `error` property is taken for the end: the body's `status` alone decides.
+//! - No request that [`Client::send`] gets, and so no token, goes to another origin than the service
+//!   root's.
+//! - No check comes sooner than the policy or a `Retry-After` allows, but for the last one before the
+//!   deadline, and one that [`Operation::poll`] asks for.
+//! - No dropped future of a handle loses a response: the request stays with the handle.
+//! - No `error` property is taken for the end: the body's status alone decides. A copy's monitor may
+//!   end with a 303.
 //!
 //! # Features
 //!
@@ -112,12 +125,6 @@
 //! | `families` | | models of Graph's other families of operations |
 //! | `testing` | | a scripted client with a virtual clock, for the tests of annotated functions |
 //!
-//! # Other operations of Graph
-//!
-//! An operation of another resource type needs a [`Model`], named with `model = …` in the attribute.
-//! [`docs::families`] lists those that are built in. And a driver of another kind, such as
-//! a workflow engine, is built on [`protocol`], which neither sends nor sleeps.
-//!
 //! [resource]: https://learn.microsoft.com/graph/api/resources/teamsasyncoperation
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -133,8 +140,20 @@ pub mod blocking;
 mod blocking_set;
 mod client;
 mod completed;
-/// Longer explanations.
+/// Longer explanations: a page for each question.
 pub mod docs {
+    #[doc = include_str!("docs/starting.md")]
+    pub mod starting {}
+
+    #[doc = include_str!("docs/errors.md")]
+    pub mod errors {}
+
+    #[doc = include_str!("docs/many.md")]
+    pub mod many {}
+
+    #[doc = include_str!("docs/testing.md")]
+    pub mod testing {}
+
     #[doc = include_str!("docs/families.md")]
     pub mod families {}
 }
