@@ -114,17 +114,18 @@ where
     };
     let sender = client.clone();
     let send = async move {
-        if !intended_here.load(Ordering::Relaxed) {
-            return None;
-        }
-        let sent = SystemTime::now();
-        let outcome = sender.send(request).await;
-        Some(Recorded::new(&outcome, sent, SystemTime::now()))
+        let outcome = if intended_here.load(Ordering::Relaxed) {
+            sender.send(request).await
+        } else {
+            Err(Error::transport("the worker died, perhaps while sending"))
+        };
+        // The interval counts from the latest time at which the service can have got the request, so
+        // that a request which was slow on its way is not followed too soon.
+        let now = SystemTime::now();
+        Recorded::new(&outcome, now, now)
     };
-    let event = match journal.step("send", send).await? {
-        Some(recorded) => machine.replay(recorded, |time| clock.instant(time)),
-        None => machine.failed(Error::transport("the worker died, perhaps while sending"), now),
-    };
+    let recorded = journal.step("send", send).await?;
+    let event = machine.replay(recorded, |time| clock.instant(time));
     let Event::Unauthorized(response) = event else { return Ok(Asked::Sent(event)) };
     let (client, answer) = (client.clone(), response.clone());
     let renewed = journal.step("renew", async move { client.unauthorized(&answer).await }).await?;
