@@ -1,0 +1,134 @@
+//! A machine of the protocol, driven by the steps of a journal.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use graph_operation::protocol::{Event, Machine, Recorded, Step};
+use graph_operation::{Client, Error};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// What the worker needs of an engine.
+pub trait Journal: Sync {
+    /// Why the engine stops the invocation.
+    type Error: Send;
+
+    /// Does `work`, unless the journal has its result from before a crash. The result is in the
+    /// journal before it is given.
+    fn step<T, F>(
+        &self,
+        name: &'static str,
+        work: F,
+    ) -> impl Future<Output = Result<T, Self::Error>> + Send
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: Future<Output = T> + Send + 'static;
+
+    /// Sleeps, through crashes if need be.
+    fn sleep(&self, pause: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// Translates the wall clock, which the journal speaks, to instants. Only differences count, so the
+/// base is arbitrary.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    at: SystemTime,
+    instant: Instant,
+}
+
+impl Clock {
+    /// A clock whose arbitrary instant is `at`, since the Unix epoch.
+    #[must_use]
+    pub fn since(at: Duration) -> Self {
+        Self { at: UNIX_EPOCH + at, instant: Instant::now() }
+    }
+
+    /// The instant of a wall-clock time.
+    #[must_use]
+    pub fn instant(&self, time: SystemTime) -> Instant {
+        self.instant + time.duration_since(self.at).unwrap_or_default()
+    }
+
+    /// The wall clock's time at an instant, since the Unix epoch.
+    #[must_use]
+    pub fn wall(&self, instant: Instant) -> Duration {
+        let time = self.at + instant.saturating_duration_since(self.instant);
+        time.duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    /// The instant of its base.
+    #[must_use]
+    pub fn base(&self) -> Instant {
+        self.instant
+    }
+}
+
+/// What a machine wanted, and what came of it.
+#[derive(Debug)]
+pub enum Asked<A> {
+    /// Nothing is due for so long.
+    Wait(Duration),
+    /// A request was sent, or may have been.
+    Sent(Event<A>),
+    /// There is nothing more to do.
+    Done(Result<(), Error>),
+}
+
+/// The wall clock's time, from inside a step.
+pub(crate) async fn now<J: Journal>(journal: &J) -> Result<Duration, J::Error> {
+    journal.step("now", async { UNIX_EPOCH.elapsed().unwrap_or_default() }).await
+}
+
+/// Sends what is due, in two steps: the intent with its time, and the request.
+///
+/// An intent that comes from the journal while its answer does not was noted by a process that died
+/// in between. Nobody knows whether it sent the request, so it is not sent again at once: the machine
+/// is told that it failed, and decides. So no two checks are closer than the policy allows, and what is
+/// not idempotent is not repeated blindly.
+///
+/// # Errors
+///
+/// The journal's.
+pub async fn ask<C: Client<Error = Error>, M: Machine + Send, J: Journal>(
+    journal: &J,
+    client: &C,
+    machine: &mut M,
+    clock: Clock,
+) -> Result<Asked<M::Answer>, J::Error>
+where
+    M::Answer: Send,
+{
+    let intended_here = Arc::new(AtomicBool::new(false));
+    let intended = Arc::clone(&intended_here);
+    let intent = async move {
+        intended.store(true, Ordering::Relaxed);
+        UNIX_EPOCH.elapsed().unwrap_or_default()
+    };
+    let now = clock.instant(UNIX_EPOCH + journal.step("intent", intent).await?);
+    let request = match machine.next(now) {
+        Step::Wait(pause, _) => return Ok(Asked::Wait(pause)),
+        Step::Done(result) => return Ok(Asked::Done(result)),
+        Step::Send(check) => check.request(),
+    };
+    let sender = client.clone();
+    let send = async move {
+        let outcome = if intended_here.load(Ordering::Relaxed) {
+            sender.send(request).await
+        } else {
+            Err(Error::transport("the worker died, perhaps while sending"))
+        };
+        // The interval counts from the latest time at which the service can have got the request, so
+        // that a request which was slow on its way is not followed too soon.
+        let now = SystemTime::now();
+        Recorded::new(&outcome, now, now)
+    };
+    let recorded = journal.step("send", send).await?;
+    let event = machine.replay(recorded, |time| clock.instant(time));
+    let Event::Unauthorized(response) = event else { return Ok(Asked::Sent(event)) };
+    let (client, answer) = (client.clone(), response.clone());
+    let renewed = journal.step("renew", async move { client.unauthorized(&answer).await }).await?;
+    let now = machine.latest();
+    Ok(Asked::Sent(machine.authorized(&response, renewed, now)))
+}
