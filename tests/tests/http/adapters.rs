@@ -44,7 +44,7 @@ fn ureq(request: Request<Bytes>) -> Result<Response<Bytes>> {
     graph_operation::ureq::send(&ureq::agent(), request)
 }
 
-fn assert_bounded(outcome: Result<Response<Bytes>>, begun: Instant) {
+fn assert_bounded(outcome: &Result<Response<Bytes>>, begun: Instant) {
     assert_eq!(outcome.as_ref().err().map(Error::kind), Some(ErrorKind::Transport), "{outcome:?}");
     // The provided limit is 100 s.
     assert!(begun.elapsed() < Duration::from_secs(50));
@@ -57,7 +57,7 @@ fn a_request_takes_no_longer_than_it_has_left() {
         for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"] {
             let (origin, server) = serve(answer.to_owned());
             let begun = Instant::now();
-            assert_bounded(send(get(&origin, Duration::from_millis(200))), begun);
+            assert_bounded(&send(get(&origin, Duration::from_millis(200))), begun);
             server.join().unwrap();
         }
     }
