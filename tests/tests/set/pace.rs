@@ -111,6 +111,27 @@ fn what_shares_a_deadline_ends_within_the_time_that_the_rate_takes() {
     assert_eq!(set.counts().running, 200);
 }
 
+/// Those that wait for the rate behind their deadline do not wait for the end of a pause too.
+#[test]
+fn a_pause_ends_at_once_what_is_past_its_deadline() {
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::new(client.clone()).rate(1);
+    for at in 0..100 {
+        let polling = Polling::default().first_check(seconds(600)).timeout(seconds(10));
+        set.insert(at, operation(&client, at).with_polling(polling)).unwrap();
+    }
+    for _ in 0..30 {
+        client.answer(in_progress());
+        assert!(block_on(set.next()).is_some());
+    }
+    client.answer_batch(with_header(status(429), "retry-after", "3000"));
+    for _ in 30..100 {
+        let (_, end) = block_on(set.next()).unwrap();
+        assert_eq!(end.unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+    assert!(client.elapsed() < seconds(60), "{:?}", client.elapsed());
+}
+
 #[test]
 fn throttling_halves_the_rate_once_a_burst_and_it_recovers() {
     let client = ScriptedClient::new();

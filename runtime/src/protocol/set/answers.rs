@@ -462,6 +462,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let until = self.now.plus(pause.lengthened(self.jitter.draw()));
         if until > self.put_off.until {
             self.put_off = PutOff { until, asked: asked.is_some(), refusals, reason: Some(reason) };
+            self.remind_overdue();
         }
         self.put_off.refusals = refusals;
     }

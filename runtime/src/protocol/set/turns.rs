@@ -128,6 +128,20 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
+    /// Looks again after those that wait behind their deadline, because the set was put off.
+    pub(super) fn remind_overdue(&mut self) {
+        let overdue = |id: &Id| {
+            let member = self.members.get(id.member)?;
+            let deadline = self.policies.get(member.policy).deadline()?;
+            Some(member.place == Place::Urgent && member.start.plus(deadline) <= self.now)
+        };
+        let lines = self.queues.iter().flat_map(|queue| &queue.urgent);
+        let ids: Vec<_> = lines.copied().filter(|id| overdue(id) == Some(true)).collect();
+        for id in ids {
+            self.remind(self.now, id);
+        }
+    }
+
     fn remind(&mut self, at: Elapsed, id: Id) {
         let members = &self.members;
         self.deadlines.push(at, id, |id| {
