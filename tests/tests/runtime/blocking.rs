@@ -79,3 +79,25 @@ fn deadline_resumption_and_the_end_at_once() {
     let operation = Operation::from_location(client, LOCATION).unwrap();
     assert_eq!(operation.operation_id(), Some("2"));
 }
+
+#[test]
+fn an_error_ends_the_updates_and_new_ones_go_on() {
+    let (client, mut operation) = started();
+    client.answer(status(403)).answer(succeeded("/teams('1')"));
+    let mut updates = operation.updates();
+    assert_eq!(updates.next().unwrap().unwrap_err().kind(), ErrorKind::Rejected);
+    assert!(updates.next().is_none());
+    assert_eq!(client.requests().len(), 1);
+    assert!(operation.updates().next().unwrap().unwrap().is_terminal());
+}
+
+#[test]
+fn a_client_behind_pointers_keeps_its_clock() {
+    let client = ScriptedClient::new();
+    let pointer = std::sync::Arc::new(Box::new(client.clone()));
+    let mut operation = Operation::from_response(pointer, accepted(LOCATION)).unwrap();
+    client.advance(seconds(60));
+    client.answer(in_progress());
+    let update = operation.poll().unwrap();
+    assert_eq!(update.waited(), seconds(60));
+}
