@@ -8,10 +8,12 @@ use std::time::Duration;
 use graph_operation::Polling;
 
 mod graph;
+mod journal;
 mod progress;
 mod table;
 
 pub use graph::Graph;
+pub use journal::{Entry, Journal};
 pub use progress::{Line, Progress};
 pub use table::Table;
 

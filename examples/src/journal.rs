@@ -1,0 +1,57 @@
+//! A journal of operations on disk, of which a process that is killed loses nothing.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Result, Write as _};
+use std::path::Path;
+
+use graph_operation::ResumeToken;
+use serde::{Deserialize, Serialize};
+
+/// How far an operation has come.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Entry {
+    /// It is about to be started.
+    Starting,
+    /// It was accepted, and this names it.
+    Accepted(ResumeToken),
+    /// It has succeeded.
+    Succeeded,
+    /// It has failed, for this reason.
+    Failed(String),
+}
+
+/// A file with a line of JSON for each entry.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+}
+
+impl Journal {
+    /// Opens the journal, and gives the last entry of each key.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or written, or is no journal.
+    pub fn open(path: &Path) -> Result<(Self, HashMap<String, Entry>)> {
+        let file = File::options().read(true).append(true).create(true).open(path)?;
+        let mut text = std::fs::read_to_string(path)?;
+        // A line without its end was not written whole.
+        text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+        file.set_len(text.len() as u64)?;
+        let lines = text.lines().map(serde_json::from_str);
+        let entries = lines.collect::<serde_json::Result<HashMap<_, _>>>()?;
+        Ok((Self { file }, entries))
+    }
+
+    /// Appends an entry. Once this returns, the entry outlives the process.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn write(&self, key: &str, entry: &Entry) -> Result<()> {
+        let line = serde_json::to_string(&(key, entry))? + "\n";
+        (&self.file).write_all(line.as_bytes())
+    }
+}
