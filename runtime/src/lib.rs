@@ -89,7 +89,7 @@
 //! | [Many operations](docs::many) | how are thousands started and checked, how is the rate kept |
 //! | [Testing](docs::testing) | how are annotated functions tested without a network |
 //! | [Other families](docs::families) | which operations are there besides those of Teams, how is one added |
-//! | [`protocol`] | how does a driver of another kind, such as a workflow engine, use the machines that neither send nor sleep |
+//! | [Driving the protocol yourself](docs::driving) | how does a durable engine drive the machines of [`protocol`], what stands in its journal, what can it not promise |
 //!
 //! # What is repeated
 //!
@@ -156,6 +156,9 @@ pub mod docs {
 
     #[doc = include_str!("docs/families.md")]
     pub mod families {}
+
+    #[doc = include_str!("docs/driving.md")]
+    pub mod driving {}
 }
 mod erased;
 mod error;
