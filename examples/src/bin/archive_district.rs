@@ -48,12 +48,11 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<bool, BoxError> {
     let mut simulator = None;
-    let service_root = match arguments.service_root {
-        Some(service_root) => service_root,
-        None => {
-            let options = Options::new().life(Life::checks(1, 0)).rate(arguments.rate);
-            simulator.insert(Simulator::start(options).await?).service_root()
-        }
+    let service_root = if let Some(service_root) = arguments.service_root {
+        service_root
+    } else {
+        let options = Options::new().life(Life::checks(1, 0)).rate(arguments.rate);
+        simulator.insert(Simulator::start(options).await?).service_root()
     };
     let journal = arguments.journal.unwrap_or_else(|| {
         std::env::temp_dir().join(format!("archive-district-{}.jsonl", std::process::id()))

@@ -66,7 +66,7 @@ struct Process(Child);
 
 impl Process {
     fn start(command: &mut Command) -> Result<Self> {
-        Ok(Self(command.spawn().with_context(|| format!("{:?}", command.get_program()))?))
+        Ok(Self(command.spawn().with_context(|| command.get_program().display().to_string())?))
     }
 }
 
