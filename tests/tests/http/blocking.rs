@@ -11,6 +11,7 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Request, Response, Uri};
 
 use crate::client::{Clock, Resource, TOKEN};
+use crate::socket::serve;
 
 macro_rules! blocking_client {
     ($name:ident, $http:ty, $send:path) => {
@@ -168,20 +169,11 @@ fn an_answer_that_ureq_did_not_receive_is_one_all_the_same() {
 /// A 202 says everything in its headers; a body that is announced and never comes is not waited for.
 #[test]
 fn the_body_of_a_202_is_not_waited_for() {
-    use std::io::{Read, Write};
-
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let root = format!("http://{}/v1.0", listener.local_addr().unwrap());
-    let server = std::thread::spawn(move || {
-        let (mut connection, _) = listener.accept().unwrap();
-        let _ = connection.read(&mut [0; 4096]).unwrap();
-        let answer = "HTTP/1.1 202 Accepted\r\nLocation: /teams('a')/operations('b')\r\n\
-                      Content-Length: 100\r\n\r\n";
-        connection.write_all(answer.as_bytes()).unwrap();
-        // Until the client has gone.
-        let _ = connection.read(&mut [0; 1]);
-    });
-    let graph = Ureq::at(&root);
+    let (origin, server) = serve(
+        "HTTP/1.1 202 Accepted\r\nLocation: /teams('a')/operations('b')\r\n\
+         Content-Length: 100\r\n\r\n",
+    );
+    let graph = Ureq::at(&format!("{origin}/v1.0"));
     let operation = graph.archive_team("a").unwrap();
     assert_eq!(operation.operation_id(), Some("b"));
     drop((operation, graph));

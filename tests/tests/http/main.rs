@@ -10,5 +10,6 @@ mod families;
 mod faults;
 mod outcomes;
 mod replay;
+mod socket;
 mod starts;
 mod tokens;

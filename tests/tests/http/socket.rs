@@ -1,0 +1,23 @@
+//! A server that says what no HTTP library would.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread::JoinHandle;
+
+/// Sends `response` to one request, and waits until the client closes the connection.
+///
+/// Gives the origin, and in the end whether the client has opened another connection.
+pub(crate) fn serve(response: impl Into<String>) -> (String, JoinHandle<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let response = response.into();
+    let server = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let _ = connection.read(&mut [0; 4096]).unwrap();
+        connection.write_all(response.as_bytes()).unwrap();
+        while connection.read(&mut [0; 1024]).is_ok_and(|read| read > 0) {}
+        listener.set_nonblocking(true).unwrap();
+        listener.accept().is_ok()
+    });
+    (origin, server)
+}
