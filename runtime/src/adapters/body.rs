@@ -12,7 +12,7 @@ use crate::protocol::location;
 use crate::{Error, ErrorKind};
 
 /// More than this is no answer to a check: Graph's are below a few kilobytes, a target's below a
-/// megabyte. A server that sends for ever is cut off here.
+/// megabyte. A server that sends forever is cut off here.
 pub(crate) const LIMIT: usize = 4 * 1024 * 1024;
 
 /// A body that grows chunk by chunk, up to the limit. The chunks are copied, so that a kept body
@@ -65,10 +65,13 @@ pub(crate) fn time_for_body(status: StatusCode, time: Duration) -> Duration {
     }
 }
 
+/// Whether a body can be used. That of a 202 always can, as far as it came: an operation may run, and
+/// no trouble with the body may lose it.
+pub(crate) fn usable(status: StatusCode, outcome: Result<(), Error>) -> Result<(), Error> {
+    if status == StatusCode::ACCEPTED { Ok(()) } else { outcome }
+}
+
 /// Reads a body for so long at most, however slowly it comes.
-///
-/// Of a 202, it gives as much as came in a few seconds: an operation may run, and no trouble with the
-/// body may lose it.
 #[cfg(any(feature = "reqwest-blocking", feature = "ureq"))]
 pub(crate) fn read_response(
     status: StatusCode,
@@ -76,9 +79,7 @@ pub(crate) fn read_response(
     time: Duration,
 ) -> Result<Bytes, Error> {
     let (body, outcome) = read_in_time(reader, time_for_body(status, time));
-    if status != StatusCode::ACCEPTED {
-        outcome?;
-    }
+    usable(status, outcome)?;
     Ok(body)
 }
 

@@ -13,7 +13,7 @@ use body::Body;
 use bytes::{Buf, Bytes};
 use http::Response;
 
-use super::body::{Bounded, time_for_body};
+use super::body::{Bounded, time_for_body, usable};
 use crate::{BoxError, Error, Result, TimeLeft};
 
 /// Collects the body of a response, at most 4 MiB of it, into what
@@ -47,13 +47,10 @@ where
     B::Error: Into<BoxError>,
 {
     let (head, body) = response.into_parts();
-    let accepted = head.status == http::StatusCode::ACCEPTED;
     let limit = time_for_body(head.status, TimeLeft::DEFAULT.0);
     let mut collected = Bounded::default();
     let outcome = read(body, &mut collected, limit).await;
-    if !accepted {
-        outcome?;
-    }
+    usable(head.status, outcome)?;
     Ok(Response::from_parts(head, collected.finish()))
 }
 
@@ -68,7 +65,7 @@ where
     loop {
         let frame = poll_fn(|cx| {
             let frame = body.as_mut().poll_frame(cx);
-            // A body may also be ready for ever, with empty frames.
+            // A body may also be ready forever, with empty frames.
             let is_over = match &frame {
                 Poll::Ready(None) => false,
                 Poll::Ready(Some(_)) => begun.elapsed() >= limit,
@@ -217,6 +214,7 @@ mod tests {
         assert_eq!(outcome.unwrap_err().kind(), crate::ErrorKind::Transport);
         assert_eq!(collected.finish(), "x");
     }
+
     #[test]
     fn empty_frames_without_an_end_are_given_up() {
         let mut collected = Bounded::default();

@@ -60,10 +60,10 @@ use std::time::Duration;
 
 use ::reqwest as http_client;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use tokio::time::Instant;
 
-use super::body::{Bounded, check_origin, time_for_body};
+use super::body::{Bounded, check_origin, time_for_body, usable};
 use crate::protocol::Answer;
 use crate::{Error, ErrorKind, Result, TimeLeft};
 
@@ -105,11 +105,9 @@ async fn in_time<T>(time: Duration, exchange: impl Future<Output = Result<T>>) -
     }
 }
 
-/// Reads the body. Of a 202, it gives as much as came in a few seconds: an operation may run, and no
-/// trouble with the body may lose it.
+/// Reads the body; that of a 202, as far as it comes in a few seconds.
 async fn collect(mut response: http_client::Response, time: Duration) -> Result<Response<Bytes>> {
     let head = head_of!(response);
-    let accepted = head.status() == StatusCode::ACCEPTED;
     let mut body = Bounded::default();
     let reading = async {
         while let Some(chunk) = response.chunk().await? {
@@ -118,9 +116,7 @@ async fn collect(mut response: http_client::Response, time: Duration) -> Result<
         Ok(())
     };
     let outcome = in_time(time_for_body(head.status(), time), reading).await;
-    if !accepted {
-        outcome?;
-    }
+    usable(head.status(), outcome)?;
     Ok(head.map(|()| body.finish()))
 }
 
