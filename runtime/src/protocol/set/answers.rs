@@ -485,8 +485,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 member.tracker.unsent(before);
             }
             let policy = self.policies.get(member.policy);
-            let deadline = policy.deadline().map(|deadline| member.start.plus(deadline));
-            if deadline.is_some_and(|deadline| deadline <= self.now)
+            if member.deadline(&policy).is_some_and(|deadline| deadline <= self.now)
                 && self.put_off.until > self.now
             {
                 let reason = self.put_off.reason.clone();

@@ -36,6 +36,11 @@ impl Member {
         if self.single == Single::No { self.version.into() } else { SINGLES }
     }
 
+    /// Its deadline, by the set's clock.
+    pub(super) fn deadline(&self, policy: &Polling) -> Option<Elapsed> {
+        policy.deadline().map(|deadline| self.start.plus(deadline))
+    }
+
     /// Until when it waits for a batch to fill, once it is due.
     fn send_at(&self, policy: &Polling) -> Elapsed {
         let due = self.tracker.due(policy).map_or(Elapsed::ZERO, |(due, _)| due);
@@ -115,7 +120,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let last = member.tracker.last_due(&policy).map(|last| member.start.plus(last));
         let urgent = last.is_some_and(|last| last <= now);
         member.place = if urgent { Place::Urgent } else { Place::Ready };
-        let deadline = policy.deadline().map(|deadline| member.start.plus(deadline));
+        let deadline = member.deadline(&policy);
         let (send_at, queue) = (member.send_at(&policy), member.queue());
         if let Some(queue) = self.queues.get_mut(queue) {
             queue.send_at = queue.send_at.min(send_at);
@@ -130,14 +135,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// Looks again after those that wait behind their deadline, because the set was put off.
     pub(super) fn remind_overdue(&mut self) {
-        let overdue = |id: &Id| {
-            let member = self.members.get(id.member)?;
-            let deadline = self.policies.get(member.policy).deadline()?;
-            Some(member.place == Place::Urgent && member.start.plus(deadline) <= self.now)
+        let is_overdue = |member: &Member| {
+            let deadline = member.deadline(&self.policies.get(member.policy));
+            deadline.is_some_and(|deadline| deadline <= self.now)
         };
-        let lines = self.queues.iter().flat_map(|queue| &queue.urgent);
-        let ids: Vec<_> = lines.copied().filter(|id| overdue(id) == Some(true)).collect();
-        for id in ids {
+        let lines = self.queues.iter().flat_map(|queue| queue.urgent.iter().copied());
+        let urgent = lines.filter(|&id| is_at(&self.members, id, Place::Urgent));
+        let overdue = urgent.filter(|id| self.members.get(id.member).is_some_and(is_overdue));
+        for id in overdue.collect::<Vec<_>>() {
             self.remind(self.now, id);
         }
     }
