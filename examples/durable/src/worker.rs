@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use graph_operation::protocol::{Event, Machine, Poller, Saved, Start, Step, Target, resolve};
 use graph_operation::{Client as _, Error, Polling, TeamsAsyncOperation};
+use graph_operation_examples::Graph;
+use http::Method;
 use restate_sdk::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::graph::Graph;
 use crate::steps::{self, Asked, Clock, Journal, ask};
 
 /// What the object holds between two checks.
@@ -35,9 +36,6 @@ pub enum Status {
     Failed(String),
 }
 
-/// The policy, from the command line of the worker.
-pub type Pace = Polling;
-
 /// Starts an operation, and gives the first wait.
 ///
 /// # Errors
@@ -46,31 +44,28 @@ pub type Pace = Polling;
 pub async fn start<J: Journal>(
     journal: &J,
     graph: &Graph,
-    pace: Pace,
+    polling: Polling,
     seed: u64,
     team_id: &str,
 ) -> Result<(Kept, Option<Duration>), J::Error> {
     let at = steps::now(journal).await?;
     let clock = Clock::since(at);
     let root = graph.service_root();
-    let start = graph.archive_request(team_id).and_then(|request| {
-        Start::new::<TeamsAsyncOperation>(root, request, true, pace, clock.base(), seed)
+    let request = graph.request(Method::POST, ["teams", team_id, "archive"]);
+    let start = request.and_then(|request| {
+        Start::new::<TeamsAsyncOperation>(root, request, true, polling, clock.base(), seed)
     });
     let accepted = match start {
         Ok(mut start) => finish(journal, graph, &mut start, clock).await?,
         Err(error) => Err(error),
     };
     let mut poller = match accepted {
-        Ok((accepted, start)) => Poller::new::<TeamsAsyncOperation>(accepted, pace, start, seed),
+        Ok((accepted, start)) => Poller::new::<TeamsAsyncOperation>(accepted, polling, start, seed),
         Err(error) => return Ok((ended(at, Status::Failed(error.to_string())), None)),
     };
-    let now = poller.latest();
-    let pause = match poller.next(now) {
-        Step::Wait(pause, _) => pause,
-        _ => Duration::ZERO,
-    };
-    let kept = Kept { at: clock.wall(now), machine: Some(poller.save()), status: Status::Running };
-    Ok((kept, Some(pause)))
+    // A new machine has not ended.
+    let pause = next_wait(&mut poller).ok().flatten().unwrap_or_default();
+    Ok((running(&poller, clock), Some(pause)))
 }
 
 /// Makes the check that is due, and gives the next wait; `None` after the end.
@@ -90,28 +85,32 @@ pub async fn wake<J: Journal>(
         Ok(poller) => poller,
         Err(error) => return Ok((ended(at, Status::Failed(error.to_string())), None)),
     };
-    let asked = ask(journal, graph, &mut poller, clock).await?;
-    let status = match asked {
+    let status = match ask(journal, graph, &mut poller, clock).await? {
         Asked::Sent(Event::Failed(error)) | Asked::Done(Err(error)) => {
             Status::Failed(error.to_string())
         }
-        _ => Status::Running,
+        _ => match next_wait(&mut poller) {
+            Ok(Some(pause)) => return Ok((running(&poller, clock), Some(pause))),
+            Ok(None) => read(journal, graph, &poller, clock).await?,
+            Err(error) => Status::Failed(error.to_string()),
+        },
     };
+    Ok((ended(clock.wall(poller.latest()), status), None))
+}
+
+/// How long until the next check; `None` once the operation has succeeded.
+fn next_wait(poller: &mut Poller) -> Result<Option<Duration>, Error> {
     let now = poller.latest();
-    let status = match poller.next(now) {
-        _ if status != Status::Running => status,
-        Step::Wait(pause, _) => {
-            let kept = Kept { at: clock.wall(now), machine: Some(poller.save()), status };
-            return Ok((kept, Some(pause)));
-        }
-        Step::Send(_) => {
-            let kept = Kept { at: clock.wall(now), machine: Some(poller.save()), status };
-            return Ok((kept, Some(Duration::ZERO)));
-        }
-        Step::Done(Err(error)) => Status::Failed(error.to_string()),
-        Step::Done(Ok(())) => read(journal, graph, &poller, clock).await?,
-    };
-    Ok((ended(clock.wall(now), status), None))
+    match poller.next(now) {
+        Step::Wait(pause, _) => Ok(Some(pause)),
+        Step::Send(_) => Ok(Some(Duration::ZERO)),
+        Step::Done(result) => result.map(|()| None),
+    }
+}
+
+fn running(poller: &Poller, clock: Clock) -> Kept {
+    let at = clock.wall(poller.latest());
+    Kept { at, machine: Some(poller.save()), status: Status::Running }
 }
 
 /// Reads the target of an operation that has succeeded.
@@ -178,7 +177,7 @@ pub struct Operation {
     /// The client.
     pub graph: Graph,
     /// The policy.
-    pub pace: Pace,
+    pub polling: Polling,
 }
 
 const KEPT: &str = "kept";
@@ -193,7 +192,7 @@ impl Operation {
         }
         let seed = context.random_seed();
         let journal = Engine(&context);
-        let (kept, pause) = start(&journal, &self.graph, self.pace, seed, &team_id).await?;
+        let (kept, pause) = start(&journal, &self.graph, self.polling, seed, &team_id).await?;
         keep(&context, kept, pause);
         Ok(())
     }

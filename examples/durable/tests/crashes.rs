@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use graph_operation::Polling;
-use graph_operation_durable::{Graph, Journal, Status, start, wake};
+use graph_operation_durable::{Journal, Status, start, wake};
+use graph_operation_examples::Graph;
 use graph_operation_tests::simulator::{Life, Options, Simulator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,8 +38,11 @@ impl Journal for Run<'_> {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let at = std::mem::replace(&mut *self.at.lock().unwrap(), 0);
-        *self.at.lock().unwrap() = at + 1;
+        let at = {
+            let mut next = self.at.lock().unwrap();
+            *next += 1;
+            *next - 1
+        };
         let known = self.memory.entries.lock().unwrap().get(at).cloned();
         if let Some(entry) = known {
             return Ok(serde_json::from_str(&entry).unwrap());
@@ -61,7 +65,7 @@ impl Journal for Run<'_> {
 
 /// Runs one operation to its end, killing the process in its `kill`th step; whether it was killed.
 async fn run(graph: &Graph, kill: usize) -> (bool, Status) {
-    let pace = Polling::default().first_check(Duration::ZERO).interval(INTERVAL);
+    let polling = Polling::default().first_check(Duration::ZERO).interval(INTERVAL);
     let mut kill = Some(kill);
     let mut kept: Option<String> = None;
     loop {
@@ -69,7 +73,7 @@ async fn run(graph: &Graph, kill: usize) -> (bool, Status) {
         let (next, pause) = loop {
             let run = Run { memory: &memory, at: Mutex::new(0) };
             let outcome = match &kept {
-                None => start(&run, graph, pace, 7, "team").await,
+                None => start(&run, graph, polling, 7, "team").await,
                 Some(kept) => wake(&run, graph, serde_json::from_str(kept).unwrap()).await,
             };
             match outcome {

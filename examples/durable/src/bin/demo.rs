@@ -1,4 +1,4 @@
-//! Archives many teams through a durable engine, and kills the worker and the engine meanwhile.
+//! Archives many teams through a durable engine, and kills the worker and the engine in mid-run.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use graph_operation::Polling;
-use graph_operation_durable::{Graph, Operation};
+use graph_operation_durable::Operation;
+use graph_operation_examples::Graph;
 use graph_operation_tests::simulator::{Life, Options, Simulator};
 use restate_sdk::prelude::{Endpoint, HttpServer};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ const TOKEN: &str = "a-token-that-no-journal-may-hold";
 const INTERVAL: Duration = Duration::from_secs(8);
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Archives many teams through a durable engine, which is killed meanwhile, and so is the worker.
+/// Archives many teams through a durable engine, which is killed in mid-run, and so is the worker.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many teams.
@@ -55,8 +56,8 @@ async fn work(port: u16, service_root: &str) -> Result<()> {
     let graph = Graph::new(service_root, &std::env::var("GRAPH_TOKEN")?);
     let graph = graph.map_err(|error| anyhow::anyhow!(error))?;
     // Shorter than anyone may ask of the real service, which wants more than 30 seconds.
-    let pace = Polling::default().first_check(Duration::from_secs(2)).interval(INTERVAL);
-    let endpoint = Endpoint::builder().bind(Operation { graph, pace }).build();
+    let polling = Polling::default().first_check(Duration::from_secs(2)).interval(INTERVAL);
+    let endpoint = Endpoint::builder().bind(Operation { graph, polling }).build();
     HttpServer::new(endpoint).listen_and_serve(([127, 0, 0, 1], port).into()).await;
     Ok(())
 }
@@ -218,13 +219,13 @@ async fn run(stage: &Stage, simulator: &Simulator, operations: usize) -> Result<
     for team in 0..operations {
         stage.submit(team).await?;
         if team == operations / 2 {
-            println!("killing the worker amid the starts");
+            println!("killing the worker between the starts");
             drop(worker);
             worker = stage.start_worker()?;
         }
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
-    println!("killing the worker amid the checks");
+    println!("killing the worker between the checks");
     drop(worker);
     let _worker = stage.start_worker()?;
     tokio::time::sleep(Duration::from_secs(5)).await;
