@@ -110,10 +110,8 @@ async fn archive(
                 Some(ended) => ended,
                 None => break,
             },
+            // The journal has every token from when its operation was accepted.
             _ = &mut interrupt => {
-                for (team, token) in set.tokens() {
-                    journal.write(team, &Entry::Accepted(token))?;
-                }
                 return Err("interrupted; the same command with this journal goes on".into());
             }
         };
