@@ -18,7 +18,7 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// If the service root is no URL, or the token cannot stand in a header.
+    /// If the service root is not a URL, or the token is not valid in a header.
     pub fn new(service_root: &str, token: &str) -> Result<Self, BoxError> {
         let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))?;
         authorization.set_sensitive(true);

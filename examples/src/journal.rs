@@ -1,4 +1,4 @@
-//! A journal of operations on disk, of which a process that is killed loses nothing.
+//! A journal of operations on disk that survives a killed process.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -33,11 +33,11 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read or written, or is no journal.
+    /// If the file cannot be read or written, or is not a journal.
     pub fn open(path: &Path) -> Result<(Self, HashMap<String, Entry>)> {
         let file = File::options().read(true).append(true).create(true).open(path)?;
         let mut text = std::fs::read_to_string(path)?;
-        // A line without its end was not written whole.
+        // A line without a line break is incomplete.
         text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
         file.set_len(text.len() as u64)?;
         let lines = text.lines().map(serde_json::from_str);

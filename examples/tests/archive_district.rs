@@ -1,4 +1,4 @@
-//! The program that archives a district, killed in the middle and run again.
+//! `archive_district`, killed in mid-run and run again.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A process that is killed in the middle of its wait, and another that goes on.
+//! A process that is killed while it waits, and another that resumes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

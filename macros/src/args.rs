@@ -174,8 +174,8 @@ impl Pair<'_> {
     }
 }
 
-/// Past the next comma that a key follows, so that one malformed value costs one error. The comma of
-/// `HashMap<A, B>` is no such comma.
+/// Skips past the next comma that is followed by a key, so that one malformed value causes one error.
+/// The comma in `HashMap<A, B>` does not qualify.
 fn skip_to_next_pair(input: ParseStream<'_>) -> Result<()> {
     while !input.is_empty() {
         let comma = input.parse::<Option<Token![,]>>()?;

@@ -250,7 +250,7 @@ fn braces(block: &Block, stmts: TokenStream) -> TokenStream {
 //
 // so that what is passed by value moves into the request, used there or not, and drops at its end
 // in the order in which Rust drops the arguments of an `async fn`. References have no need of it.
-// What a key alone uses is used again, so that the variable does not count as unused.
+// An argument that only a key uses is used here too, so that rustc does not call it unused.
 fn rebind(sig: &mut Signature, args: &Args) -> TokenStream {
     let keys = [args.client.to_token_stream(), args.polling.to_token_stream()];
     let mut bindings = TokenStream::new();

@@ -10,8 +10,8 @@ use syn::{
     TypeParamBound,
 };
 
-/// Types whose names say that they are no alias of `Result`. What a name does not say, the runtime's
-/// `ResultType` does.
+/// Types whose names show that they are not aliases of `Result`. For other names, the runtime's
+/// `ResultType` decides.
 const NO_RESULT: [&str; 28] = [
     "Arc", "Box", "Option", "Pin", "Poll", "Rc", "Request", "Response", "Self", "String", "Vec",
     "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8", "u16",

@@ -152,8 +152,8 @@ impl Error {
         error.with_source(source)
     }
 
-    /// A request that cannot be sent for want of a credential: of the same kind, but no retry helps,
-    /// and none is made.
+    /// A request that cannot be sent because there is no credential. It has the same kind, but is not
+    /// retried.
     pub fn credential(source: impl Into<BoxError>) -> Self {
         Error::new(ErrorKind::Transport, "there is no credential to send the request with")
             .with_source(source)

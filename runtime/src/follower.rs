@@ -18,7 +18,7 @@ use crate::trace::{Found, Span};
 /// One operation and its client.
 pub(crate) struct Follower {
     pub(crate) poller: Poller,
-    /// Locked only by whoever has it alone: a future under way need not be `Sync`, and a handle is.
+    /// Never contended: the lock only makes the handle `Sync`, although its future need not be.
     line: Mutex<Line>,
     target: Option<Box<Target>>,
 }

@@ -106,7 +106,7 @@ pub struct OperationSet<K, T = Value, M = TeamsAsyncOperation> {
     reader: &'static Reader,
     connection: Arc<dyn Connection>,
     polling: Polling,
-    /// Locked only by whoever has it alone: a future under way need not be `Sync`, and a set is.
+    /// Never contended: the lock only makes the set `Sync`, although its futures need not be.
     under_way: Mutex<UnderWay>,
     types: PhantomData<fn() -> (T, M)>,
 }

@@ -502,7 +502,7 @@ pub fn status(code: impl TryInto<StatusCode>) -> Response<Bytes> {
 ///
 /// # Panics
 ///
-/// If the name or the value is none of a header.
+/// If the name or the value is not valid in a header.
 #[must_use]
 pub fn with_header(mut answer: Response<Bytes>, name: &str, value: &str) -> Response<Bytes> {
     let name: http::HeaderName = name.parse().expect("a test names a valid header");

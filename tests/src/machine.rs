@@ -349,7 +349,7 @@ fn drive_until_out_of_bytes(input: &mut Input<'_>) -> Option<()> {
             }
         }
         assert_eq!(twins.kept.checks(), oracle.checks);
-        // From wherever it is, the machine finds an end that comes.
+        // Whatever its state, the machine ends once the operation does.
         if input.0.is_empty() {
             finish(twins.kept, now);
             return None;

@@ -13,7 +13,7 @@ const INTERVAL: Duration = Duration::from_secs(30);
 const RATE: u32 = 10;
 const STATUSES: [u16; 14] = [200, 200, 200, 200, 401, 404, 400, 405, 429, 503, 500, 424, 501, 302];
 
-/// Bytes that decide; zeros once they have run out.
+/// Bytes that drive the test; zeros once they have run out.
 struct Input<'a>(&'a [u8]);
 
 impl Input<'_> {
@@ -191,7 +191,7 @@ pub fn drive(bytes: &[u8]) {
             }
             _ => {
                 let response = response(&mut input, addresses.len());
-                // Whatever is no plain 200 may be asked for again at once.
+                // After anything but a plain 200, the next check may be sent at once.
                 let whole = String::from_utf8_lossy(response.body()).into_owned();
                 if response.status() != StatusCode::OK || whole.contains("\"status\":4") {
                     oracle.sooner.extend(addresses);

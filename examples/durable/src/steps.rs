@@ -30,8 +30,8 @@ pub trait Journal: Sync {
     fn sleep(&self, pause: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Translates the wall clock, which the journal speaks, to instants. Only differences count, so the
-/// base is arbitrary.
+/// Converts between the journal's wall-clock times and instants. Only differences matter, so the base
+/// is arbitrary.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     at: SystemTime,
@@ -83,9 +83,9 @@ pub(crate) async fn now<J: Journal>(journal: &J) -> Result<Duration, J::Error> {
 
 /// Sends what is due, in two steps: the intent with its time, and the request.
 ///
-/// An intent that comes from the journal while its answer does not was noted by a process that died
-/// in between. Nobody knows whether it sent the request, so it is not sent again at once: the machine
-/// is told that it failed, and decides. So no two checks are closer than the policy allows, and what is
+/// If the journal has the intent but not the response, the process that wrote the intent has died. It is
+/// unknown whether it sent the request, so the request is not sent again at once: the machine is told
+/// that it failed, and decides. No two checks are closer than the policy allows, and a request that is
 /// not idempotent is not repeated blindly.
 ///
 /// # Errors

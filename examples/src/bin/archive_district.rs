@@ -11,7 +11,7 @@ use graph_operation_examples::{Entry, Graph, Journal};
 use graph_operation_tests::simulator::{Life, Options, Simulator};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Archives many teams, and goes on where an earlier run with the same journal was stopped.
+/// Archives many teams, and resumes an earlier run that used the same journal.
 ///
 /// The exit status is 0 if every team was archived, and 1 otherwise.
 #[derive(Debug, Parser)]
@@ -20,7 +20,7 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 500)]
     teams: u32,
 
-    /// Where it is kept what was started and what has ended [default: a new file].
+    /// The file that records what was started and what has ended [default: a new file].
     #[arg(long, value_name = "PATH")]
     journal: Option<PathBuf>,
 

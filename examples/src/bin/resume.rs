@@ -1,4 +1,4 @@
-//! Archives a team and survives being killed: whoever is started next goes on with the wait.
+//! Archives a team and survives being killed: the next process resumes the wait.
 
 use std::fs;
 use std::io::ErrorKind;

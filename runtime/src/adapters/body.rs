@@ -11,7 +11,7 @@ use http::Uri;
 use crate::protocol::location;
 use crate::{Error, ErrorKind};
 
-/// More than this is no answer to a check: Graph's are below a few kilobytes, a target's below a
+/// The largest body that is read: Graph's responses to checks are a few kilobytes, targets less than a
 /// megabyte. A server that sends forever is cut off here.
 pub(crate) const LIMIT: usize = 4 * 1024 * 1024;
 

@@ -223,10 +223,10 @@ fn scheme(text: &str) -> Option<&str> {
     .then_some(scheme)
 }
 
-/// The root's path, with the version of `base` in place of its own.
+/// The root's path, with its version replaced by the one in `base`.
 ///
-/// The version is the root's last path segment, so that of a URL is the segment in that place; a
-/// root that has none takes the one that was called.
+/// The version is the last path segment of the root. In a URL, it is the segment at the same position.
+/// A root without a version uses the version of the URL that was called.
 fn version<'a>(root: &'a Uri, base: Option<&'a Uri>) -> Cow<'a, str> {
     let path = root.path().trim_end_matches('/');
     let Some(called) = base.filter(|base| same_origin(root, base)).map(Uri::path) else {

@@ -229,7 +229,7 @@ impl Tracker {
         self.asked && policy.deadline().is_some_and(|deadline| self.not_before > deadline)
     }
 
-    /// Whether the next check is forbidden until after the last one.
+    /// Whether the next check may not be sent until after the last one is due.
     fn is_past_last(&self, policy: &Polling) -> bool {
         self.last_due(policy).is_some_and(|last| self.not_before > last)
     }
@@ -367,7 +367,7 @@ impl Tracker {
         } else if fault == Fault::Transient {
             let pause = backoff(policy.between(), self.faults).lengthened(self.lengthening);
             let until = self.sent.unwrap_or(now).plus(policy.capped(pause));
-            // Past the last check a pause changes nothing, while `Retry-After` binds that check too.
+            // A pause beyond the last check has no effect, but `Retry-After` applies to that check too.
             if until > self.not_before && !(self.asked && self.is_past_last(policy)) {
                 (self.not_before, self.asked) = (until, false);
             }
@@ -393,7 +393,7 @@ impl Tracker {
         }
     }
 
-    /// Begins a new row of faults: the last one went to the caller, who decides what follows.
+    /// Resets the count of consecutive faults: the last one was returned to the caller.
     pub(crate) fn begin_row(&mut self) {
         self.faults = 0;
         self.other_json = 0;

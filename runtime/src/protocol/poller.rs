@@ -282,7 +282,7 @@ impl Poller {
         self.tracker.kept_fault()
     }
 
-    /// Takes the fault that is being retried as the final one, for a caller who decides by himself
+    /// Takes the fault that is being retried as the final one, for a caller that makes its own decisions
     /// what follows. A new row of faults begins.
     pub fn take_fault(&mut self) -> Option<Error> {
         self.tracker.begin_row();

@@ -223,7 +223,7 @@ impl Target {
 }
 
 impl Attempts {
-    /// The fault went to the caller, who decides what follows.
+    /// Resets the counts: the fault was returned to the caller.
     fn begin_row(&mut self) {
         self.faults = 0;
         self.renewed = false;

@@ -56,7 +56,7 @@ pub enum LocationForm {
     NoOperation,
     /// No URL.
     Garbage,
-    /// Bytes that are no text.
+    /// Bytes that are not valid text.
     NotText,
     /// Empty.
     Empty,
@@ -128,7 +128,9 @@ impl FromStr for LocationForm {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let form = NAMES.iter().find(|(name, _)| *name == text).map(|(_, form)| form.clone());
-        form.ok_or_else(|| format!("`{text}` is no form; there are {}", Self::names().join(", ")))
+        form.ok_or_else(|| {
+            format!("`{text}` is not a form; the forms are {}", Self::names().join(", "))
+        })
     }
 }
 

@@ -77,14 +77,15 @@ struct Stored {
 impl Stored {
     fn exchange(self) -> Result<Exchange, String> {
         let method = match self.method {
-            Some(method) => method.parse().map_err(|_| format!("`{method}` is no method"))?,
+            Some(method) => method.parse().map_err(|_| format!("`{method}` is not a method"))?,
             None => Method::GET,
         };
         let status = StatusCode::from_u16(self.status).map_err(|error| error.to_string())?;
         let mut exchange = Exchange::new(method, self.path, status);
         for (name, value) in self.headers {
             let parsed = name.parse().ok().zip(value.parse().ok());
-            let (name, value) = parsed.ok_or_else(|| format!("`{name}: {value}` is no header"))?;
+            let (name, value) =
+                parsed.ok_or_else(|| format!("`{name}: {value}` is not a header"))?;
             exchange = exchange.header(name, value);
         }
         Ok(exchange.body(match self.body {

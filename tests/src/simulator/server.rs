@@ -53,8 +53,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The state is whole between any two statements, so a panic elsewhere is no reason to refuse
-    /// it.
+    /// Locks the state, ignoring poisoning: it is consistent between any two statements, whatever has
+    /// panicked.
     pub(super) fn lock(&self) -> MutexGuard<'_, Service> {
         self.service.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -78,7 +78,7 @@ async fn every_form_of_location_is_followed_or_refused() {
             | LocationForm::ForeignSchemeless
             | LocationForm::ForeignUserInfo
             | LocationForm::ForeignScheme => Some(ErrorKind::ForeignLocation),
-            // A resource that is no operation: it can be asked, and what it answers says nothing.
+            // A resource that is not an operation: it responds, but without a status.
             LocationForm::NoOperation => Some(ErrorKind::Decode),
             _ => Some(ErrorKind::InvalidLocation),
         };

@@ -1,7 +1,7 @@
 //! Recorded answers, where there are any: `GRAPH_OPERATION_CORPUS` names their folder.
 //!
-//! The shapes stand in this project's own fixtures too (see `documents`, `answers`); these tests
-//! check that the real ones are no different, and say that they skip where the folder is absent.
+//! This project's own fixtures have the same shapes (see `documents`, `answers`). These tests check
+//! that the recorded ones do not differ, and say so when the folder is absent and they are skipped.
 
 use std::path::PathBuf;
 

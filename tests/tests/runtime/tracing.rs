@@ -27,7 +27,7 @@ impl Write for Log {
     }
 }
 
-/// What is logged meanwhile.
+/// What is logged while `act` runs.
 pub(crate) fn log_of(act: impl FnOnce()) -> String {
     let log = Log::default();
     let writer = log.clone();

@@ -1,4 +1,4 @@
-//! A future of the caller's that panics costs one operation, not the set.
+//! A panic in the caller's future affects one operation, not the set.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

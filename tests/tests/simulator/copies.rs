@@ -55,7 +55,11 @@ fn a_copy_is_told_by_a_monitor_that_takes_no_token() {
     assert_eq!(monitors.len(), 3);
     assert_eq!(monitors.iter().filter(|one| one.authorization.is_some()).count(), 1);
     assert_eq!(simulator.counts().monitors, 3);
-    assert_eq!(simulator.operations()[0].checks, 2, "one with a token is no check");
+    assert_eq!(
+        simulator.operations()[0].checks,
+        2,
+        "a request with a token does not count as a check"
+    );
 }
 
 #[test]
@@ -65,7 +69,7 @@ fn the_address_of_a_monitor_is_its_credential() {
     assert_eq!(observe(&simulator, path.split_once('?').unwrap().0).status, 404);
     assert_eq!(observe(&simulator, &path.replace("tempauth=", "tempauth=0")).status, 404);
     assert_eq!(observe(&simulator, "/").status, 404);
-    assert_eq!(simulator.get(&format!("/v1.0{path}")).status, 404, "it is no address of Graph");
+    assert_eq!(simulator.get(&format!("/v1.0{path}")).status, 404, "it is not an address of Graph");
     assert_eq!(observe(&simulator, &path).status, 200);
 }
 

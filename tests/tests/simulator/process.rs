@@ -228,7 +228,7 @@ async fn a_simulator_in_a_task_stops_when_told() {
 fn a_simulator_on_a_thread_stops_when_dropped() {
     let simulator = Simulator::spawn(Options::new()).unwrap();
     let address = simulator.origin().trim_start_matches("http://").to_owned();
-    // An open connection is no reason to stay.
+    // An open connection does not keep it running.
     let _open = TcpStream::connect(&address).unwrap();
     drop(simulator);
     assert!(TcpStream::connect(address).is_err());

@@ -49,7 +49,7 @@ fn each_request_of_a_batch_counts() {
         .map(|id| json!({ "id": id.to_string(), "method": "GET", "url": format!("/teams/t{id}") }))
         .collect();
     let reply = simulator.post("/v1.0/$batch", &json!({ "requests": requests }).to_string());
-    assert_eq!(reply.status, 200, "the envelope is no request of its own");
+    assert_eq!(reply.status, 200, "the envelope does not count as a request");
     let responses = reply.json()["responses"].as_array().unwrap().clone();
     let refused = responses.iter().filter(|response| response["status"] == 429);
     let refused: Vec<_> = refused.collect();

@@ -28,7 +28,7 @@ pub(super) struct Member {
     pub(super) rest: Option<Box<Rest>>,
     /// Nanoseconds since the Unix epoch; `u64::MAX` if it is not known.
     started_at: u64,
-    /// Changes whenever the operation goes on, so that whoever comes late is told apart.
+    /// Changes whenever the operation moves on, so that stale ids are recognized.
     pub(super) stamp: u32,
     pub(super) policy: u32,
     /// Where the parts of the text end.

@@ -133,7 +133,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Looks again after those that wait behind their deadline, because the set was put off.
+    /// Schedules a look at urgent operations past their deadline, because the set was put off.
     pub(super) fn remind_overdue(&mut self) {
         let is_overdue = |member: &Member| {
             let deadline = member.deadline(&self.policies.get(member.policy));
@@ -154,7 +154,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         });
     }
 
-    /// Looks after those whose deadline is near or over.
+    /// Handles operations whose deadline is near or has passed.
     pub(super) fn expire(&mut self) {
         while let Some(id) = self.deadlines.pop(self.now) {
             let Some(member) = self.members.get(id.member) else { continue };
