@@ -156,13 +156,13 @@ fn a_change_shows_in_the_team_and_in_its_group() {
     let simulator = strict();
     let path = team(&simulator, &json!({ "displayName": "a", "description": "kept" }));
     let group = path.replace("teams", "groups");
-    for (changed, name) in [(&path, "b"), (&group, "c")] {
-        let body = json!({ "displayName": name, "visibility": "private" });
+    for (changed, name, visibility) in [(&path, "b", "public"), (&group, "c", "private")] {
+        let body = json!({ "displayName": name, "visibility": visibility });
         assert_eq!(simulator.send("PATCH", changed, &body.to_string()).status, 204);
         for read in [&path, &group] {
             let read = simulator.get(read).json();
             assert_eq!(read["displayName"], name);
-            assert_eq!(read["visibility"], "private");
+            assert_eq!(read["visibility"], visibility);
             assert_eq!(read["description"], "kept");
         }
     }
