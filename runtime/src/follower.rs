@@ -47,7 +47,7 @@ impl Follower {
         (&mut self.poller, line)
     }
 
-    /// The client. Nobody else has the line, so that the lock is never waited for.
+    /// The client. Nothing else holds the line, so the lock is never contended.
     pub(crate) fn connection(&self) -> Arc<dyn Connection> {
         let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(line.connection())
@@ -161,7 +161,7 @@ impl Follower {
         result.map_err(|error| complete(&self.poller, error))
     }
 
-    /// Forgets how the target was read: the next reading begins anew.
+    /// Forgets how the target was read: the next call starts over.
     pub(crate) fn target_read(&mut self) {
         self.target = None;
     }

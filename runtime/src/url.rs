@@ -1,4 +1,4 @@
-//! The URLs of requests, made of text that the author wrote or of segments that anybody did.
+//! The URLs of requests, made of literal paths or of arbitrary segments.
 
 use std::fmt::Display;
 

@@ -37,12 +37,12 @@ pub struct AdditionalData {
 #[derive(Clone, Default)]
 struct Decoded {
     map: Map<String, Value>,
-    /// What stands in the map as its raw text.
+    /// Values that the map holds as their raw text.
     raw: BTreeMap<String, Box<RawValue>>,
 }
 
 impl AdditionalData {
-    /// Adds a property as it stands in the document.
+    /// Adds a property as it is written in the document.
     pub(super) fn push(&mut self, name: &str, raw: &str) {
         // Most documents have two such properties: an address, and a longer one.
         let length = name.len() + raw.len() + r#""":,"#.len();

@@ -167,7 +167,7 @@ impl Target {
     }
 
     /// Puts the next request off by `pause`, or for as long as `error` asks; `false` if it is not
-    /// made within patience. A caller who goes on all the same keeps the pace.
+    /// made within patience. A caller who continues anyway keeps the backoff.
     fn put_off(&mut self, pause: Elapsed, error: &Error) -> bool {
         let attempts = &mut self.attempts;
         let left = self.policy.patience().minus(attempts.now);
