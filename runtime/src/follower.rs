@@ -268,7 +268,7 @@ pub(crate) fn decode<T: serde::de::DeserializeOwned>(
     let body = if empty { b"null" } else { &response.body()[..] };
     serde_json::from_slice(body).map_err(|error| {
         let transient = empty || !error.is_data();
-        let message = "the target is not what it is read as";
+        let message = "the target does not match the type that it is read as";
         let error = Error::new(ErrorKind::Decode, message).with_json(error);
         let error = error.with_response(response).with_retryable(transient);
         Undecodable { error, transient }

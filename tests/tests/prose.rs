@@ -117,16 +117,14 @@ fn code_lines<'a>(path: &Path, text: &'a str) -> Vec<(usize, &'a str)> {
     let mut fenced = false;
     let mut lines = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
-        let line = if rust {
-            let comment = line.trim_start();
-            match comment.strip_prefix("///").or_else(|| comment.strip_prefix("//!")) {
-                Some(line) => line.strip_prefix(' ').unwrap_or(line),
-                None => {
-                    // A fence that depends on a feature is an attribute.
-                    fenced = comment.contains("doc = \"```");
-                    continue;
-                }
-            }
+        let comment = line.trim_start();
+        let doc = comment.strip_prefix("///").or_else(|| comment.strip_prefix("//!"));
+        let line = if let Some(doc) = doc.filter(|_| rust) {
+            doc.strip_prefix(' ').unwrap_or(doc)
+        } else if rust {
+            // A fence that depends on a feature is an attribute.
+            fenced = comment.contains("doc = \"```");
+            continue;
         } else {
             line
         };

@@ -197,7 +197,7 @@ impl fmt::Debug for Shown {
 fn printable(reference: &[u8]) -> Result<&str, Error> {
     let Ok(text) = std::str::from_utf8(reference) else {
         let text = String::from_utf8_lossy(reference);
-        return Err(invalid(&text, "it has characters that no address has"));
+        return Err(invalid(&text, "it contains characters that a URL cannot"));
     };
     let text = text.trim_matches([' ', '\t']);
     // A trailing comma has been published more than once.
@@ -209,7 +209,7 @@ fn printable(reference: &[u8]) -> Result<&str, Error> {
         return Err(invalid(text.get(..80).unwrap_or_default(), "it is too long"));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('\\') {
-        return Err(invalid(text, "it has characters that no address has"));
+        return Err(invalid(text, "it contains characters that a URL cannot"));
     }
     Ok(text)
 }
