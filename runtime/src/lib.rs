@@ -107,7 +107,7 @@
 //! - [`Client::send`] only gets requests of the service root's origin, so no token goes elsewhere.
 //! - No check comes earlier than the policy or a `Retry-After` allows, except for the last one before
 //!   the deadline and one that [`Operation::poll`] asks for.
-//! - Dropping a future of a handle loses no response: the request stays with the handle.
+//! - Dropping the future of a handle's method loses no response: the request stays with the handle.
 //! - Only the body's status says that an operation has ended, not its `error` property. The monitor of
 //!   a copy may also end with a 303.
 //!

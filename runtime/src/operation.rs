@@ -47,7 +47,7 @@ use crate::update::Update;
 /// check, [`wait`](Self::wait) can be dropped and called again, [`target`](Self::target) waits and
 /// reads the result.
 ///
-/// Dropping one of its futures loses nothing. A request in flight stays with the handle and keeps
+/// Dropping the future of a method loses nothing. A request in flight stays with the handle and keeps
 /// its connection; the next call resumes it instead of sending another. A request that no call
 /// resumes is dropped with the handle, and one that is older than
 /// [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT) is sent again.

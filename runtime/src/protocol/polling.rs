@@ -77,8 +77,8 @@ impl Polling {
 
     /// How long to wait for the end, counted from the start of the operation, up to 1,000 days.
     ///
-    /// A request in flight at the deadline is abandoned. Every request carries the time that it has
-    /// left, as [`TimeLeft`](crate::TimeLeft).
+    /// A request in flight at the deadline is abandoned. A request that is sent near the deadline
+    /// carries the time that it has left, as [`TimeLeft`](crate::TimeLeft).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout.clamp(SHORTEST, LONGEST_TIMEOUT).into());

@@ -165,8 +165,8 @@ fn tokens(count: u32) -> u64 {
 /// Graph counts all requests of an app in a tenant, whichever part of the program sends them.
 /// Clones share one bucket of 20 tokens, which fills at the rate: in any `t` seconds there are at
 /// most `rate × t + 20` requests. Requests are served in order. When the service throttles, the
-/// rate halves for all of them, down to a 64th; from 5 seconds after the last refusal it grows back
-/// by a twentieth of the setting a second.
+/// rate halves for all of them, down to a 64th; from 5 seconds after the last refusal it recovers
+/// by a twentieth of the setting per second.
 ///
 #[cfg_attr(feature = "testing", doc = "```")]
 #[cfg_attr(not(feature = "testing"), doc = "```ignore")]
