@@ -22,7 +22,7 @@ const LONGEST: usize = 16 * 1024;
 /// against the root itself.
 ///
 /// A relative address, with or without its leading slash, is appended to the service root, with the
-/// version that `base` has. An absolute one is kept if it is of the root's origin.
+/// version that `base` has. An absolute one is returned as it is if it is of the root's origin.
 ///
 /// ```
 /// use graph_operation::protocol::resolve;
@@ -40,8 +40,8 @@ const LONGEST: usize = 16 * 1024;
 ///
 /// # Errors
 ///
-/// [`ErrorKind::ForeignLocation`] for another origin, [`ErrorKind::InvalidLocation`] for what is not
-/// an address, or leaves the service root by `..`.
+/// [`ErrorKind::ForeignLocation`] for another origin, and [`ErrorKind::InvalidLocation`] for a text
+/// that is not an address, or leaves the service root by `..`.
 pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, Error> {
     let text = printable(reference)?;
     if let Some(scheme) = scheme(text) {
@@ -137,8 +137,8 @@ pub(crate) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
 
 /// Whether both are absolute and have the same scheme, host and port.
 ///
-/// A client that cannot be kept from following redirects compares the URL that a response came from
-/// with its service root, as the adapters do, and refuses what came from elsewhere.
+/// A client that cannot be configured to follow no redirects compares the URL that a response came
+/// from with its service root, as the adapters do, and refuses a response of another origin.
 pub fn same_origin(one: &Uri, other: &Uri) -> bool {
     let same_host = match (one.host(), other.host()) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),

@@ -158,14 +158,14 @@ fn tokens(count: u32) -> u64 {
     u64::from(count) * TOKEN
 }
 
-/// A rate of requests that several [`OperationSet`](crate::OperationSet)s share, and that an author's
-/// own [`Client::send`](crate::Client::send) can keep to.
+/// A rate of requests that several [`OperationSet`](crate::OperationSet)s and a
+/// [`Client::send`](crate::Client::send) can share.
 ///
-/// Graph counts the requests of an app in a tenant, whichever part of the program makes them. Clones
-/// share one bucket of 20 tokens, which fills at the rate: in any `t` seconds there are at most
-/// `rate × t + 20` requests. Who asks first is served first. When the service throttles, the rate
-/// halves for all of them, down to a 64th; from 5 seconds after the last refusal it grows back by a
-/// twentieth of the setting a second.
+/// Graph counts all requests of an app in a tenant, whichever part of the program sends them.
+/// Clones share one bucket of 20 tokens, which fills at the rate: in any `t` seconds there are at
+/// most `rate × t + 20` requests. Requests are served in order. When the service throttles, the
+/// rate halves for all of them, down to a 64th; from 5 seconds after the last refusal it grows back
+/// by a twentieth of the setting a second.
 ///
 #[cfg_attr(feature = "testing", doc = "```")]
 #[cfg_attr(not(feature = "testing"), doc = "```ignore")]
@@ -194,7 +194,7 @@ impl Shared {
 }
 
 impl RateLimit {
-    /// A limit of so many requests a second, at least 1. Graph allows 30 for an app and a tenant.
+    /// A limit of `rate` requests per second, at least 1. Graph allows 30 for an app and a tenant.
     pub fn new(rate: u32) -> Self {
         let bucket = Bucket::new(rate, Elapsed::ZERO);
         RateLimit(Arc::new(Mutex::new(Shared { bucket, clock: None })))

@@ -19,13 +19,14 @@ use crate::model::{Model, Monitor, Reader, State};
 
 const VERSION: u32 = 1;
 
-/// A [`Poller`] in plain data: what [`Poller::save`] gives and [`Poller::restore`] takes.
+/// A [`Poller`] as plain data: what [`Poller::save`] returns and [`Poller::restore`] takes.
 ///
-/// It holds no credential of the client. What decides is all in it: the policy, the deadline, the row
-/// of faults, the jitter, the last response. Times are durations since the start.
+/// It contains no credential of the client. It contains everything that decides: the policy, the
+/// deadline, the count of faults, the jitter and the last response. Times are durations since the
+/// start.
 ///
-/// As a [`ResumeToken`](crate::ResumeToken) of the same operation, it is a secret where the address of
-/// the operation is one.
+/// Like a [`ResumeToken`](crate::ResumeToken) of the same operation, it is a secret if the
+/// operation's address is one.
 #[allow(clippy::struct_excessive_bools, reason = "they are those of the machine")]
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -142,7 +143,7 @@ struct SavedFacts {
 }
 
 impl Poller {
-    /// The machine in plain data. Nothing is lost by saving it at any step.
+    /// The machine as plain data. It can be saved at any step without losing anything.
     pub fn save(&self) -> Saved {
         let tracker = &self.tracker;
         let rare = tracker.rare.as_deref();
@@ -203,9 +204,8 @@ impl Poller {
         }
     }
 
-    /// The machine that was saved, for a service root. `now` is the instant at which it was saved, by
-    /// the driver's clock: a driver that was away shows it later instants afterwards, and the time
-    /// counts.
+    /// Restores a saved machine for a service root. `now` is the instant at which it was saved, by
+    /// the driver's clock: pass later instants afterwards, and the time in between counts.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -214,7 +214,8 @@ impl Poller {
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let root = "https://graph.microsoft.com/v1.0".parse()?;
-    /// let started = Started::at("https://graph.microsoft.com/v1.0/teams('1')/operations('2')".parse()?);
+    /// let address = "https://graph.microsoft.com/v1.0/teams('1')/operations('2')".parse()?;
+    /// let started = Started::at(address);
     /// let now = Instant::now();
     /// let mut poller = Poller::new::<TeamsAsyncOperation>(started, Default::default(), now, 7);
     /// let Step::Wait(pause, _) = poller.next(now) else { unreachable!() };
@@ -352,12 +353,12 @@ impl fmt::Debug for Saved {
     }
 }
 
-/// What became of a request, in plain data: for the journal of an engine.
+/// The result of a request as plain data, for the journal of an engine.
 ///
 /// A step of an engine sends the request of a [`Check`](super::Check) and returns this; the instants
 /// come from inside the step. [`Machine::replay`](super::Machine::replay) takes it from the journal.
 ///
-/// Of the headers, only those are kept that the protocol reads. The body can be private.
+/// Only the headers that the protocol reads are kept. The body can be private.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recorded {
@@ -396,7 +397,7 @@ const HEADERS: [&str; 9] = [
 ];
 
 impl Recorded {
-    /// What a client's sending came to, with the wall clock's time before and after it.
+    /// The result of sending a request, with the wall clock's time before and after it.
     pub fn new(
         outcome: &Result<Response<Bytes>, Error>,
         sent: SystemTime,
@@ -435,7 +436,7 @@ impl Recorded {
         UNIX_EPOCH.checked_add(self.received).unwrap_or(UNIX_EPOCH)
     }
 
-    /// The response, with the headers that the protocol reads, or the error that came in its place.
+    /// The response, with the headers that the protocol reads, or the error in its place.
     ///
     /// # Errors
     ///

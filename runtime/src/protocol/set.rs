@@ -48,14 +48,14 @@ const AT_ONCE: usize = 4;
 /// about one operation are those of a [`Poller`].
 ///
 /// ```text
-///      ┌──────────────────────────────── next(now) ◄───────────────────────────────────┐
-///      │            │           │           │                    │                     │
-///  Wait(t, why)  Pending     Done      Start(ticket)      Send(dispatch)        Event(report)
-///      │            │                       │                    │ dispatch.request()
-///    sleep,   until a request          … start it …         … send it …
-///   or until    or a start                  │                    ├─ received(envelope, response, now)
-///  a response  has ended              started(ticket, …)         ├─ failed(envelope, error, now)
-///      │                                                         └─ unsent(envelope, now)
+///      ┌─────────────────────────────── next(now) ◄─────────────────────────────────┐
+///      │            │           │          │                  │                     │
+///  Wait(t, why)  Pending     Done     Start(ticket)    Send(dispatch)        Event(report)
+///      │            │                      │                  │ dispatch.request()
+///    sleep,   until a request         … start it …       … send it …
+///   or until    or a start                 │                  ├─ received(envelope, response, now)
+///  a response  has ended             started(ticket, …)       ├─ failed(envelope, error, now)
+///      │                                                      └─ unsent(envelope, now)
 ///   waited()
 /// ```
 ///
@@ -71,9 +71,9 @@ const AT_ONCE: usize = 4;
 /// let mut now = Instant::now();
 /// let mut set = Set::new::<TeamsAsyncOperation>(root.clone(), now, 7);
 /// for team in ["1", "2"] {
-///     let at = format!("https://graph.microsoft.com/v1.0/teams('{team}')/operations('3')").parse()?;
-///     let poller =
-///         Poller::new::<TeamsAsyncOperation>(Started::at(at), Default::default(), now, 7);
+///     let at = format!("https://graph.microsoft.com/v1.0/teams('{team}')/operations('3')");
+///     let started = Started::at(at.parse()?);
+///     let poller = Poller::new::<TeamsAsyncOperation>(started, Default::default(), now, 7);
 ///     set.insert(team, poller, now).unwrap();
 /// }
 ///
