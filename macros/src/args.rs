@@ -4,7 +4,7 @@ use crate::duration;
 use crate::errors::Errors;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
-use syn::parse::{Parse, ParseStream, Parser as _};
+use syn::parse::{Parse as _, ParseStream, Parser as _};
 use syn::{Error, Expr, ExprPath, LitStr, Path, Result, Token, Type, token};
 
 const KEYS: [&str; 10] = [
@@ -25,14 +25,12 @@ pub(crate) struct Args {
     pub(crate) client: Option<Expr>,
     pub(crate) target: Option<Type>,
     pub(crate) model: Option<Type>,
-    pub(crate) first_check: Option<Wait>,
-    pub(crate) interval: Option<Wait>,
-    pub(crate) timeout: Option<Wait>,
+    pub(crate) waits: Vec<Wait>,
     pub(crate) polling: Option<Expr>,
     pub(crate) idempotent: Option<Ident>,
     pub(crate) map_err: Option<ExprPath>,
-    pub(crate) krate: Option<ModPath>,
-    /// Every key as it was written, for the editor.
+    pub(crate) krate: Option<Path>,
+    /// Every key as it was written.
     pub(crate) keys: Vec<Ident>,
 }
 
@@ -73,35 +71,40 @@ impl Args {
         let Ok(key) = Ident::parse_any(input) else {
             return Err(input.error(format_args!("expected a key; {}", known_keys())));
         };
+        let is_repeated = self.keys.contains(&key);
         self.keys.push(key.clone());
         let pair = Pair { key: &key, input };
         match key.to_string().as_str() {
-            "client" => pair.code(&mut self.client, "an expression", "client = self.graph"),
-            "target" => pair.code(&mut self.target, "a type", "target = Team"),
-            "model" => pair.code(&mut self.model, "a type", "model = TeamsAsyncOperation"),
-            "first_check" => pair.wait(&mut self.first_check, "5s"),
-            "interval" => pair.wait(&mut self.interval, "45s"),
-            "timeout" => pair.wait(&mut self.timeout, "20m"),
+            name if is_repeated => {
+                return Err(Error::new(key.span(), format_args!("`{name}` is given twice")));
+            }
+            "client" => {
+                self.client = Some(pair.code(Expr::parse, "an expression", "self.graph")?)
+            }
+            "target" => self.target = Some(pair.code(Type::parse, "a type", "Team")?),
+            "model" => {
+                self.model = Some(pair.code(Type::parse, "a type", "TeamsAsyncOperation")?)
+            }
+            "first_check" => self.waits.push(pair.wait("5s")?),
+            "interval" => self.waits.push(pair.wait("45s")?),
+            "timeout" => self.waits.push(pair.wait("20m")?),
             "polling" => {
-                pair.code(&mut self.polling, "an expression", "polling = Polling::frequent()")
+                let polling = pair.code(Expr::parse, "an expression", "Polling::frequent()")?;
+                self.polling = Some(polling);
             }
-            "idempotent" => pair.flag(&mut self.idempotent),
+            "idempotent" => self.idempotent = Some(pair.flag()?),
             "map_err" => {
-                let example = "map_err = MyError::from_graph";
-                pair.code(&mut self.map_err, "the path of a function", example)
+                let takes = "the path of a function";
+                self.map_err = Some(pair.code(ExprPath::parse, takes, "MyError::from_graph")?);
             }
-            "crate" => pair.code(&mut self.krate, "a path", "crate = my_graph::graph_operation"),
-            name => Err(Error::new(key.span(), unknown_key(name))),
+            "crate" => {
+                let path =
+                    pair.code(Path::parse_mod_style, "a path", "my_graph::graph_operation")?;
+                self.krate = Some(path);
+            }
+            name => return Err(Error::new(key.span(), unknown_key(name))),
         }
-    }
-}
-
-/// A path without generic arguments.
-pub(crate) struct ModPath(pub(crate) Path);
-
-impl Parse for ModPath {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        input.call(Path::parse_mod_style).map(ModPath)
+        Ok(())
     }
 }
 
@@ -113,18 +116,17 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     /// A value that is code. Other attributes take it in quotes.
-    fn code<T: Parse>(&self, slot: &mut Option<T>, what: &str, example: &str) -> Result<()> {
+    fn code<T>(&self, parse: Parse<T>, what: &str, example: &str) -> Result<T> {
         let Pair { key, input } = self;
         if input.peek(Token![=]) && input.peek2(LitStr) {
             input.parse::<Token![=]>()?;
-            return Err(
-                input.error(format_args!("`{key}` takes {what}, without quotes: `{example}`"))
-            );
+            return Err(input
+                .error(format_args!("`{key}` takes {what}, without quotes: `{key} = {example}`")));
         }
-        self.once(slot, self.value(&format!("{what}: `{example}`"))?)
+        self.value(parse, &format!("{what}: `{key} = {example}`"))
     }
 
-    fn wait(&self, slot: &mut Option<Wait>, example: &str) -> Result<()> {
+    fn wait(&self, example: &str) -> Result<Wait> {
         let Pair { key, input } = self;
         let hint = if input.peek2(Ident::peek_any) || input.peek2(Token![::]) {
             format!("; for one in a variable, write `polling = Polling::default().{key}(…)`")
@@ -132,23 +134,22 @@ impl Pair<'_> {
             String::new()
         };
         let takes = format!("a duration with its unit, in quotes: `{key} = \"{example}\"`{hint}");
-        let literal = self.value::<LitStr>(&takes)?;
-        match duration::parse(&literal.value()) {
-            Ok(millis) => self.once(slot, Wait { key: Ident::clone(key), literal, millis }),
-            Err(wrong) => Err(Error::new(literal.span(), format_args!("`{key}` {wrong}"))),
-        }
+        let literal = self.value(|input| input.parse::<LitStr>(), &takes)?;
+        let millis = duration::parse(&literal.value())
+            .map_err(|wrong| Error::new(literal.span(), format_args!("`{key}` {wrong}")))?;
+        Ok(Wait { key: Ident::clone(key), literal, millis })
     }
 
-    fn flag(&self, slot: &mut Option<Ident>) -> Result<()> {
+    fn flag(&self) -> Result<Ident> {
         let Pair { key, input } = self;
         if input.peek(Token![=]) || input.peek(token::Paren) {
             return Err(input.error(format_args!("`{key}` is a flag; write it without a value")));
         }
-        self.once(slot, Ident::clone(key))
+        Ok(Ident::clone(key))
     }
 
     /// Reads `= value`, or says what the key takes.
-    fn value<T: Parse>(&self, takes: &str) -> Result<T> {
+    fn value<T>(&self, parse: Parse<T>, takes: &str) -> Result<T> {
         let Pair { key, input } = self;
         let wrong = |span| Error::new(span, format_args!("`{key}` takes {takes}"));
         let at_end = || input.is_empty() || input.peek(Token![,]);
@@ -156,23 +157,16 @@ impl Pair<'_> {
             return Err(wrong(key.span()));
         }
         let span = input.span();
-        let value = input.parse().map_err(|_| wrong(span))?;
+        let value = parse(input).map_err(|_| wrong(span))?;
         // Before these, a comma is missing.
         if at_end() || input.peek(Ident::peek_any) || input.peek(Token![;]) {
             return Ok(value);
         }
         Err(wrong(input.span()))
     }
-
-    fn once<T>(&self, slot: &mut Option<T>, value: T) -> Result<()> {
-        if slot.is_some() {
-            let message = format_args!("`{}` is given twice", self.key).to_string();
-            return Err(Error::new(self.key.span(), message));
-        }
-        *slot = Some(value);
-        Ok(())
-    }
 }
+
+type Parse<T> = fn(ParseStream<'_>) -> Result<T>;
 
 /// Skips past the next comma that is followed by a key, so that one malformed value causes one error.
 /// The comma in `HashMap<A, B>` does not qualify.
