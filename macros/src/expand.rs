@@ -92,18 +92,20 @@ fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) 
         let told = mem::replace(&mut result, declared.clone());
         returned = quote!(#krate::__private::idempotent::<#told, #request>(#returned));
     }
+    let mut call = Span::call_site();
     if returns.success.is_none() {
         // Of a type that is no `Result`, the signature has said so here already.
-        returned = quote_spanned!(place=> { #returned });
+        call = place;
+        returned = quote_spanned!(call=> { #returned });
     }
     let mut types = quote!(#response, #error, #target, #model);
     if returns.shape != Shape::Blocking {
         types = quote!(#result, #types);
     }
-    let mut operation = match &args.map_err {
-        None => quote!(#start.begin::<#types>(#returned)),
-        Some(map_err) => quote!(#start.begin_or::<#types>(#map_err, #returned)),
-    };
+    let method = if args.map_err.is_some() { "begin_or" } else { "begin" };
+    let method = Ident::new(method, call);
+    let map_err = args.map_err.iter();
+    let mut operation = quote!(#start.#method::<#types>(#(#map_err,)* #returned));
     if returns.shape != Shape::Blocking {
         let begin = local("begin");
         operation = quote!(let #begin = #operation?; #begin.await);

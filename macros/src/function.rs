@@ -30,12 +30,6 @@ pub(crate) struct Block {
     pub(crate) stmts: TokenStream,
 }
 
-impl Function {
-    pub(crate) fn parse(item: TokenStream) -> Result<Self> {
-        syn::parse2(item)
-    }
-}
-
 impl Parse for Function {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
