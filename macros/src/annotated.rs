@@ -1,12 +1,11 @@
 //! An annotated function in its parts.
 
-use crate::args::Args;
+use crate::args::{Args, ModPath};
 use crate::function::Function;
 use crate::returns::Returns;
 use crate::tokens::generated_at;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote_spanned};
-use syn::Path;
 
 pub(crate) struct Annotated {
     pub(crate) args: Args,
@@ -29,8 +28,8 @@ impl Annotated {
 }
 
 /// The tokens of the author's path count as generated, `$crate` excepted, which would lose its meaning.
-fn runtime(path: Option<&Path>, span: Span) -> TokenStream {
-    let Some(path) = path else {
+fn runtime(path: Option<&ModPath>, span: Span) -> TokenStream {
+    let Some(ModPath(path)) = path else {
         return quote_spanned!(span=> ::graph_operation);
     };
     let generated = |mut token: TokenTree| {

@@ -4,7 +4,7 @@ use crate::duration;
 use crate::errors::Errors;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
-use syn::parse::{Parse as _, ParseStream, Parser as _};
+use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{Error, Expr, ExprPath, LitStr, Path, Result, Token, Type, token};
 
 const KEYS: [&str; 10] = [
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     pub(crate) polling: Option<Expr>,
     pub(crate) idempotent: Option<Ident>,
     pub(crate) map_err: Option<ExprPath>,
-    pub(crate) krate: Option<Path>,
+    pub(crate) krate: Option<ModPath>,
     /// Every key as it was written.
     pub(crate) keys: Vec<Ident>,
 }
@@ -76,35 +76,31 @@ impl Args {
         let pair = Pair { key: &key, input };
         match key.to_string().as_str() {
             name if is_repeated => {
-                return Err(Error::new(key.span(), format_args!("`{name}` is given twice")));
+                Err(Error::new(key.span(), format_args!("`{name}` is given twice")))
             }
-            "client" => {
-                self.client = Some(pair.code(Expr::parse, "an expression", "self.graph")?)
-            }
-            "target" => self.target = Some(pair.code(Type::parse, "a type", "Team")?),
-            "model" => {
-                self.model = Some(pair.code(Type::parse, "a type", "TeamsAsyncOperation")?)
-            }
-            "first_check" => self.waits.push(pair.wait("5s")?),
-            "interval" => self.waits.push(pair.wait("45s")?),
-            "timeout" => self.waits.push(pair.wait("20m")?),
-            "polling" => {
-                let polling = pair.code(Expr::parse, "an expression", "Polling::frequent()")?;
-                self.polling = Some(polling);
-            }
-            "idempotent" => self.idempotent = Some(pair.flag()?),
+            "client" => pair.code(&mut self.client, "an expression", "self.graph"),
+            "target" => pair.code(&mut self.target, "a type", "Team"),
+            "model" => pair.code(&mut self.model, "a type", "TeamsAsyncOperation"),
+            "first_check" => pair.wait(&mut self.waits, "5s"),
+            "interval" => pair.wait(&mut self.waits, "45s"),
+            "timeout" => pair.wait(&mut self.waits, "20m"),
+            "polling" => pair.code(&mut self.polling, "an expression", "Polling::frequent()"),
+            "idempotent" => pair.flag(&mut self.idempotent),
             "map_err" => {
-                let takes = "the path of a function";
-                self.map_err = Some(pair.code(ExprPath::parse, takes, "MyError::from_graph")?);
+                pair.code(&mut self.map_err, "the path of a function", "MyError::from_graph")
             }
-            "crate" => {
-                let path =
-                    pair.code(Path::parse_mod_style, "a path", "my_graph::graph_operation")?;
-                self.krate = Some(path);
-            }
-            name => return Err(Error::new(key.span(), unknown_key(name))),
+            "crate" => pair.code(&mut self.krate, "a path", "my_graph::graph_operation"),
+            name => Err(Error::new(key.span(), unknown_key(name))),
         }
-        Ok(())
+    }
+}
+
+/// A path without generic arguments.
+pub(crate) struct ModPath(pub(crate) Path);
+
+impl Parse for ModPath {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        input.call(Path::parse_mod_style).map(ModPath)
     }
 }
 
@@ -116,17 +112,18 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     /// A value that is code. Other attributes take it in quotes.
-    fn code<T>(&self, parse: Parse<T>, what: &str, example: &str) -> Result<T> {
+    fn code<T: Parse>(&self, value: &mut Option<T>, what: &str, example: &str) -> Result<()> {
         let Pair { key, input } = self;
         if input.peek(Token![=]) && input.peek2(LitStr) {
             input.parse::<Token![=]>()?;
             return Err(input
                 .error(format_args!("`{key}` takes {what}, without quotes: `{key} = {example}`")));
         }
-        self.value(parse, &format!("{what}: `{key} = {example}`"))
+        *value = Some(self.value(&format!("{what}: `{key} = {example}`"))?);
+        Ok(())
     }
 
-    fn wait(&self, example: &str) -> Result<Wait> {
+    fn wait(&self, waits: &mut Vec<Wait>, example: &str) -> Result<()> {
         let Pair { key, input } = self;
         let hint = if input.peek2(Ident::peek_any) || input.peek2(Token![::]) {
             format!("; for one in a variable, write `polling = Polling::default().{key}(…)`")
@@ -134,22 +131,24 @@ impl Pair<'_> {
             String::new()
         };
         let takes = format!("a duration with its unit, in quotes: `{key} = \"{example}\"`{hint}");
-        let literal = self.value(|input| input.parse::<LitStr>(), &takes)?;
+        let literal = self.value::<LitStr>(&takes)?;
         let millis = duration::parse(&literal.value())
             .map_err(|wrong| Error::new(literal.span(), format_args!("`{key}` {wrong}")))?;
-        Ok(Wait { key: Ident::clone(key), literal, millis })
+        waits.push(Wait { key: Ident::clone(key), literal, millis });
+        Ok(())
     }
 
-    fn flag(&self) -> Result<Ident> {
+    fn flag(&self, given: &mut Option<Ident>) -> Result<()> {
         let Pair { key, input } = self;
         if input.peek(Token![=]) || input.peek(token::Paren) {
             return Err(input.error(format_args!("`{key}` is a flag; write it without a value")));
         }
-        Ok(Ident::clone(key))
+        *given = Some(Ident::clone(key));
+        Ok(())
     }
 
     /// Reads `= value`, or says what the key takes.
-    fn value<T>(&self, parse: Parse<T>, takes: &str) -> Result<T> {
+    fn value<T: Parse>(&self, takes: &str) -> Result<T> {
         let Pair { key, input } = self;
         let wrong = |span| Error::new(span, format_args!("`{key}` takes {takes}"));
         let at_end = || input.is_empty() || input.peek(Token![,]);
@@ -157,7 +156,7 @@ impl Pair<'_> {
             return Err(wrong(key.span()));
         }
         let span = input.span();
-        let value = parse(input).map_err(|_| wrong(span))?;
+        let value = input.parse().map_err(|_| wrong(span))?;
         // Before these, a comma is missing.
         if at_end() || input.peek(Ident::peek_any) || input.peek(Token![;]) {
             return Ok(value);
@@ -165,8 +164,6 @@ impl Pair<'_> {
         Err(wrong(input.span()))
     }
 }
-
-type Parse<T> = fn(ParseStream<'_>) -> Result<T>;
 
 /// Skips past the next comma that is followed by a key, so that one malformed value causes one error.
 /// The comma in `HashMap<A, B>` does not qualify.

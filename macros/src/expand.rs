@@ -7,7 +7,7 @@ use crate::hints;
 use crate::returns::{self, Returns, Shape};
 use crate::start::start;
 use crate::tokens::{generated_at, idents, is_global, name_span, nameable, peel};
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use std::mem;
 use syn::ext::IdentExt as _;
@@ -223,16 +223,16 @@ fn request(annotated: &Annotated, bindings: &TokenStream, block: &Block) -> Toke
 
 /// The author's braces inside of others. Around a single expression they would be called
 /// unnecessary, so an empty statement stands before it.
-fn inner_braces(block: &Block) -> TokenStream {
+fn inner_braces(block: &Block) -> Group {
     let stmts = &block.stmts;
     braces(block, quote!(; #stmts))
 }
 
 /// The author's own braces.
-fn braces(block: &Block, stmts: TokenStream) -> TokenStream {
-    let mut tokens = TokenStream::new();
-    block.brace.surround(&mut tokens, |inner| inner.extend(stmts));
-    tokens
+fn braces(block: &Block, stmts: TokenStream) -> Group {
+    let mut braces = Group::new(Delimiter::Brace, stmts);
+    braces.set_span(block.braces.span());
+    braces
 }
 
 // Input:

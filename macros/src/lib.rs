@@ -53,7 +53,7 @@ pub fn async_operation(
 fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
-    let annotated = syn::parse2::<Function>(item.clone()).and_then(|function| {
+    let annotated = Function::parse(item.clone()).and_then(|function| {
         validate::validate(&args, &function, &mut errors);
         let returns = Returns::of(&function.sig)?;
         validate::returns(&returns, &mut errors);

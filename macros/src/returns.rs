@@ -83,9 +83,11 @@ impl Returns {
             Type::Macro(_) => {}
             Type::Path(path) => {
                 let segment = path.path.segments.last_mut();
-                let segment = segment.filter(|last| !NO_RESULT.iter().any(|no| last.ident == no));
                 let segment = segment.ok_or_else(|| no_result(name, sig))?;
-                let is_alias = segment.ident != "Result";
+                let ident = segment.ident.to_string();
+                if NO_RESULT.contains(&ident.as_str()) {
+                    return Err(no_result(name, sig));
+                }
                 let mut args = success_and_error(segment);
                 if let Some(success) = args.next() {
                     returns.response = name_span(success);
@@ -93,7 +95,7 @@ impl Returns {
                 }
                 if let Some(error) = args.next() {
                     returns.error = name_span(error);
-                    returns.is_assumed = is_alias;
+                    returns.is_assumed = ident != "Result";
                 }
             }
             _ => return Err(no_result(name, sig)),

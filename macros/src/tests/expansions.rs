@@ -179,7 +179,7 @@ fn hints() {
     let mut errors = crate::errors::Errors::default();
     let args = crate::args::Args::parse(args, &mut errors);
     let item = quote! { async fn f(&self) -> Result<R, E> { body } };
-    let annotated = syn::parse2::<crate::function::Function>(item).and_then(|function| {
+    let annotated = crate::function::Function::parse(item).and_then(|function| {
         let returns = crate::returns::Returns::of(&function.sig)?;
         Ok(crate::annotated::Annotated::new(args, function, returns))
     });
