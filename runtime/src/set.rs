@@ -79,7 +79,8 @@ use crate::update::Update;
 /// seconds there are at most `rate × t + 20` checks and starts. Of one owner, such as a team, there
 /// are at most four checks a second. Where these allow less than the policies ask for, the rate wins:
 /// 10,000 operations at 20 checks a second are each checked every 500 seconds
-/// ([`pace`](Self::pace)). Last checks at a deadline go before all others.
+/// ([`pace`](Self::pace)). Last checks at a deadline go before all others. An operation whose deadline
+/// passes while the service refuses the batches ends without one.
 ///
 /// When the service throttles, the rate halves, and grows back. Where it does not take batches,
 /// operations are checked by requests of their own, as are those whose address is not below the

@@ -111,25 +111,56 @@ fn what_shares_a_deadline_ends_within_the_time_that_the_rate_takes() {
     assert_eq!(set.counts().running, 200);
 }
 
-/// Those that wait for the rate behind their deadline do not wait for the end of a pause too.
+/// Those that wait for the rate behind their deadline do not wait for the end of a pause too, whether
+/// the service has said how long it is or not.
 #[test]
 fn a_pause_ends_at_once_what_is_past_its_deadline() {
+    for refused in [with_header(status(429), "retry-after", "3000"), status(503)] {
+        let client = ScriptedClient::new();
+        let mut set = OperationSet::new(client.clone()).rate(1);
+        for at in 0..100 {
+            let polling = Polling::default().first_check(seconds(600)).timeout(seconds(10));
+            set.insert(at, operation(&client, at).with_polling(polling)).unwrap();
+        }
+        for _ in 0..40 {
+            client.answer(in_progress());
+        }
+        for _ in 0..40 {
+            let (_, end) = block_on(set.next()).unwrap();
+            assert_eq!(end.unwrap_err().kind(), ErrorKind::TimedOut);
+        }
+        let (before, sent) = (client.elapsed(), client.requests().len());
+        assert!(before > seconds(10), "{before:?}");
+        client.answer_batch(refused);
+        for _ in 40..100 {
+            let (_, end) = block_on(set.next()).unwrap();
+            let error = end.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            let reason = std::error::Error::source(&error).unwrap().to_string();
+            assert!(reason.starts_with("the batch was answered with "), "{reason}");
+        }
+        assert_eq!(client.requests().len(), sent + 1);
+        assert!(client.elapsed() - before < seconds(30), "{:?}", client.elapsed() - before);
+    }
+}
+
+/// An operation whose last check falls into a pause ends at its deadline.
+#[test]
+fn a_deadline_does_not_wait_for_the_end_of_a_pause() {
     let client = ScriptedClient::new();
-    let mut set = OperationSet::new(client.clone()).rate(1);
-    for at in 0..100 {
-        let polling = Polling::default().first_check(seconds(600)).timeout(seconds(10));
+    let mut set = OperationSet::new(client.clone());
+    for at in 0..2 {
+        let polling = Polling::default().first_check(seconds(5)).no_timeout();
         set.insert(at, operation(&client, at).with_polling(polling)).unwrap();
+        client.answer(succeeded("/a"));
     }
-    for _ in 0..30 {
-        client.answer(in_progress());
-        assert!(block_on(set.next()).is_some());
-    }
-    client.answer_batch(with_header(status(429), "retry-after", "3000"));
-    for _ in 30..100 {
-        let (_, end) = block_on(set.next()).unwrap();
-        assert_eq!(end.unwrap_err().kind(), ErrorKind::TimedOut);
-    }
-    assert!(client.elapsed() < seconds(60), "{:?}", client.elapsed());
+    let polling = Polling::default().first_check(seconds(600)).timeout(seconds(8));
+    set.insert(2, operation(&client, 2).with_polling(polling)).unwrap();
+    client.answer_batch(status(429)); // no later than after 8 s, and for 3 s at least
+    let (key, end) = block_on(set.next()).unwrap();
+    assert_eq!((key, end.unwrap_err().kind()), (2, ErrorKind::TimedOut));
+    assert_eq!((client.elapsed(), client.requests().len()), (seconds(8), 1));
+    assert!(ends(&mut set).iter().all(|(_, end)| end.is_ok()));
 }
 
 #[test]
