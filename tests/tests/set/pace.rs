@@ -6,7 +6,7 @@ use std::time::Duration;
 use graph_operation::testing::{
     ScriptedClient, block_on, in_progress, interrupt, status, succeeded, with_header,
 };
-use graph_operation::{Client, ErrorKind, Operation, OperationSet, Polling, RateLimit};
+use graph_operation::{Client, ErrorKind, Operation, OperationSet, Polling, RateLimit, TimeLeft};
 use http::{Method, Request};
 
 use crate::{ends, location, operation, seconds};
@@ -129,7 +129,7 @@ fn a_pause_ends_at_once_what_is_past_its_deadline() {
             let (_, end) = block_on(set.next()).unwrap();
             assert_eq!(end.unwrap_err().kind(), ErrorKind::TimedOut);
         }
-        let (before, sent) = (client.elapsed(), client.requests().len());
+        let (before, requests) = (client.elapsed(), client.requests().len());
         assert!(before > seconds(10), "{before:?}");
         client.answer_batch(refused);
         for _ in 40..100 {
@@ -139,7 +139,7 @@ fn a_pause_ends_at_once_what_is_past_its_deadline() {
             let reason = std::error::Error::source(&error).unwrap().to_string();
             assert!(reason.starts_with("the batch was answered with "), "{reason}");
         }
-        assert_eq!(client.requests().len(), sent + 1);
+        assert_eq!(client.requests().len(), requests + 1);
         assert!(client.elapsed() - before < seconds(30), "{:?}", client.elapsed() - before);
     }
 }
@@ -186,6 +186,47 @@ fn throttling_halves_the_rate_once_a_burst_and_it_recovers() {
     assert_eq!(set.pace(), seconds(20), "five refusals of one burst halve it once");
     client.advance(seconds(16));
     assert_eq!(set.pace(), seconds(10));
+}
+
+#[test]
+fn the_rate_is_lowered_to_a_64th_and_no_further() {
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::new(client.clone()).rate(64).batch(1);
+    for at in 0..64 {
+        set.insert(at, operation(&client, at)).unwrap();
+    }
+    let mut slowest = Duration::ZERO;
+    for refusals in 1..=64 {
+        client.answer(status(429));
+        while client.requests().len() < refusals {
+            assert!(block_on(set.next_event()).is_some());
+        }
+        slowest = slowest.max(set.pace());
+    }
+    assert_eq!(slowest, seconds(64));
+}
+
+/// A request may take as long as the one of its operations that has most time left.
+#[test]
+fn the_time_left_of_a_batch_is_the_longest_of_its_items() {
+    for (timeouts, left) in [([40, 70], Some(70)), ([70, 40], Some(70)), ([40, 0], None)] {
+        let client = ScriptedClient::new();
+        let mut set = OperationSet::new(client.clone());
+        for (at, timeout) in timeouts.into_iter().enumerate() {
+            let polling = Polling::default();
+            let polling = match timeout {
+                0 => polling.no_timeout(),
+                timeout => polling.timeout(seconds(timeout)),
+            };
+            set.insert(at, operation(&client, at).with_polling(polling)).unwrap();
+            client.answer(succeeded("/a"));
+        }
+        assert_eq!(ends(&mut set).len(), 2);
+        let request = client.requests().remove(0);
+        let told = request.extensions().get::<TimeLeft>().map(|left| left.0);
+        let left = left.map(|left| seconds(left) - client.sent_at()[0]);
+        assert_eq!((client.batches().len(), told), (1, left));
+    }
 }
 
 #[test]
