@@ -73,9 +73,24 @@ fn order_names_and_encodings_do_not_matter() {
 fn a_failed_dependency_passes() {
     let client = ScriptedClient::new();
     let mut set = running(&client, 2);
-    client.answer(graph_error(424, "FailedDependency", "x")).answer(succeeded("/a"));
+    let dependency = graph_error(424, "FailedDependency", "x");
+    client.answer(with_header(dependency, "retry-after", "100")).answer(succeeded("/a"));
     client.answer(succeeded("/b"));
-    assert!(ends(&mut set).iter().all(|(_, result)| result.is_ok()));
+    let mut faults = Vec::new();
+    block_on(async {
+        while let Some(event) = set.next_event().await {
+            match event {
+                SetEvent::Update(_, update) => faults.extend(update.fault().cloned()),
+                SetEvent::Ended(_, end) => assert!(end.is_ok()),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    let [fault] = &faults[..] else { panic!("{faults:?}") };
+    assert_eq!((fault.kind(), fault.code()), (ErrorKind::Rejected, Some("FailedDependency")));
+    assert!(fault.is_retryable());
+    let times = client.sent_at();
+    assert!(times[1] - times[0] >= seconds(100), "{times:?}");
 }
 
 #[test]

@@ -344,7 +344,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         if status == StatusCode::FAILED_DEPENDENCY {
             // It was not carried out, because another item was not.
             let error = Error::rejected("the request", &answer.response());
-            self.fail_item(item, Error::not_sent(error));
+            self.fail_item(item, error.not_carried_out());
             return false;
         }
         if is_at(&self.members, item.id, Place::Starting) {
