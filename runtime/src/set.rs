@@ -422,6 +422,13 @@ where
         self.machine.keys()
     }
 
+    /// The resume token of one operation: what a journal keeps when
+    /// [`Started`](SetEvent::Started) is told. `None` if there is none with this key, if it is not
+    /// started, or if the service finished at once.
+    pub fn token(&self, key: &K) -> Option<ResumeToken> {
+        self.machine.token(key)
+    }
+
     /// The resume tokens of the operations that run, and of those whose end was not delivered: what a
     /// program writes down before it stops. A start has none.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {

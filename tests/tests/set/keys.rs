@@ -143,6 +143,7 @@ fn tokens_name_what_runs_or_has_ended_undelivered() {
         keys
     };
     assert_eq!(names(&set), [0, 1, 2]);
+    assert_eq!(set.token(&8), None, "it is not started");
     client.answer(accepted(&location(8)));
     for at in 0..4 {
         client.answer(succeeded(&format!("/teams('{at}')")));
@@ -153,6 +154,11 @@ fn tokens_name_what_runs_or_has_ended_undelivered() {
     assert_eq!(set.len(), 3);
     let tokens: Vec<(usize, ResumeToken)> =
         set.tokens().map(|(key, token)| (*key, token)).collect();
+    for (key, token) in &tokens {
+        assert_eq!(set.token(key).as_ref(), Some(token));
+        assert!(token.location().path().ends_with(&location(*key)));
+    }
+    assert_eq!(set.token(&first), None);
     drop(set);
 
     let mut set = OperationSet::<usize>::new(client.clone());
