@@ -647,12 +647,21 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.members.iter().map(|(key, _)| key)
     }
 
+    /// The resume token of one operation; `None` if there is none with this key, if it is not
+    /// started, or if the service finished at once.
+    pub fn token(&self, key: &K) -> Option<ResumeToken> {
+        let member = self.members.get(self.members.find(key)?)?;
+        self.token_of(member)
+    }
+
+    fn token_of(&self, member: &Member) -> Option<ResumeToken> {
+        let runs = member.is_started() && !member.is_finished();
+        runs.then(|| member.origin(&self.root).resume_token(self.reader.model))
+    }
+
     /// The resume tokens of the operations that run, and of those whose end was not delivered.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
-        self.members
-            .iter()
-            .filter(|(_, member)| member.is_started() && !member.is_finished())
-            .map(|(key, member)| (key, member.origin(&self.root).resume_token(self.reader.model)))
+        self.members.iter().filter_map(|(key, member)| Some((key, self.token_of(member)?)))
     }
 
     /// The interval between two checks of an operation that the rate allows now, whatever the policy
