@@ -1,5 +1,7 @@
 //! The set's machine, driven by arbitrary bytes, and what has to hold whatever they say.
 
+pub mod saved;
+
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -123,7 +125,7 @@ pub fn drive(bytes: &[u8]) {
     let mut input = Input(bytes);
     let root = Uri::from_static("https://graph.microsoft.com/v1.0");
     let mut now = Instant::now();
-    let mut set = Set::new::<TeamsAsyncOperation>(root, now, input.byte().into());
+    let mut set = Set::new::<TeamsAsyncOperation>(root.clone(), now, input.byte().into());
     set.set_rate(RATE);
     let mut oracle = Oracle::default();
     let mut under_way: Vec<(Envelope, Vec<String>)> = Vec::new();
@@ -176,6 +178,9 @@ pub fn drive(bytes: &[u8]) {
             SetStep::Start(_) => unreachable!("nothing was queued"),
         };
         assert_eq!(set.len(), oracle.inside.len());
+        if pending && under_way.is_empty() && input.byte() % 16 == 0 {
+            set = saved::reread(&set, root.clone(), set.latest());
+        }
         if !pending || under_way.is_empty() {
             continue;
         }

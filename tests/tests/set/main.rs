@@ -10,6 +10,7 @@ mod machine;
 mod memory;
 mod pace;
 mod panics;
+mod saved;
 mod starts;
 
 use std::time::Duration;
