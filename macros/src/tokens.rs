@@ -1,6 +1,6 @@
 //! Small questions about tokens, and where generated ones stand.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::Type;
 use syn::spanned::Spanned as _;
@@ -45,7 +45,7 @@ pub(crate) fn name_span(ty: &Type) -> Span {
 /// The type, unless there is an `impl Trait` in it, which has no name inside the function.
 pub(crate) fn nameable(ty: &Type) -> Option<TokenStream> {
     let tokens = ty.to_token_stream();
-    (!has_impl(tokens.clone())).then_some(tokens)
+    (!idents(tokens.clone()).iter().any(|ident| ident == "impl")).then_some(tokens)
 }
 
 /// Neither a lifetime that is left out nor an `impl Trait` can stand in a `where` clause.
@@ -53,10 +53,12 @@ pub(crate) fn is_global(ty: &Type) -> bool {
     nameable(ty).is_some_and(|tokens| !tokens.to_string().contains(['&', '\'']))
 }
 
-fn has_impl(tokens: TokenStream) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == "impl",
-        TokenTree::Group(group) => has_impl(group.stream()),
-        _ => false,
-    })
+/// The identifiers and keywords, also those in brackets.
+pub(crate) fn idents(tokens: TokenStream) -> Vec<Ident> {
+    let idents_of = |token| match token {
+        TokenTree::Ident(ident) => vec![ident],
+        TokenTree::Group(group) => idents(group.stream()),
+        _ => Vec::new(),
+    };
+    tokens.into_iter().flat_map(idents_of).collect()
 }

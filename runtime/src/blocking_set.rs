@@ -256,6 +256,13 @@ where
         self.inner.keys()
     }
 
+    /// The resume token of one operation: what a journal keeps when
+    /// [`Started`](SetEvent::Started) is told. `None` if there is none with this key, if it is not
+    /// started, or if the service finished at once.
+    pub fn token(&self, key: &K) -> Option<ResumeToken> {
+        self.inner.token(key)
+    }
+
     /// The resume tokens of the operations whose end was not delivered, for a program to store
     /// before it stops. A start has none.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {

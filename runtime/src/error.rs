@@ -299,6 +299,13 @@ impl Error {
         self
     }
 
+    /// Says of a response that it is as good as none: the request was not carried out.
+    pub(crate) fn not_carried_out(mut self) -> Self {
+        let inner = self.inner();
+        (inner.not_sent, inner.retryable) = (true, true);
+        self
+    }
+
     pub(crate) fn is_not_sent(&self) -> bool {
         self.0.not_sent
     }

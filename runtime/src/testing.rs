@@ -275,7 +275,8 @@ impl ScriptedClient {
 
     /// The virtual clock, counted from the beginning of 2026.
     fn wall_clock(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.lock().elapsed
+        let begun = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+        begun.checked_add(self.lock().elapsed).unwrap_or(begun)
     }
 
     fn seed(&self) -> u64 {

@@ -44,13 +44,7 @@ pub(crate) fn too_large() -> Error {
 pub(crate) fn check_origin(asked: &Uri, answered: &str) -> Result<(), Error> {
     match answered.parse() {
         Ok(answered) if location::same_origin(asked, &answered) => Ok(()),
-        _ => Err(Error::new(
-            ErrorKind::ForeignLocation,
-            format!(
-                "the HTTP client followed a redirect from {asked} to {answered}; \
-                 configure it to follow none"
-            ),
-        )),
+        _ => Err(location::foreign_response(asked, answered)),
     }
 }
 

@@ -164,7 +164,8 @@ pub(crate) fn accept_from(
     if let Some(url) = answer.url()
         && !location::same_origin(root, url)
     {
-        return Err(location::foreign_response(root, url).with_response(answer.response()));
+        let error = location::foreign_response(root, &url.to_string());
+        return Err(error.with_response(answer.response()));
     }
     let status = answer.response().status();
     match status {

@@ -282,15 +282,15 @@ fn is_dot_segment(segment: &str) -> bool {
     (1..=2).contains(&dots)
 }
 
-/// The error for a response that came from another origin than the root's.
-pub(super) fn foreign_response(root: &Uri, url: &Uri) -> Error {
+/// The error for a response that came from another origin than the one that was asked.
+pub(crate) fn foreign_response(asked: &Uri, url: &str) -> Error {
+    let url = shown_text(url);
     let message = format!(
-        "the response came from {}, which is of another origin than the service root {}: \
-         the HTTP client must not follow redirects",
-        shown(url),
-        shown(root)
+        "the response came from {url}, which is of another origin than {}; \
+         configure the HTTP client to follow no redirects",
+        shown(asked)
     );
-    Error::new(ErrorKind::ForeignLocation, message).with_location(shown(url).to_string())
+    Error::new(ErrorKind::ForeignLocation, message).with_location(url.to_string())
 }
 
 fn foreign(text: &str) -> Error {

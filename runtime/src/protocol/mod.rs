@@ -76,7 +76,7 @@ pub use rate::RateLimit;
 pub use request::TimeLeft;
 pub(crate) use saved::located;
 pub use saved::{Recorded, Saved};
-pub use set::{Counts, Dispatch, Envelope, Received, Report, Set, SetStep, Ticket};
+pub use set::{Counts, Dispatch, Envelope, Received, Report, SavedSet, Set, SetStep, Ticket};
 pub use start::Start;
 pub use step::{Check, Event, Machine, Reason, Step};
 pub use target::Target;

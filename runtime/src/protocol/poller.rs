@@ -58,9 +58,10 @@ impl Clock {
     }
 
     pub(super) fn elapsed(self, now: Instant) -> Elapsed {
-        self.elapsed
-            .plus(Elapsed::since(self.instant, now))
-            .minus(Elapsed::since(now, self.instant))
+        match now.checked_duration_since(self.instant) {
+            Some(after) => self.elapsed.plus(after.into()),
+            None => self.elapsed.minus(Elapsed::since(now, self.instant)),
+        }
     }
 
     pub(super) fn instant(self, elapsed: Elapsed) -> Instant {

@@ -29,9 +29,9 @@ const CALM: Elapsed = Elapsed::from_secs(5);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recovery {
     /// The level at the last refusal.
-    level: u64,
-    refused: Elapsed,
-    halved: Option<Elapsed>,
+    pub(super) level: u64,
+    pub(super) refused: Elapsed,
+    pub(super) halved: Option<Elapsed>,
 }
 
 impl Recovery {
@@ -81,11 +81,11 @@ impl Recovery {
 /// is claimed late does not give more than the bucket holds.
 #[derive(Debug)]
 pub(super) struct Bucket {
-    rate: u32,
-    tokens: u64,
+    pub(super) rate: u32,
+    pub(super) tokens: u64,
     reserved: u64,
-    updated: Elapsed,
-    recovery: Recovery,
+    pub(super) updated: Elapsed,
+    pub(super) recovery: Recovery,
 }
 
 impl Bucket {
@@ -102,7 +102,7 @@ impl Bucket {
     fn refill(&mut self, now: Elapsed) -> Elapsed {
         if now > self.updated {
             let area = self.recovery.area(self.updated, now);
-            let earned = u128::from(self.rate) * area / u128::from(FULL);
+            let earned = area.saturating_mul(self.rate.into()) / u128::from(FULL);
             self.add(u64::try_from(earned).unwrap_or(u64::MAX));
             self.updated = now;
         }
@@ -181,14 +181,14 @@ fn tokens(count: u32) -> u64 {
 #[derive(Clone)]
 pub struct RateLimit(Arc<Mutex<Shared>>);
 
-struct Shared {
-    bucket: Bucket,
+pub(super) struct Shared {
+    pub(super) bucket: Bucket,
     /// Translates instants since the first one that was seen.
     clock: Option<Clock>,
 }
 
 impl Shared {
-    fn elapsed(&mut self, now: Instant) -> (Clock, Elapsed) {
+    pub(super) fn elapsed(&mut self, now: Instant) -> (Clock, Elapsed) {
         let clock = *self.clock.get_or_insert_with(|| Clock::amid(now));
         (clock, clock.elapsed(now))
     }
@@ -201,7 +201,7 @@ impl RateLimit {
         RateLimit(Arc::new(Mutex::new(Shared { bucket, clock: None })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -210,6 +210,14 @@ impl RateLimit {
         let (clock, elapsed) = shared.elapsed(now);
         let at = shared.bucket.reserve(count, elapsed);
         Reservation { limit: self.clone(), at: clock.instant(at), count, claimed: false }
+    }
+
+    /// The reservation that was promised for `at` by a limit which this one goes on from.
+    pub(super) fn resume(&self, count: u32, at: Instant) -> Reservation {
+        let count = count.min(BURST);
+        let bucket = &mut self.lock().bucket;
+        bucket.reserved = bucket.reserved.saturating_add(tokens(count));
+        Reservation { limit: self.clone(), at, count, claimed: false }
     }
 
     /// Takes the refusal of a request that was sent at `sent`.
@@ -321,6 +329,13 @@ mod tests {
         assert_eq!(bucket.reserve(20, at(500)), at(2_000));
         assert_eq!(bucket.claim(19, 19, at(60_000)), Ok(()));
         assert_eq!(bucket.claim(20, 20, at(60_000)), Err(at(60_950)));
+    }
+
+    #[test]
+    fn the_largest_rate_does_not_overflow() {
+        let limit = RateLimit::new(u32::MAX);
+        let now = Instant::now();
+        assert!(limit.reserve(20, now).claim(20, now));
     }
 
     #[test]

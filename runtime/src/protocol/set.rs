@@ -5,6 +5,7 @@ mod answers;
 mod member;
 mod owners;
 mod queue;
+mod saved;
 mod slab;
 mod turns;
 
@@ -20,6 +21,7 @@ use http::{Response, Uri};
 use self::member::{Known, Member, Place, Policies};
 use self::owners::Owners;
 use self::queue::{Id, Queue, Timed};
+pub use self::saved::SavedSet;
 use self::slab::Slab;
 pub use self::turns::Dispatch;
 use super::backoff::Jitter;
@@ -463,6 +465,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     fn follow(&mut self, number: u32, poller: Poller) {
+        self.attach(number, poller);
+        self.schedule(number);
+    }
+
+    fn attach(&mut self, number: u32, poller: Poller) {
         let policy = self.policies.add(*poller.polling());
         let path = poller.location().and_then(Uri::path_and_query).cloned();
         let version = path.map_or(0, |path| self.version(path.as_str()));
@@ -472,7 +479,6 @@ impl<K: Clone + Eq + Hash> Set<K> {
             member.version = version;
             member.follow(poller, &self.root, clock, now);
         }
-        self.schedule(number);
     }
 
     fn end(&mut self, number: u32, error: Error) {
@@ -488,8 +494,15 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let now = self.now;
         let Some(member) = self.members.get_mut(number) else { return };
         member.stamp = stamp;
-        let policy = self.policies.get(member.policy);
         member.tracker.advance(now.minus(member.start));
+        self.arrange(number);
+    }
+
+    /// The same for one that keeps its stamp.
+    fn arrange(&mut self, number: u32) {
+        let Some(member) = self.members.get_mut(number) else { return };
+        let stamp = member.stamp;
+        let policy = self.policies.get(member.policy);
         let ended = member.is_finished() || member.outcome().is_some() || member.tracker.is_ended();
         let due = if ended { None } else { member.tracker.due(&policy) };
         let Some((due, _)) = due else {
@@ -565,8 +578,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             },
         };
         match &result {
-            Ok(_) => self.succeeded += 1,
-            Err(_) => self.failed += 1,
+            Ok(_) => self.succeeded = self.succeeded.saturating_add(1),
+            Err(_) => self.failed = self.failed.saturating_add(1),
         }
         Some(Report::Ended(key, result))
     }
@@ -647,12 +660,21 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.members.iter().map(|(key, _)| key)
     }
 
+    /// The resume token of one operation; `None` if there is none with this key, if it is not
+    /// started, or if the service finished at once.
+    pub fn token(&self, key: &K) -> Option<ResumeToken> {
+        let member = self.members.get(self.members.find(key)?)?;
+        self.token_of(member)
+    }
+
+    fn token_of(&self, member: &Member) -> Option<ResumeToken> {
+        let runs = member.is_started() && !member.is_finished();
+        runs.then(|| member.origin(&self.root).resume_token(self.reader.model))
+    }
+
     /// The resume tokens of the operations that run, and of those whose end was not delivered.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
-        self.members
-            .iter()
-            .filter(|(_, member)| member.is_started() && !member.is_finished())
-            .map(|(key, member)| (key, member.origin(&self.root).resume_token(self.reader.model)))
+        self.members.iter().filter_map(|(key, member)| Some((key, self.token_of(member)?)))
     }
 
     /// The interval between two checks of an operation that the rate allows now, whatever the policy

@@ -31,26 +31,26 @@ const PAUSE: Elapsed = Elapsed::from_secs(3);
 ///
 /// Its verbs are those of every [`Machine`].
 pub struct Start {
-    root: Uri,
-    monitor: Monitor,
-    request: Arc<Request<Bytes>>,
-    idempotent: bool,
-    policy: Polling,
-    clock: Clock,
-    state: Attempts,
-    done: bool,
+    pub(super) root: Uri,
+    pub(super) monitor: Monitor,
+    pub(super) request: Arc<Request<Bytes>>,
+    pub(super) idempotent: bool,
+    pub(super) policy: Polling,
+    pub(super) clock: Clock,
+    pub(super) state: Attempts,
+    pub(super) done: bool,
 }
 
 /// What was tried so far. Times count from the first sending.
 #[derive(Debug)]
-struct Attempts {
-    now: Elapsed,
-    due: Elapsed,
-    why: Reason,
-    sent: u32,
-    faults: u32,
-    renewed: bool,
-    jitter: Jitter,
+pub(super) struct Attempts {
+    pub(super) now: Elapsed,
+    pub(super) due: Elapsed,
+    pub(super) why: Reason,
+    pub(super) sent: u32,
+    pub(super) faults: u32,
+    pub(super) renewed: bool,
+    pub(super) jitter: Jitter,
 }
 
 impl Start {

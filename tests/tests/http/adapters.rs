@@ -55,12 +55,15 @@ fn an_answer_of_another_origin_is_refused() {
         let ok = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
         let (foreign, _) = serve(ok);
         let redirect = format!(
-            "HTTP/1.1 302 Found\r\nconnection: close\r\nlocation: {foreign}/\r\n\
+            "HTTP/1.1 302 Found\r\nconnection: close\r\nlocation: {foreign}/?tempauth=secret\r\n\
              content-length: 0\r\n\r\n"
         );
         let (origin, _) = serve(redirect);
-        let outcome = send(get(&origin, TimeLeft::DEFAULT.0));
-        let kind = outcome.as_ref().err().map(Error::kind);
-        assert_eq!(kind, Some(ErrorKind::ForeignLocation), "{outcome:?}");
+        let asked = format!("{origin}/?token=secret");
+        let error = send(get(&asked, TimeLeft::DEFAULT.0)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ForeignLocation, "{error:?}");
+        let shown = format!("{error:#} {error:?}");
+        assert!(shown.contains(&origin) && shown.contains(&foreign), "{shown}");
+        assert!(!shown.contains("secret"), "{shown}");
     }
 }

@@ -4,12 +4,16 @@
 #![allow(clippy::unchecked_time_subtraction, reason = "a difference below zero is a failed test")]
 
 mod answers;
+mod blocking;
 mod driving;
+mod dropping;
+mod guarded;
 mod keys;
 mod machine;
 mod memory;
 mod pace;
 mod panics;
+mod saved;
 mod starts;
 
 use std::time::Duration;

@@ -344,7 +344,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         if status == StatusCode::FAILED_DEPENDENCY {
             // It was not carried out, because another item was not.
             let error = Error::rejected("the request", &answer.response());
-            self.fail_item(item, Error::not_sent(error));
+            self.fail_item(item, error.not_carried_out());
             return false;
         }
         if is_at(&self.members, item.id, Place::Starting) {
@@ -462,7 +462,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let until = self.now.plus(pause.lengthened(self.jitter.draw()));
         if until > self.put_off.until {
             self.put_off = PutOff { until, asked: asked.is_some(), refusals, reason: Some(reason) };
-            self.remind_overdue();
+            self.end_put_off();
         }
         self.put_off.refusals = refusals;
     }
@@ -484,15 +484,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             if let Some(before) = item.before {
                 member.tracker.unsent(before);
             }
-            let policy = self.policies.get(member.policy);
-            if member.deadline(&policy).is_some_and(|deadline| deadline <= self.now)
-                && self.put_off.until > self.now
-            {
-                let reason = self.put_off.reason.clone();
-                self.time_out(number, reason);
-            } else {
-                self.make_ready(Id { member: number, stamp }, true);
-            }
+            self.make_ready(Id { member: number, stamp }, true);
         }
     }
 
