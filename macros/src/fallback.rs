@@ -1,4 +1,6 @@
-//! What is emitted when something was refused: the messages, and a function that makes for no others.
+//! What is emitted when something was refused: a function that makes for no messages but ours, which
+//! follow it. To complete a key, rust-analyzer compares the expansions with and without the text that
+//! is being typed, by what stands before it.
 
 use crate::annotated::Annotated;
 use crate::expand;
@@ -26,12 +28,10 @@ pub(crate) fn rewritten(errors: &TokenStream, mut annotated: Annotated) -> Token
             Shape::BoxedFuture => quote!(#awaited #krate::__private::Box::pin(async { loop {} })),
         }
     });
-    quote!(#errors #function)
+    quote!(#function #errors)
 }
 
 /// The item as it was written.
-pub(crate) fn untouched(errors: Option<TokenStream>, item: TokenStream) -> TokenStream {
-    let mut tokens = errors.unwrap_or_default();
-    tokens.extend(item);
-    tokens
+pub(crate) fn untouched(errors: Option<TokenStream>, item: &TokenStream) -> TokenStream {
+    quote!(#item #errors)
 }

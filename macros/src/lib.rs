@@ -66,7 +66,7 @@ fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
         },
         Err(error) => {
             errors.push(error);
-            fallback::untouched(errors.into_compile_error(), item)
+            fallback::untouched(errors.into_compile_error(), &item)
         }
     }
 }
