@@ -131,12 +131,15 @@ pub(crate) fn emit(
         returns::replace(ty, annotated.returns.shape, &annotated.krate, operation(annotated));
     }
     let Function { attrs, vis, body: original, .. } = &annotated.function;
+    let hints = hints::is_editor().then(|| hints::keys(annotated));
     match original {
-        Body::None(semi) => declaration(&annotated.returns, &quote!(#(#attrs)* #vis), sig, *semi),
+        Body::None(semi) => {
+            let declared = declaration(&annotated.returns, &quote!(#(#attrs)* #vis), sig, *semi);
+            quote!(#hints #declared)
+        }
         Body::Block(block) => {
             let bindings = rebind(&mut sig, &annotated.args);
             let body = body(request(annotated, &bindings, block));
-            let hints = hints::is_editor().then(|| hints::keys(annotated));
             let inner = &block.attrs;
             let body = braces(block, quote!(#(#inner)* #hints #body));
             quote!(#(#attrs)* #vis #sig #body)

@@ -10,7 +10,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 /// The function as its callers should see it. Its body is still checked, its operation never begins.
-pub(crate) fn rewritten(errors: &TokenStream, mut annotated: Annotated) -> TokenStream {
+pub(crate) fn fallback(errors: &TokenStream, mut annotated: Annotated) -> TokenStream {
     // What was refused in the signature would break rules of Rust's too.
     let sig = &mut annotated.function.sig;
     (sig.constness, sig.abi, sig.variadic) = (None, None, None);
@@ -29,9 +29,4 @@ pub(crate) fn rewritten(errors: &TokenStream, mut annotated: Annotated) -> Token
         }
     });
     quote!(#function #errors)
-}
-
-/// The item as it was written.
-pub(crate) fn untouched(errors: Option<TokenStream>, item: &TokenStream) -> TokenStream {
-    quote!(#item #errors)
 }

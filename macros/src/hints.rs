@@ -23,7 +23,8 @@ pub(crate) fn is_editor() -> bool {
 //         use keys::{target as _, timeout as _};
 //     };
 //
-// where the items of the runtime that are named like keys complete them, and document them on hover.
+// where the items of the runtime that are named like keys complete them, and document them on hover. It
+// stands in the function's body, or before a declaration: the editor takes it in a trait, too.
 pub(crate) fn keys(annotated: &Annotated) -> TokenStream {
     let krate = &annotated.krate;
     let keys = annotated.args.keys.iter().filter(|key| *key != "crate");
