@@ -182,7 +182,9 @@ fn skip_to_next_pair(input: ParseStream<'_>) -> Result<()> {
 
 fn starts_with_key(input: ParseStream<'_>) -> bool {
     match Ident::parse_any(input) {
-        Ok(key) => input.peek(Token![=]) || KEYS.iter().any(|known| key == known),
+        Ok(key) => {
+            input.is_empty() || input.peek(Token![=]) || KEYS.iter().any(|known| key == known)
+        }
         Err(_) => false,
     }
 }

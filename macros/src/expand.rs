@@ -6,7 +6,7 @@ use crate::function::{Block, Body, Function, by_reference};
 use crate::hints;
 use crate::returns::{self, Returns, Shape};
 use crate::start::start;
-use crate::tokens::{generated_at, idents, is_global, name_span, nameable, peel};
+use crate::tokens::{generated_at, idents, is_editor, is_global, name_span, nameable, peel};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use std::mem;
@@ -102,10 +102,11 @@ fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) 
     if returns.shape != Shape::Blocking {
         types = quote!(#result, #types);
     }
-    let method = if args.map_err.is_some() { "begin_or" } else { "begin" };
-    let method = Ident::new(method, call);
-    let map_err = args.map_err.iter();
-    let mut operation = quote!(#start.#method::<#types>(#(#map_err,)* #returned));
+    let (method, map_err) = match &args.map_err {
+        None => (quote_spanned!(call=> begin), None),
+        Some(map_err) => (quote_spanned!(call=> begin_or), Some(quote!(#map_err,))),
+    };
+    let mut operation = quote!(#start.#method::<#types>(#map_err #returned));
     if returns.shape != Shape::Blocking {
         let begin = local("begin");
         operation = quote!(let #begin = #operation?; #begin.await);
@@ -131,12 +132,15 @@ pub(crate) fn emit(
         returns::replace(ty, annotated.returns.shape, &annotated.krate, operation(annotated));
     }
     let Function { attrs, vis, body: original, .. } = &annotated.function;
+    let hints = is_editor().then(|| hints::keys(annotated));
     match original {
-        Body::None(semi) => declaration(&annotated.returns, &quote!(#(#attrs)* #vis), sig, *semi),
+        Body::None(semi) => {
+            let declared = declaration(&annotated.returns, &quote!(#(#attrs)* #vis), sig, *semi);
+            quote!(#hints #declared)
+        }
         Body::Block(block) => {
             let bindings = rebind(&mut sig, &annotated.args);
             let body = body(request(annotated, &bindings, block));
-            let hints = hints::is_editor().then(|| hints::keys(annotated));
             let inner = &block.attrs;
             let body = braces(block, quote!(#(#inner)* #hints #body));
             quote!(#(#attrs)* #vis #sig #body)

@@ -2,16 +2,28 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens as _;
+use std::sync::LazyLock;
 use syn::Type;
 use syn::spanned::Spanned as _;
+
+/// Whether rust-analyzer expands the attribute. `cfg(rust_analyzer)` in an expansion would be an
+/// unexpected one to every compiler.
+pub(crate) fn is_editor() -> bool {
+    static IS_EDITOR: LazyLock<bool> = LazyLock::new(|| {
+        let program = std::env::current_exe().unwrap_or_default();
+        program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rust-analyzer"))
+    });
+    *IS_EDITOR
+}
 
 /// The place of the author's token, without its being the author's: no lint takes generated code for
 /// theirs, and no name in it meets one of theirs.
 ///
-/// Only what a message can be about stands in such a place, and no name that an editor would explain
-/// there. Everything else stands at the attribute.
+/// Only what a message can be about stands in such a place. Everything else stands at the attribute, as
+/// all does in an editor, which would explain each name that has the place of the author's.
 pub(crate) fn generated_at(span: Span) -> Span {
-    Span::call_site().located_at(span)
+    let generated = Span::call_site();
+    if is_editor() { generated } else { generated.located_at(span) }
 }
 
 /// The type without parentheses, and without the invisible groups that a `macro_rules!` macro puts
