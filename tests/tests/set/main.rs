@@ -1,4 +1,4 @@
-//! Sets of operations, by the scripted client in virtual time.
+//! Sets of operations in virtual time, by the scripted client and over HTTP.
 
 #![allow(missing_docs)]
 #![allow(clippy::unchecked_time_subtraction, reason = "a difference below zero is a failed test")]
@@ -14,6 +14,7 @@ mod memory;
 mod pace;
 mod panics;
 mod starts;
+mod throttled;
 
 use std::time::Duration;
 
