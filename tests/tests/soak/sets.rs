@@ -1,6 +1,5 @@
 //! A process that follows all operations in a few sets, and drops a set in the middle now and then.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +12,9 @@ use crate::team;
 
 /// So many sets share the operations, and one rate.
 const SETS: usize = 4;
+
+/// So many operations at once in each.
+const AT_ONCE: usize = 250;
 
 /// After so many ends a set is dropped, and another takes its tokens.
 const ENDS: usize = 60;
@@ -29,10 +31,8 @@ pub(crate) fn work(root: &str, path: &Path, operations: usize) {
         let mut tasks = tokio::task::JoinSet::new();
         for first in 0..SETS {
             let numbers = (first..operations).step_by(SETS);
-            let left: HashMap<_, _> = numbers
-                .filter(|&number| journal.outcomes(number).is_empty())
-                .map(|number| (number, journal.token(number)))
-                .collect();
+            let left = numbers.filter(|&number| journal.outcomes(number).is_empty());
+            let left = left.map(|number| (number, journal.token(number))).collect();
             let (graph, pen, limit) = (graph.clone(), Arc::clone(&pen), limit.clone());
             tasks.spawn(async move { Worker { graph, pen, limit }.follow(left).await });
         }
@@ -50,18 +50,15 @@ struct Worker {
 
 impl Worker {
     /// Follows operations, those with a token and those that are to be started, to their ends.
-    async fn follow(self, mut left: HashMap<usize, Option<ResumeToken>>) {
+    async fn follow(self, mut left: Vec<(usize, Option<ResumeToken>)>) {
         while !left.is_empty() {
-            let mut set = self.set(left);
+            let mut set = self.set(left.drain(..left.len().min(AT_ONCE)));
             let mut ends = 0;
             while ends < ENDS
                 && let Some(event) = set.next_event().await
             {
                 match event {
-                    SetEvent::Started(number) => {
-                        let token = set.token(&number).expect("an operation was started");
-                        self.pen.write(number, &token.to_string());
-                    }
+                    SetEvent::Started(number) => self.write_token(number, &set),
                     SetEvent::Ended(number, result) => {
                         ends += 1;
                         self.ended(number, result.err(), &mut set);
@@ -70,23 +67,30 @@ impl Worker {
                 }
             }
             // What is in the middle of its start is begun anew: to archive a team twice does no harm.
-            left = set.keys().map(|&number| (number, None)).collect();
-            left.extend(set.tokens().map(|(&number, token)| (number, Some(token))));
+            left.extend(set.keys().map(|&number| (number, set.token(&number))));
         }
     }
 
-    fn set(&self, left: HashMap<usize, Option<ResumeToken>>) -> OperationSet<usize> {
+    fn write_token(&self, number: usize, set: &OperationSet<usize>) {
+        let token = set.token(&number).expect("an operation was started");
+        self.pen.write(number, &token.to_string());
+    }
+
+    fn set(
+        &self,
+        operations: impl Iterator<Item = (usize, Option<ResumeToken>)>,
+    ) -> OperationSet<usize> {
         // The clock of a set advances with its sleeps, however short they are.
         let polling = polling().no_timeout();
         let set = OperationSet::new(self.graph.clone()).polling(polling);
         let mut set = set.rate_limit(self.limit.clone());
-        for (number, token) in left {
+        for (number, token) in operations {
             match token {
                 Some(token) => {
                     self.pen.write(number, "resumed");
-                    // Perhaps of an operation whose start was not told yet.
-                    self.pen.write(number, &token.to_string());
                     set.resume(number, token).expect("our own token");
+                    // Perhaps its start was not told yet.
+                    self.write_token(number, &set);
                 }
                 None => self.start(number, &mut set),
             }
