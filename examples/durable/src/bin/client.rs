@@ -1,9 +1,11 @@
 //! Submits operations to the worker's objects through the engine, and shows where they stand.
 
+use std::process::ExitCode;
+
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use graph_operation_durable::{Status, Submission, Task};
-use reqwest::Url;
+use reqwest::{RequestBuilder, Url};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -40,8 +42,17 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let Arguments { ingress, command } = Arguments::parse();
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("client: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(Arguments { ingress, command }: Arguments) -> Result<()> {
     let client = Ingress { url: ingress, http: reqwest::Client::new() };
     match command {
         Command::Submit { tenant: None, teams } => {
@@ -55,7 +66,7 @@ async fn main() -> Result<()> {
                 .into_iter()
                 .map(|team| Submission { key: team.clone(), task: Task::Archive { team } })
                 .collect();
-            client.call(["Tenant", &tenant, "submit", "send"], &submissions).await?;
+            client.send(["Tenant", &tenant, "submit"], &submissions).await?;
         }
         Command::CreateChannel { team, name } => {
             let key = format!("{team}.{name}");
@@ -63,12 +74,12 @@ async fn main() -> Result<()> {
         }
         Command::Status { keys } => {
             for key in keys {
-                let status = client.call(["Operation", &key, "status", ""], &()).await?;
+                let status = client.ask(["Operation", &key, "status"]).await?;
                 println!("{key}: {}", shown(serde_json::from_value(status)?));
             }
         }
         Command::Running { tenant } => {
-            println!("{}", client.call(["Tenant", &tenant, "running", ""], &()).await?);
+            println!("{}", client.ask(["Tenant", &tenant, "running"]).await?);
         }
     }
     Ok(())
@@ -92,16 +103,33 @@ struct Ingress {
 
 impl Ingress {
     async fn submit(&self, key: &str, task: &Task) -> Result<()> {
-        self.call(["Operation", key, "submit", "send"], task).await.map(drop)
+        self.send(["Operation", key, "submit"], task).await
     }
 
-    /// Calls a handler of an object, or has it called.
-    async fn call(&self, path: [&str; 4], body: &impl Serialize) -> Result<Value> {
+    /// Has a handler of an object called, whenever it comes to it.
+    async fn send(&self, handler: [&str; 3], body: &impl Serialize) -> Result<()> {
+        let [object, key, handler] = handler;
+        let url = self.url_of(&[object, key, handler, "send"])?;
+        Self::answer(self.http.post(url).json(body)).await.map(drop)
+    }
+
+    /// Calls a handler of an object, which takes nothing.
+    async fn ask(&self, handler: [&str; 3]) -> Result<Value> {
+        Self::answer(self.http.post(self.url_of(&handler)?)).await
+    }
+
+    fn url_of(&self, path: &[&str]) -> Result<Url> {
         let mut url = self.url.clone();
-        let mut segments = url.path_segments_mut().ok().context("the ingress is no address")?;
-        segments.pop_if_empty().extend(path.iter().filter(|segment| !segment.is_empty()));
-        drop(segments);
-        let response = self.http.post(url).json(body).send().await?;
+        url.path_segments_mut()
+            .ok()
+            .context("the ingress is no address")?
+            .pop_if_empty()
+            .extend(path);
+        Ok(url)
+    }
+
+    async fn answer(request: RequestBuilder) -> Result<Value> {
+        let response = request.send().await?;
         let (status, text) = (response.status(), response.text().await?);
         ensure!(status.is_success(), "{status} {text}");
         Ok(serde_json::from_str(&text).unwrap_or_default())
