@@ -9,9 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use graph_operation_durable::{Submission, Task};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 /// What only the worker knows.
 pub const TOKEN: &str = "a-token-that-no-journal-may-hold";
+
+/// How many operations are submitted at once.
+const AT_ONCE: usize = 16;
 
 /// A process that ends with its handle.
 pub struct Process(Child);
@@ -125,15 +129,23 @@ impl Stage {
     /// Tells the server of the worker.
     pub async fn register(&self) -> Result<()> {
         let deployment = json!({ "uri": format!("http://127.0.0.1:{}", self.ports[3]) });
-        self.post(self.ports[1], "/deployments", &deployment).await.map(drop)
+        self.post(self.ports[1], "/deployments", deployment).await.map(drop)
     }
 
     /// Sends a request to one of the server's ports until it is taken.
-    async fn post(&self, port: u16, path: &str, body: &Value) -> Result<Value> {
-        let url = format!("http://127.0.0.1:{port}{path}");
+    fn post(
+        &self,
+        port: u16,
+        path: &str,
+        body: Value,
+    ) -> impl Future<Output = Result<Value>> + Send + use<> {
+        Self::send(self.http.clone(), format!("http://127.0.0.1:{port}{path}"), body)
+    }
+
+    async fn send(http: reqwest::Client, url: String, body: Value) -> Result<Value> {
         let begun = Instant::now();
         loop {
-            let request = self.http.post(&url).header("accept", "application/json").json(body);
+            let request = http.post(&url).header("accept", "application/json").json(&body);
             let error = match request.send().await {
                 Ok(response) if response.status().is_success() => {
                     return Ok(response.json().await.unwrap_or_default());
@@ -148,10 +160,16 @@ impl Stage {
 
     /// Has teams archived, each by an object of its own.
     pub async fn submit(&self, teams: &[String]) -> Result<()> {
-        for team in teams {
-            let path = format!("/Operation/{team}/submit/send");
-            let task = json!(Task::Archive { team: team.clone() });
-            self.post(self.ports[0], &path, &task).await?;
+        for teams in teams.chunks(AT_ONCE) {
+            let mut submitted = JoinSet::new();
+            for team in teams {
+                let path = format!("/Operation/{team}/submit/send");
+                let task = json!(Task::Archive { team: team.clone() });
+                submitted.spawn(self.post(self.ports[0], &path, task));
+            }
+            while let Some(result) = submitted.join_next().await {
+                result??;
+            }
         }
         Ok(())
     }
@@ -163,14 +181,14 @@ impl Stage {
             task: Task::Archive { team: team.clone() },
         });
         let submissions = json!(submissions.collect::<Vec<_>>());
-        self.post(self.ports[0], &format!("/Tenant/{tenant}/submit/send"), &submissions)
+        self.post(self.ports[0], &format!("/Tenant/{tenant}/submit/send"), submissions)
             .await
             .map(drop)
     }
 
     /// The rows that the server's database gives.
     pub async fn query(&self, query: &str) -> Result<Vec<Value>> {
-        let answer = self.post(self.ports[1], "/query", &json!({ "query": query })).await?;
+        let answer = self.post(self.ports[1], "/query", json!({ "query": query })).await?;
         Ok(answer["rows"].as_array().cloned().unwrap_or_default())
     }
 
