@@ -1,17 +1,19 @@
-//! The worker's logic, and the engine's object that runs it.
+//! One operation: started, checked and read by the steps of a journal.
 
-use std::future::Future;
 use std::time::Duration;
 
-use graph_operation::protocol::{Event, Machine, Poller, Saved, Start, Step, Target, resolve};
-use graph_operation::{Client as _, Error, Polling, TeamsAsyncOperation};
+use graph_operation::protocol::{
+    Accepted, Event, Machine, Poller, Saved, Start, Started, Step, Target, resolve,
+};
+use graph_operation::{Client as _, Error, ErrorKind, Polling, TeamsAsyncOperation};
 use graph_operation_examples::Graph;
-use http::Method;
+use http::{StatusCode, Uri};
 use restate_sdk::prelude::*;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Engine;
 use crate::steps::{self, Asked, Clock, Journal, ask};
+use crate::task::{Outcome, Task};
 
 /// What the object holds between two checks.
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,6 +24,8 @@ pub struct Kept {
     machine: Option<Saved>,
     /// What there is to tell.
     pub status: Status,
+    /// How often it has ended: once, if all is well.
+    pub ends: u32,
 }
 
 /// Where an operation stands.
@@ -46,26 +50,128 @@ pub async fn start<J: Journal>(
     graph: &Graph,
     polling: Polling,
     seed: u64,
-    team_id: &str,
+    task: &Task,
 ) -> Result<(Kept, Option<Duration>), J::Error> {
     let at = steps::now(journal).await?;
     let clock = Clock::since(at);
-    let root = graph.service_root();
-    let request = graph.request(Method::POST, ["teams", team_id, "archive"]);
-    let start = request.and_then(|request| {
-        Start::new::<TeamsAsyncOperation>(root, request, true, polling, clock.base(), seed)
-    });
-    let accepted = match start {
-        Ok(mut start) => finish(journal, graph, &mut start, clock).await?,
-        Err(error) => Err(error),
+    let starting = Starting { journal, graph, polling, seed, clock };
+    let accepted = if task.is_idempotent() {
+        starting.send(task).await?
+    } else {
+        starting.send_or_find(task).await?
     };
     let mut poller = match accepted {
         Ok((accepted, start)) => Poller::new::<TeamsAsyncOperation>(accepted, polling, start, seed),
-        Err(error) => return Ok((ended(at, Status::Failed(error.to_string())), None)),
+        Err(error) => return Ok((ended(at, Status::Failed(error.to_string()), 0), None)),
     };
     // A new machine has not ended.
     let pause = next_wait(&mut poller).ok().flatten().unwrap_or_default();
     Ok((running(&poller, clock), Some(pause)))
+}
+
+/// How often a start is made that cannot be found afterwards.
+const STARTS: u32 = 3;
+
+/// How long after a start of which nothing is known the service is asked for it.
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// How long the list of a team's operations may be unavailable.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A start, within one invocation.
+struct Starting<'a, J> {
+    journal: &'a J,
+    graph: &'a Graph,
+    polling: Polling,
+    seed: u64,
+    clock: Clock,
+}
+
+impl<J: Journal> Starting<'_, J> {
+    async fn send(&self, task: &Task) -> Result<Finished<Accepted>, J::Error> {
+        let start = task.request(self.graph).and_then(|request| {
+            let (root, now) = (self.graph.service_root(), self.clock.base());
+            let (idempotent, seed) = (task.is_idempotent(), self.seed);
+            Start::new::<TeamsAsyncOperation>(root, request, idempotent, self.polling, now, seed)
+        });
+        match start {
+            Ok(mut start) => drive(self.journal, self.graph, &mut start, self.clock).await,
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// The same for a request that must not be carried out twice. Where nobody knows whether it was, the
+    /// operations of the team are looked through for a new one before it is sent again.
+    ///
+    /// Two of one kind that are started on one team at the same time cannot be told apart.
+    async fn send_or_find(&self, task: &Task) -> Result<Finished<Accepted>, J::Error> {
+        let known = match self.operations(task.team()).await? {
+            Ok((operations, _)) => operations,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut starts = 1;
+        loop {
+            let error = match self.send(task).await? {
+                Err(error) if may_have_been_carried_out(&error) => error,
+                result => return Ok(result),
+            };
+            // What is still on its way has arrived by then.
+            self.journal.sleep(SETTLING).await?;
+            let (operations, now) = match self.operations(task.team()).await? {
+                Ok(found) => found,
+                Err(_) => return Ok(Err(error)),
+            };
+            let new = operations.into_iter().find(|(id, kind)| {
+                *kind == task.operation_type() && !known.iter().any(|(known, _)| known == id)
+            });
+            if let Some((id, _)) = new {
+                let at = self.address(&["teams", task.team(), "operations", &id]);
+                return Ok(at.map(|at| (Started::at(at).into(), now)));
+            }
+            if starts == STARTS {
+                return Ok(Err(error));
+            }
+            starts += 1;
+        }
+    }
+
+    /// The ids and types of a team's operations.
+    async fn operations(&self, team: &str) -> Result<Finished<Vec<(String, String)>>, J::Error> {
+        let at = match self.address(&["teams", team, "operations"]) {
+            Ok(at) => at,
+            Err(error) => return Ok(Err(error)),
+        };
+        let polling = self.polling.target_patience(PATIENCE);
+        let mut list = Target::new(at, polling, self.clock.base(), self.seed);
+        let listed = drive(self.journal, self.graph, &mut list, self.clock).await?;
+        Ok(listed.and_then(|(response, now)| {
+            let list = serde_json::from_slice::<List>(response.body()).map_err(Error::transport)?;
+            let operations = list.value.into_iter();
+            Ok((operations.map(|listed| (listed.id, listed.operation_type)).collect(), now))
+        }))
+    }
+
+    fn address(&self, segments: &[&str]) -> Result<Uri, Error> {
+        resolve(self.graph.service_root(), None, self.graph.url_of(segments)?.as_bytes())
+    }
+}
+
+/// The first page of a team's operations; a team has few.
+#[derive(Deserialize)]
+struct List {
+    value: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    id: String,
+    operation_type: String,
+}
+
+fn may_have_been_carried_out(error: &Error) -> bool {
+    let in_doubt = |status: StatusCode| matches!(status.as_u16(), 408 | 500 | 502 | 504);
+    error.status().map_or(error.kind() == ErrorKind::Transport, in_doubt)
 }
 
 /// Makes the check that is due, and gives the next wait; `None` after the end.
@@ -83,7 +189,10 @@ pub async fn wake<J: Journal>(
     let root = graph.service_root();
     let mut poller = match Poller::restore::<TeamsAsyncOperation>(saved, root, clock.base()) {
         Ok(poller) => poller,
-        Err(error) => return Ok((ended(at, Status::Failed(error.to_string())), None)),
+        Err(error) => {
+            let status = Status::Failed(error.to_string());
+            return Ok((ended(at, status, kept.ends), None));
+        }
     };
     let status = match ask(journal, graph, &mut poller, clock).await? {
         Asked::Sent(Event::Failed(error)) | Asked::Done(Err(error)) => {
@@ -95,7 +204,33 @@ pub async fn wake<J: Journal>(
             Err(error) => Status::Failed(error.to_string()),
         },
     };
-    Ok((ended(clock.wall(poller.latest()), status), None))
+    Ok((ended(clock.wall(poller.latest()), status, kept.ends), None))
+}
+
+/// Takes the end of an operation that a tenant's set has followed, and reads its target.
+///
+/// # Errors
+///
+/// The journal's.
+pub async fn finish<J: Journal>(
+    journal: &J,
+    graph: &Graph,
+    kept: Option<Kept>,
+    outcome: Outcome,
+) -> Result<Kept, J::Error> {
+    let at = steps::now(journal).await?;
+    let clock = Clock::since(at);
+    let status = match outcome {
+        Outcome::Failed(message) => Status::Failed(message),
+        Outcome::Succeeded(saved) => {
+            let root = graph.service_root();
+            match Poller::restore::<TeamsAsyncOperation>(*saved, root, clock.base()) {
+                Ok(poller) => read(journal, graph, &poller, clock).await?,
+                Err(error) => Status::Failed(error.to_string()),
+            }
+        }
+    };
+    Ok(ended(at, status, kept.map_or(0, |kept| kept.ends)))
 }
 
 /// How long until the next check; `None` once the operation has succeeded.
@@ -110,7 +245,7 @@ fn next_wait(poller: &mut Poller) -> Result<Option<Duration>, Error> {
 
 fn running(poller: &Poller, clock: Clock) -> Kept {
     let at = clock.wall(poller.latest());
-    Kept { at, machine: Some(poller.save()), status: Status::Running }
+    Kept { at, machine: Some(poller.save()), status: Status::Running, ends: 0 }
 }
 
 /// Reads the target of an operation that has succeeded.
@@ -129,7 +264,7 @@ async fn read<J: Journal>(
         Ok(location) => {
             let seed = u64::from(poller.checks());
             let mut target = Target::new(location, *poller.polling(), poller.latest(), seed);
-            finish(journal, graph, &mut target, clock).await?
+            drive(journal, graph, &mut target, clock).await?
         }
         Err(error) => Err(error),
     };
@@ -148,7 +283,7 @@ type Finished<A> = Result<(A, std::time::Instant), Error>;
 
 /// Drives a machine to its answer within one invocation: a start, or a target, is retried for
 /// minutes at most.
-async fn finish<J: Journal, M: Machine + Send>(
+async fn drive<J: Journal, M: Machine + Send>(
     journal: &J,
     graph: &Graph,
     machine: &mut M,
@@ -167,8 +302,9 @@ where
     }
 }
 
-fn ended(at: Duration, status: Status) -> Kept {
-    Kept { at, machine: None, status }
+/// An end more than there were before.
+fn ended(at: Duration, status: Status, before: u32) -> Kept {
+    Kept { at, machine: None, status, ends: before + 1 }
 }
 
 /// The engine's object: its key is the operation's.
@@ -184,15 +320,15 @@ const KEPT: &str = "kept";
 
 #[object]
 impl Operation {
-    /// Archives a team, unless an operation of this key was submitted before.
+    /// Starts an operation, unless one of this key was submitted before.
     #[handler]
-    async fn submit(&self, context: ObjectContext<'_>, team_id: String) -> HandlerResult<()> {
+    async fn submit(&self, context: ObjectContext<'_>, task: Json<Task>) -> HandlerResult<()> {
         if context.get::<Json<Kept>>(KEPT).await?.is_some() {
             return Ok(());
         }
         let seed = context.random_seed();
         let journal = Engine(&context);
-        let (kept, pause) = start(&journal, &self.graph, self.polling, seed, &team_id).await?;
+        let (kept, pause) = start(&journal, &self.graph, self.polling, seed, &task.0).await?;
         keep(&context, kept, pause);
         Ok(())
     }
@@ -203,6 +339,19 @@ impl Operation {
         let Some(Json(kept)) = context.get::<Json<Kept>>(KEPT).await? else { return Ok(()) };
         let (kept, pause) = wake(&Engine(&context), &self.graph, kept).await?;
         keep(&context, kept, pause);
+        Ok(())
+    }
+
+    /// Takes the end of an operation that a tenant's set has followed.
+    #[handler]
+    async fn finish(
+        &self,
+        context: ObjectContext<'_>,
+        outcome: Json<Outcome>,
+    ) -> HandlerResult<()> {
+        let kept = context.get::<Json<Kept>>(KEPT).await?.map(Json::into_inner);
+        let kept = finish(&Engine(&context), &self.graph, kept, outcome.into_inner()).await?;
+        keep(&context, kept, None);
         Ok(())
     }
 
@@ -221,29 +370,5 @@ fn keep(context: &ObjectContext<'_>, kept: Kept, pause: Option<Duration>) {
     context.set(KEPT, Json(kept));
     if let Some(pause) = pause {
         context.object_client::<OperationClient<'_>>(context.key()).wake().send_after(pause);
-    }
-}
-
-/// The engine's journal.
-struct Engine<'a, 'ctx>(&'a ObjectContext<'ctx>);
-
-impl Journal for Engine<'_, '_> {
-    type Error = TerminalError;
-
-    fn step<T, F>(
-        &self,
-        name: &'static str,
-        work: F,
-    ) -> impl Future<Output = Result<T, TerminalError>> + Send
-    where
-        T: Serialize + DeserializeOwned + Send + 'static,
-        F: Future<Output = T> + Send + 'static,
-    {
-        let step = self.0.run(move || async move { Ok(Json(work.await)) }).name(name);
-        async move { step.await.map(Json::into_inner) }
-    }
-
-    fn sleep(&self, pause: Duration) -> impl Future<Output = Result<(), TerminalError>> + Send {
-        self.0.sleep(pause)
     }
 }

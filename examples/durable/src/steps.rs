@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use graph_operation::protocol::{Event, Machine, Recorded, Step};
 use graph_operation::{Client, Error};
+use http::{Request, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -81,12 +83,64 @@ pub(crate) async fn now<J: Journal>(journal: &J) -> Result<Duration, J::Error> {
     journal.step("now", async { UNIX_EPOCH.elapsed().unwrap_or_default() }).await
 }
 
-/// Sends what is due, in two steps: the intent with its time, and the request.
+/// That a request is about to be sent.
+#[derive(Debug)]
+pub(crate) struct Intent {
+    /// When, since the Unix epoch.
+    pub(crate) at: Duration,
+    /// Whether this process wrote it, and not one that has died.
+    here: Arc<AtomicBool>,
+}
+
+/// Journals the intent to send what is due, with its time.
+pub(crate) async fn intend<J: Journal>(journal: &J) -> Result<Intent, J::Error> {
+    let here = Arc::new(AtomicBool::new(false));
+    let written = Arc::clone(&here);
+    let intent = async move {
+        written.store(true, Ordering::Relaxed);
+        UNIX_EPOCH.elapsed().unwrap_or_default()
+    };
+    Ok(Intent { at: journal.step("intent", intent).await?, here })
+}
+
+/// Sends a request, and journals what came of it.
 ///
 /// If the journal has the intent but not the response, the process that wrote the intent has died. It is
 /// unknown whether it sent the request, so the request is not sent again at once: the machine is told
 /// that it failed, and decides. No two checks are closer than the policy allows, and a request that is
 /// not idempotent is not repeated blindly.
+pub(crate) async fn send<C: Client<Error = Error>, J: Journal>(
+    journal: &J,
+    client: &C,
+    intent: &Intent,
+    request: Request<Bytes>,
+) -> Result<Recorded, J::Error> {
+    let (here, client) = (Arc::clone(&intent.here), client.clone());
+    let send = async move {
+        let outcome = if here.load(Ordering::Relaxed) {
+            client.send(request).await
+        } else {
+            Err(Error::transport("the worker died, perhaps while sending"))
+        };
+        // The interval counts from the latest time at which the service can have got the request, so
+        // that a request which was slow on its way is not followed too soon.
+        let now = SystemTime::now();
+        Recorded::new(&outcome, now, now)
+    };
+    journal.step("send", send).await
+}
+
+/// Renews the credential that a response refused, if it can be renewed.
+pub(crate) async fn renew<C: Client<Error = Error>, J: Journal>(
+    journal: &J,
+    client: &C,
+    response: &Response<Bytes>,
+) -> Result<bool, J::Error> {
+    let (client, response) = (client.clone(), response.clone());
+    journal.step("renew", async move { client.unauthorized(&response).await }).await
+}
+
+/// Sends what is due, in two steps: the intent with its time, and the request.
 ///
 /// # Errors
 ///
@@ -100,35 +154,16 @@ pub async fn ask<C: Client<Error = Error>, M: Machine + Send, J: Journal>(
 where
     M::Answer: Send,
 {
-    let intended_here = Arc::new(AtomicBool::new(false));
-    let intended = Arc::clone(&intended_here);
-    let intent = async move {
-        intended.store(true, Ordering::Relaxed);
-        UNIX_EPOCH.elapsed().unwrap_or_default()
-    };
-    let now = clock.instant(UNIX_EPOCH + journal.step("intent", intent).await?);
-    let request = match machine.next(now) {
+    let intent = intend(journal).await?;
+    let request = match machine.next(clock.instant(UNIX_EPOCH + intent.at)) {
         Step::Wait(pause, _) => return Ok(Asked::Wait(pause)),
         Step::Done(result) => return Ok(Asked::Done(result)),
         Step::Send(check) => check.request(),
     };
-    let sender = client.clone();
-    let send = async move {
-        let outcome = if intended_here.load(Ordering::Relaxed) {
-            sender.send(request).await
-        } else {
-            Err(Error::transport("the worker died, perhaps while sending"))
-        };
-        // The interval counts from the latest time at which the service can have got the request, so
-        // that a request which was slow on its way is not followed too soon.
-        let now = SystemTime::now();
-        Recorded::new(&outcome, now, now)
-    };
-    let recorded = journal.step("send", send).await?;
+    let recorded = send(journal, client, &intent, request).await?;
     let event = machine.replay(recorded, |time| clock.instant(time));
     let Event::Unauthorized(response) = event else { return Ok(Asked::Sent(event)) };
-    let (client, answer) = (client.clone(), response.clone());
-    let renewed = journal.step("renew", async move { client.unauthorized(&answer).await }).await?;
+    let renewed = renew(journal, client, &response).await?;
     let now = machine.latest();
     Ok(Asked::Sent(machine.authorized(&response, renewed, now)))
 }

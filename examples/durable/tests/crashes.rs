@@ -1,23 +1,34 @@
 //! The worker's logic against a journal in memory, killed in each step.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use graph_operation::Polling;
-use graph_operation_durable::{Journal, Status, start, wake};
+use graph_operation_durable::{
+    Journal, KeptSet, Outcome, Status, Submission, Task, Tenant, add, finish, start, turn, wake,
+};
 use graph_operation_examples::Graph;
 use graph_operation_tests::simulator::{Life, Options, Simulator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::sleep;
+
+/// The last place where a start that is not idempotent dies before its own intent.
+const FIRST_LOOK: usize = 5;
 
 const INTERVAL: Duration = Duration::from_millis(60);
 
-/// One invocation's journal.
-#[derive(Default)]
+/// As many as a batch holds, and some more.
+const TOGETHER: usize = 25;
+
+/// The journal of an object's invocations, and the process that dies once.
 struct Memory {
+    /// Of the invocation under way.
     entries: Mutex<Vec<String>>,
-    /// How many steps are done until the process dies: after the work, before its result is kept.
+    /// How often the process goes on until it dies. Each step has two such places: before the work, and
+    /// after it, before its result is kept.
     left: Mutex<Option<usize>>,
 }
 
@@ -47,63 +58,197 @@ impl Journal for Run<'_> {
         if let Some(entry) = known {
             return Ok(serde_json::from_str(&entry).unwrap());
         }
+        self.memory.live_on()?;
         let result = work.await;
-        let left = *self.memory.left.lock().unwrap();
-        *self.memory.left.lock().unwrap() = left.map(|left| left.wrapping_sub(1));
-        if left == Some(0) {
-            return Err(Killed);
-        }
-        self.memory.entries.lock().unwrap().push(serde_json::to_string(&result).unwrap());
+        self.memory.live_on()?;
+        let entry = serde_json::to_string(&result).unwrap();
+        assert!(!entry.contains("secret"), "the token is in the journal");
+        self.memory.entries.lock().unwrap().push(entry);
         Ok(result)
     }
 
     async fn sleep(&self, pause: Duration) -> Result<(), Killed> {
-        tokio::time::sleep(pause.min(INTERVAL)).await;
+        sleep(pause.min(INTERVAL)).await;
         Ok(())
     }
 }
 
-/// Runs one operation to its end, killing the process in its `kill`th step; whether it was killed.
-async fn run(graph: &Graph, kill: usize) -> (bool, Status) {
-    let polling = Polling::default().first_check(Duration::ZERO).interval(INTERVAL);
-    let mut kill = Some(kill);
-    let mut kept: Option<String> = None;
-    loop {
-        let memory = Memory { left: Mutex::new(kill), ..Memory::default() };
-        let (next, pause) = loop {
-            let run = Run { memory: &memory, at: Mutex::new(0) };
-            let outcome = match &kept {
-                None => start(&run, graph, polling, 7, "team").await,
-                Some(kept) => wake(&run, graph, serde_json::from_str(kept).unwrap()).await,
-            };
-            match outcome {
-                Ok(outcome) => break outcome,
-                Err(Killed) => *memory.left.lock().unwrap() = None,
+impl Memory {
+    fn killed_at(place: usize) -> Self {
+        Self { entries: Mutex::default(), left: Mutex::new(Some(place)) }
+    }
+
+    fn never_killed() -> Self {
+        Self { entries: Mutex::default(), left: Mutex::new(None) }
+    }
+
+    fn live_on(&self) -> Result<(), Killed> {
+        let mut left = self.left.lock().unwrap();
+        let dies = *left == Some(0);
+        *left = left.and_then(|left| left.checked_sub(1));
+        if dies { Err(Killed) } else { Ok(()) }
+    }
+
+    fn was_killed(&self) -> bool {
+        self.left.lock().unwrap().is_none()
+    }
+
+    /// Runs an invocation again until it is not killed.
+    async fn invoke<T>(&self, work: impl AsyncFn(&Run<'_>) -> Result<T, Killed>) -> T {
+        self.entries.lock().unwrap().clear();
+        loop {
+            if let Ok(result) = work(&Run { memory: self, at: Mutex::new(0) }).await {
+                return result;
             }
-        };
-        kill = *memory.left.lock().unwrap();
-        let Some(pause) = pause else { return (kill.is_none(), next.status) };
-        kept = Some(serde_json::to_string(&next).unwrap());
-        tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// What an object holds, as the engine does.
+fn written<T: Serialize>(kept: &T) -> String {
+    serde_json::to_string(kept).unwrap()
+}
+
+fn read<T: DeserializeOwned>(kept: &str) -> T {
+    serde_json::from_str(kept).unwrap()
+}
+
+fn polling() -> Polling {
+    Polling::default().first_check(Duration::ZERO).interval(INTERVAL)
+}
+
+/// Runs one operation to its end, and gives how often it has ended.
+async fn run(graph: &Graph, memory: &Memory, task: &Task) -> (Status, u32) {
+    let begin = memory.invoke(async |run| start(run, graph, polling(), 7, task).await);
+    let (mut kept, mut pause) = begin.await;
+    while let Some(next) = pause {
+        sleep(next).await;
+        let text = written(&kept);
+        (kept, pause) = memory.invoke(async |run| wake(run, graph, read(&text)).await).await;
+    }
+    (kept.status, kept.ends)
+}
+
+/// Runs the operations of a tenant to their ends: which they were, and how often each has ended.
+async fn run_set(tenant: &Tenant, memory: &Memory) -> HashMap<String, (Status, u32)> {
+    let teams = (0..TOGETHER).map(|team| format!("team-{team}"));
+    let submissions: Vec<Submission> =
+        teams.map(|team| Submission { key: team.clone(), task: Task::Archive { team } }).collect();
+    let (first, second) = submissions.split_at(TOGETHER / 2);
+    let mut kept: Option<KeptSet> = None;
+    for submissions in [first, first, second] {
+        let text = kept.as_ref().map(written);
+        let added = memory.invoke(async |run| {
+            let kept = text.as_deref().map(read);
+            add(run, tenant, kept, 7, submissions.to_vec()).await
+        });
+        kept = Some(added.await.unwrap());
+    }
+    let mut ends: HashMap<String, String> = HashMap::new();
+    let mut kept = written(&kept.unwrap());
+    loop {
+        let woken = memory.invoke(async |run| turn(run, tenant, read(&kept)).await);
+        let turned = woken.await.unwrap();
+        for (key, outcome) in turned.ended {
+            assert!(matches!(outcome, Outcome::Succeeded(_)), "{key}: {outcome:?}");
+            let (text, before) = (written(&outcome), ends.get(&key).cloned());
+            let memory = Memory::never_killed();
+            let finished = memory.invoke(async |run| {
+                let before = before.as_deref().map(read);
+                finish(run, &tenant.graph, before, read(&text)).await
+            });
+            ends.insert(key, written(&finished.await));
+        }
+        let Some(pause) = turned.pause else { break };
+        kept = written(&turned.kept);
+        sleep(pause).await;
+    }
+    let ended = |(key, text): (String, String)| {
+        let kept: graph_operation_durable::Kept = read(&text);
+        (key, (kept.status, kept.ends))
+    };
+    ends.into_iter().map(ended).collect()
+}
+
+/// No two checks of one operation were closer than the policy allows.
+fn assert_pace(simulator: &Simulator, kill: usize) {
+    for operation in simulator.operations() {
+        let closest = operation.closest_checks.unwrap_or(INTERVAL);
+        assert!(closest >= INTERVAL, "{closest:?} after a kill at {kill}");
+    }
+}
+
+fn simulator() -> (Simulator, Graph) {
+    let options = Options::new().team("team").life(Life::checks(0, 2));
+    let simulator = Simulator::spawn(options).unwrap();
+    let graph = Graph::new(&simulator.service_root(), "secret").unwrap();
+    (simulator, graph)
+}
+
+#[tokio::test]
+async fn a_worker_killed_anywhere_ends_rightly_and_checks_no_sooner() {
+    let task = Task::Archive { team: "team".to_owned() };
+    for kill in 0.. {
+        let (simulator, graph) = simulator();
+        let memory = Memory::killed_at(kill);
+        let ended = run(&graph, &memory, &task).await;
+        let target = Status::Succeeded(Some("team".to_owned()));
+        assert_eq!(ended, (target, 1), "killed at {kill}");
+        assert_pace(&simulator, kill);
+        if !memory.was_killed() {
+            assert!(kill >= 22, "start, three checks and the target have {kill} places");
+            return;
+        }
     }
 }
 
 #[tokio::test]
-async fn a_worker_killed_in_any_step_ends_rightly_and_checks_no_sooner() {
-    let mut kills = 0;
-    loop {
-        let simulator = Simulator::spawn(Options::new().life(Life::checks(0, 2))).unwrap();
-        let graph = Graph::new(&simulator.service_root(), "secret").unwrap();
-        let (killed, status) = run(&graph, kills).await;
-        assert_eq!(status, Status::Succeeded(Some("team".to_owned())), "killed in step {kills}");
-        for operation in simulator.operations() {
-            let closest = operation.closest_checks.unwrap_or(INTERVAL);
-            assert!(closest >= INTERVAL, "{closest:?} after a kill in step {kills}");
+async fn a_start_that_is_not_idempotent_is_looked_for_and_not_made_twice() {
+    let channel =
+        |name: &str| Task::CreateChannel { team: "team".to_owned(), name: name.to_owned() };
+    let mut doubts = 0;
+    for kill in 0.. {
+        let (simulator, graph) = simulator();
+        // What was there before is not taken for it.
+        run(&graph, &Memory::never_killed(), &channel("old")).await;
+        let memory = Memory::killed_at(kill);
+        let (status, ends) = run(&graph, &memory, &channel("new")).await;
+        let operations = simulator.operations();
+        assert_eq!(operations.len(), 2, "killed at {kill}");
+        let target = operations.last().unwrap().target_id.clone();
+        assert_eq!((status, ends), (Status::Succeeded(Some(target)), 1), "killed at {kill}");
+        assert_pace(&simulator, kill);
+        if !memory.was_killed() {
+            assert_eq!(doubts, 2, "killed before the start was sent, and after");
+            return;
         }
-        if !killed {
-            break;
-        }
-        kills += 1;
+        let requests = simulator.requests();
+        let looks = requests.iter().filter(|request| request.path.ends_with("/operations"));
+        // Before, the first look itself is made again.
+        doubts += usize::from(kill > FIRST_LOOK && looks.count() == 3);
     }
-    assert!(kills >= 11, "start, three checks and the target have {kills} steps");
+}
+
+#[tokio::test]
+async fn a_set_killed_anywhere_ends_each_operation_once_and_checks_no_sooner() {
+    let mut most = 0;
+    for kill in 0.. {
+        let (simulator, graph) = simulator();
+        let tenant = Tenant { graph, polling: polling(), rate: 10_000 };
+        let memory = Memory::killed_at(kill);
+        let ends = run_set(&tenant, &memory).await;
+        assert_eq!(ends.len(), TOGETHER, "killed at {kill}");
+        for (team, end) in ends {
+            assert_eq!(end, (Status::Succeeded(Some(team)), 1), "killed at {kill}");
+        }
+        assert_pace(&simulator, kill);
+        let counts = simulator.counts();
+        most = most.max(counts.starts);
+        assert!(counts.batches <= 20, "{counts:?}");
+        if !memory.was_killed() {
+            assert_eq!(most, 45, "the starts of one batch are made again, because nobody knows");
+            assert!(kill >= 20, "{kill}");
+            return;
+        }
+    }
 }

@@ -180,6 +180,7 @@ enum SavedSingle {
 }
 
 /// A start that the set sends itself. Its times count from the first sending.
+#[allow(clippy::struct_excessive_bools, reason = "they are those of the machine")]
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct SavedStart {
     method: String,
@@ -233,7 +234,7 @@ impl SavedLimit {
         let bucket = &mut shared.bucket;
         bucket.tokens = self.tokens.min(bucket.tokens);
         bucket.updated = now.minus(self.age);
-        bucket.recovery = SavedRecovery::restored(self.recovery, now);
+        bucket.recovery = SavedRecovery::restored(self.recovery.as_ref(), now);
         drop(shared);
         limit
     }
@@ -246,9 +247,9 @@ impl SavedRecovery {
         Some(SavedRecovery { level: recovery.level, refused: now.minus(recovery.refused), halved })
     }
 
-    fn restored(saved: Option<Self>, now: Elapsed) -> Recovery {
+    fn restored(saved: Option<&Self>, now: Elapsed) -> Recovery {
         let mut recovery = Recovery::new();
-        if let Some(SavedRecovery { level, refused, halved }) = saved {
+        if let Some(&SavedRecovery { level, refused, halved }) = saved {
             recovery.level = level.min(recovery.level);
             recovery.refused = now.minus(refused);
             recovery.halved = Some(now.minus(halved));
@@ -543,7 +544,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         set.reserved = saved.reserved.map(|saved| saved.restored(&set.limit, now));
         set.reserved_for_start =
             saved.reserved_for_start.map(|saved| saved.restored(&set.limit, now));
-        set.recovery = SavedRecovery::restored(saved.recovery, set.now);
+        set.recovery = SavedRecovery::restored(saved.recovery.as_ref(), set.now);
         (set.watched, set.stamp) = (saved.watched, saved.stamp);
         (set.succeeded, set.failed) = (saved.succeeded, saved.failed);
         if let Some(SavedPutOff { left, asked, refusals, reason }) = saved.put_off {

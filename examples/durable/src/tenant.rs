@@ -1,0 +1,220 @@
+//! Many operations of one tenant, checked twenty in a request.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use graph_operation::protocol::{Poller, Received, Report, SavedSet, Set, SetStep, Start};
+use graph_operation::{Client as _, Error, Polling, TeamsAsyncOperation};
+use graph_operation_examples::Graph;
+use restate_sdk::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Engine;
+use crate::operation::OperationClient;
+use crate::steps::{self, Clock, Journal};
+use crate::task::{Outcome, Submission};
+
+/// What the object holds between two requests.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeptSet {
+    /// When it was saved, by the wall clock.
+    at: Duration,
+    /// The set's machine.
+    set: SavedSet<String>,
+    /// The number of the next wake: one that was scheduled before another is passed over.
+    wake: u64,
+}
+
+/// What one wake came to.
+#[derive(Debug)]
+pub struct Turn {
+    /// What to hold until the next one.
+    pub kept: KeptSet,
+    /// The operations that have ended.
+    pub ended: Vec<(String, Outcome)>,
+    /// When to wake again; `None` if the set is empty.
+    pub pause: Option<Duration>,
+}
+
+/// Adds operations to a set, or to a new one. A key that is in the set is passed over.
+///
+/// The inner error is of a set that is not this library's, or not this service's.
+///
+/// # Errors
+///
+/// The journal's.
+pub async fn add<J: Journal>(
+    journal: &J,
+    tenant: &Tenant,
+    kept: Option<KeptSet>,
+    seed: u64,
+    submissions: Vec<Submission>,
+) -> Result<Result<KeptSet, Error>, J::Error> {
+    let at = steps::now(journal).await?;
+    Ok(tenant.add(kept, at, seed, submissions))
+}
+
+/// Sends what is due in one request, and gives the ends that are known then.
+///
+/// The inner error is of a set that is not this library's, or not this service's.
+///
+/// # Errors
+///
+/// The journal's.
+pub async fn turn<J: Journal>(
+    journal: &J,
+    tenant: &Tenant,
+    kept: KeptSet,
+) -> Result<Result<Turn, Error>, J::Error> {
+    let graph = &tenant.graph;
+    let clock = Clock::since(kept.at);
+    let mut set = match tenant.restore(kept.set, clock) {
+        Ok(set) => set,
+        Err(error) => return Ok(Err(error)),
+    };
+    let intent = steps::intend(journal).await?;
+    let time = UNIX_EPOCH + intent.at;
+    let now = clock.instant(time);
+    set.set_wall_clock(time, now);
+    let mut ended = Vec::new();
+    let mut sent = false;
+    let pause = loop {
+        let now = set.latest().max(now);
+        let (request, envelope) = match set.next(now) {
+            SetStep::Event(Report::Ended(key, result)) => {
+                ended.push((key, outcome(result)));
+                continue;
+            }
+            SetStep::Event(_) => continue,
+            // The next request is that of another wake, so that no journal grows.
+            SetStep::Send(_) if sent => break Some(Duration::ZERO),
+            SetStep::Send(dispatch) => dispatch.request(),
+            SetStep::Wait(pause, _) => break Some(pause),
+            // Nothing is under way here, and the set sends all starts itself.
+            SetStep::Pending | SetStep::Start(_) | SetStep::Done => break None,
+        };
+        sent = true;
+        let recorded = steps::send(journal, graph, &intent, request).await?;
+        if let Received::Unauthorized(envelope, response) =
+            set.replay(envelope, recorded, |time| clock.instant(time))
+        {
+            let renewed = steps::renew(journal, graph, &response).await?;
+            set.authorized(envelope, &response, renewed, set.latest());
+        }
+    };
+    let at = clock.wall(set.latest());
+    let kept = KeptSet { at, set: set.save(), wake: kept.wake + 1 };
+    Ok(Ok(Turn { kept, ended, pause }))
+}
+
+fn outcome(result: Result<Box<Poller>, Error>) -> Outcome {
+    match result {
+        Ok(poller) => Outcome::Succeeded(Box::new(poller.save())),
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+/// The engine's object: its key is the tenant's, or a part of it.
+#[derive(Debug)]
+pub struct Tenant {
+    /// The client.
+    pub graph: Graph,
+    /// The policy.
+    pub polling: Polling,
+    /// How many checks and starts a second there are.
+    pub rate: u32,
+}
+
+impl Tenant {
+    fn restore(&self, saved: SavedSet<String>, clock: Clock) -> Result<Set<String>, Error> {
+        let root = self.graph.service_root().clone();
+        Set::restore::<TeamsAsyncOperation>(saved, root, clock.base())
+    }
+
+    fn add(
+        &self,
+        kept: Option<KeptSet>,
+        at: Duration,
+        seed: u64,
+        submissions: Vec<Submission>,
+    ) -> Result<KeptSet, Error> {
+        let root = self.graph.service_root();
+        let clock = Clock::since(kept.as_ref().map_or(at, |kept| kept.at));
+        let now = clock.instant(UNIX_EPOCH + at);
+        let (mut set, wake) = match kept {
+            Some(kept) => (self.restore(kept.set, clock)?, kept.wake),
+            None => {
+                let mut set = Set::new::<TeamsAsyncOperation>(root.clone(), now, seed);
+                set.set_rate(self.rate);
+                (set, 0)
+            }
+        };
+        for (number, Submission { key, task }) in (0..).zip(submissions) {
+            let request = task.request(&self.graph)?;
+            let (idempotent, seed) = (task.is_idempotent(), seed.wrapping_add(number));
+            let start = Start::new::<TeamsAsyncOperation>(
+                root,
+                request,
+                idempotent,
+                self.polling,
+                now,
+                seed,
+            )?;
+            // It is there already, and goes on.
+            let _ = set.queue_request(key, start);
+        }
+        Ok(KeptSet { at: clock.wall(set.latest()), set: set.save(), wake: wake + 1 })
+    }
+}
+
+const KEPT: &str = "kept";
+
+#[object]
+impl Tenant {
+    /// Starts operations, but for those whose keys are in the set.
+    #[handler]
+    async fn submit(
+        &self,
+        context: ObjectContext<'_>,
+        submissions: Json<Vec<Submission>>,
+    ) -> HandlerResult<()> {
+        let kept = context.get::<Json<KeptSet>>(KEPT).await?.map(Json::into_inner);
+        let (seed, submissions) = (context.random_seed(), submissions.into_inner());
+        let kept = add(&Engine(&context), self, kept, seed, submissions).await?;
+        keep(&context, kept.map_err(terminal)?, Some(Duration::ZERO));
+        Ok(())
+    }
+
+    /// Sends what is due, unless another wake was scheduled since.
+    #[handler]
+    async fn wake(&self, context: ObjectContext<'_>, number: u64) -> HandlerResult<()> {
+        let Some(Json(kept)) = context.get::<Json<KeptSet>>(KEPT).await? else { return Ok(()) };
+        if kept.wake != number {
+            return Ok(());
+        }
+        let turn = turn(&Engine(&context), self, kept).await?.map_err(terminal)?;
+        for (key, outcome) in turn.ended {
+            context.object_client::<OperationClient<'_>>(key).finish(Json(outcome)).send();
+        }
+        keep(&context, turn.kept, turn.pause);
+        Ok(())
+    }
+
+    /// How many operations have not ended.
+    #[handler]
+    async fn running(&self, context: SharedObjectContext<'_>) -> HandlerResult<Json<usize>> {
+        let kept = context.get::<Json<KeptSet>>(KEPT).await?;
+        Ok(Json(kept.map_or(0, |Json(kept)| kept.set.len())))
+    }
+}
+
+fn terminal(error: Error) -> TerminalError {
+    TerminalError::new(error.to_string())
+}
+
+fn keep(context: &ObjectContext<'_>, kept: KeptSet, pause: Option<Duration>) {
+    let wake = kept.wake;
+    context.set(KEPT, Json(kept));
+    if let Some(pause) = pause {
+        context.object_client::<TenantClient<'_>>(context.key()).wake(wake).send_after(pause);
+    }
+}
