@@ -96,7 +96,10 @@ fn ctrl_c_writes_down_what_was_accepted() {
     assert!(interrupt.unwrap().success());
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("interrupted; the same command with this journal goes on"), "{text}");
+    assert!(
+        text.contains("interrupted; run the same command again to continue from the journal"),
+        "{text}"
+    );
     assert_eq!(output.status.code(), Some(1));
     // Where the response had arrived, the journal names the operation.
     let started = run.simulator.operations().len();

@@ -19,7 +19,7 @@ over real HTTP. Nothing leaves this machine.
 With --team-ids, the teams are archived at the real service, by the rules that it documents:
   GRAPH_TOKEN=… archive_district --team-ids teams.txt --journal teams.jsonl
 GRAPH_TOKEN is an access token with the permission TeamSettings.ReadWrite.All. It is sent to the service
-root and nowhere else. When it has expired, the same command with a new one goes on.
+root and nowhere else. When it has expired, run the same command with a new one.
 
 The exit status is 0 if every team was archived, and 1 otherwise.";
 
@@ -142,7 +142,7 @@ async fn archive(
             event = set.next_event() => event,
             _ = &mut interrupt => {
                 write_accepted(&set, &journal, &entries)?;
-                return Err("interrupted; the same command with this journal goes on".into());
+                return Err("interrupted; run the same command again to continue from the journal".into());
             }
         };
         let (team, entry) = match event {
