@@ -548,6 +548,13 @@ impl From<http::header::InvalidHeaderValue> for Error {
     }
 }
 
+/// The same for an address, such as that of a service root.
+impl From<http::uri::InvalidUri> for Error {
+    fn from(error: http::uri::InvalidUri) -> Self {
+        Error::from(http::Error::from(error))
+    }
+}
+
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind() {
