@@ -1,6 +1,7 @@
 //! The library's error: why an operation could not be started, followed or finished.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{GraphError, Kept, Model, OperationError, Reader, Snapshot};
 use crate::printable::Printable;
 use crate::protocol::retry_after;
-use crate::resume_token::ResumeToken;
+use crate::resume_token::{ResumeToken, UNKNOWN_VERSION};
 
 /// An error of any type, as the clients of an author may give.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -552,6 +553,24 @@ impl From<http::header::InvalidHeaderValue> for Error {
 impl From<http::uri::InvalidUri> for Error {
     fn from(error: http::uri::InvalidUri) -> Self {
         Error::from(http::Error::from(error))
+    }
+}
+
+/// Returns an error of [`ErrorKind::InvalidToken`] if the text is not a token.
+// It is here because an error has a token.
+impl FromStr for ResumeToken {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|error| {
+            let unknown = error.to_string().starts_with(UNKNOWN_VERSION);
+            let message = if unknown {
+                "the resume token is of a version that this library does not know"
+            } else {
+                "the text is not a resume token"
+            };
+            Error::new(ErrorKind::InvalidToken, message).with_json(error)
+        })
     }
 }
 

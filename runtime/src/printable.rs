@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use http::Uri;
+
 /// How much of a text a message shows, in bytes.
 const LONGEST: usize = 2_000;
 
@@ -53,6 +55,30 @@ pub(crate) fn without_secrets(address: &str) -> String {
     format!("{before}{host}{path}")
 }
 
+/// An address without its query and its userinfo, either of which may be a secret.
+pub(crate) fn shown(uri: &Uri) -> impl fmt::Display + fmt::Debug + use<> {
+    shown_text(&uri.to_string())
+}
+
+/// The same for an address as it was written.
+pub(crate) fn shown_text(text: &str) -> impl fmt::Display + fmt::Debug + use<> {
+    Shown(without_secrets(text))
+}
+
+struct Shown(String);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Printable(&self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 fn write(f: &mut fmt::Formatter<'_>, text: &str, longest: usize) -> fmt::Result {
     for (at, c) in text.char_indices() {
         if at + c.len_utf8() > longest {
@@ -93,6 +119,18 @@ mod tests {
         for (code, message) in [(Some("code"), Some(&*long)), (Some(&*long), Some(&*long))] {
             let shown = Reason { code, message }.to_string();
             assert!(shown.len() < LONGEST + 10 && shown.ends_with('…'), "{}", shown.len());
+        }
+    }
+
+    #[test]
+    fn neither_a_query_nor_userinfo_is_shown() {
+        for (text, shown) in [
+            ("https://u:p@h/a/b?tempauth=x#y", "https://h/a/b"),
+            ("//u@h/a?x", "//h/a"),
+            ("/a@b?x", "/a@b"),
+            ("x:a@b/c?d", "x:a@b/c"),
+        ] {
+            assert_eq!(shown_text(text).to_string(), shown);
         }
     }
 }

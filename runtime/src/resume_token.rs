@@ -1,15 +1,13 @@
 //! What carries an operation from one process to another.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::Uri;
 use serde::de::{self, Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::error::{Error, ErrorKind};
-use crate::protocol::location::shown;
+use crate::printable::shown;
 
 /// The only form so far. Properties that came later are optional, and older versions of the library
 /// skip them.
@@ -104,24 +102,8 @@ impl fmt::Display for ResumeToken {
     }
 }
 
-/// Returns an error of [`ErrorKind::InvalidToken`] if the text is not a token.
-impl FromStr for ResumeToken {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        serde_json::from_str(text).map_err(|error| {
-            let unknown = error.to_string().starts_with(UNKNOWN_VERSION);
-            let message = if unknown {
-                "the resume token is of a version that this library does not know"
-            } else {
-                "the text is not a resume token"
-            };
-            Error::new(ErrorKind::InvalidToken, message).with_json(error)
-        })
-    }
-}
-
-const UNKNOWN_VERSION: &str = "unknown version";
+/// What the error of an unknown version begins with.
+pub(crate) const UNKNOWN_VERSION: &str = "unknown version";
 
 impl Serialize for ResumeToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -43,7 +43,7 @@ pub use teams_async_operation::{
     TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
 };
 
-use crate::protocol::Polling;
+use crate::protocol::polling::Polling;
 
 /// A family of long-running operations: the resource that a poll reads.
 ///

@@ -11,6 +11,7 @@ use super::answer::Answer;
 use super::{location, retry_after};
 use crate::error::{Error, ErrorKind, header_text, is_transient_status};
 use crate::model::Monitor;
+use crate::printable::shown;
 use crate::resume_token::ResumeToken;
 
 const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
@@ -135,7 +136,7 @@ impl Started {
 impl fmt::Debug for Started {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Started")
-            .field("location", &location::shown(self.location()))
+            .field("location", &shown(self.location()))
             .field("request_id", &self.origin.request_id)
             .finish_non_exhaustive()
     }

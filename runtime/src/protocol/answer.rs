@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::{Response, Uri};
 
-use super::location::shown;
+use crate::printable::shown;
 
 /// A response of the service, with the URL that it came from if that is known.
 #[derive(Clone, Default)]

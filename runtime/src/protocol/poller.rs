@@ -17,7 +17,7 @@ use super::step::{Check, Event, Machine, Note, Step};
 use super::{retry_after, verbs};
 use crate::error::{Error, ErrorKind, ResponseFacts};
 use crate::model::{Kept, Model, Monitor, Reader, State};
-use crate::printable::Printable;
+use crate::printable::{Printable, shown};
 use crate::resume_token::ResumeToken;
 
 /// Follows one operation: decides what to do next, and reads the responses.
@@ -445,7 +445,7 @@ impl fmt::Debug for Poller {
         let mut debug = f.debug_struct("Poller");
         match &self.subject {
             Subject::Operation(origin) => debug
-                .field("location", &super::location::shown(&origin.location))
+                .field("location", &shown(&origin.location))
                 .field("polling", &self.policy)
                 .field("checks", &self.checks())
                 .field("faults", &self.tracker.faults)

@@ -18,6 +18,7 @@ use super::step::{Check, Event, Machine, Note, Reason, Step};
 use super::{location, verbs};
 use crate::error::{Error, is_transient_status};
 use crate::model::{Model, Monitor, Reader};
+use crate::printable::shown;
 
 /// The wait after the first fault, as in Graph's own SDKs; it doubles, up to three minutes.
 const PAUSE: Elapsed = Elapsed::from_secs(3);
@@ -271,7 +272,7 @@ impl fmt::Debug for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Start")
             .field("method", self.request.method())
-            .field("url", &location::shown(self.request.uri()))
+            .field("url", &shown(self.request.uri()))
             .field("idempotent", &self.idempotent)
             .field("attempts", &self.state)
             .finish_non_exhaustive()

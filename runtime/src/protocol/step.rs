@@ -8,8 +8,8 @@ use http::{Request, Response, Uri};
 use serde::Serialize;
 
 use super::elapsed::Elapsed;
+use super::recorded::Recorded;
 use super::request::Outgoing;
-use super::saved::Recorded;
 use crate::Error;
 
 /// A machine of the protocol: it says what to do next, and takes the result.

@@ -13,8 +13,9 @@ use super::poller::Clock;
 use super::polling::Polling;
 use super::request::Outgoing;
 use super::step::{Check, Event, Machine, Note, Reason, Step};
-use super::{fault, location, verbs};
+use super::{fault, verbs};
 use crate::error::{Error, ErrorKind, is_transient_status};
+use crate::printable::shown;
 
 /// The first pause after a target that is not found, unless the policy's interval is shorter; it
 /// doubles.
@@ -242,7 +243,7 @@ verbs!(Target, Response<Bytes>);
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target")
-            .field("location", &location::shown(&self.location))
+            .field("location", &shown(&self.location))
             .field("attempts", &self.attempts)
             .finish_non_exhaustive()
     }

@@ -22,10 +22,8 @@ use crate::protocol::location;
 use crate::protocol::poller::{Clock, Poller};
 use crate::protocol::polling::Polling;
 use crate::protocol::rate::{Bucket, RateLimit, Recovery, Reservation};
-use crate::protocol::saved::{
-    Recorded, SavedBody, SavedError, SavedSubject, SavedTracker, VERSION, is_default, reader,
-    refused, status_of,
-};
+use crate::protocol::recorded::{Recorded, SavedBody, refused, status_of};
+use crate::protocol::saved::{SavedError, SavedSubject, SavedTracker, VERSION, is_default, reader};
 use crate::protocol::start::{Attempts, Start};
 use crate::protocol::step::Reason;
 

@@ -1,0 +1,173 @@
+//! The result of a request as plain data, for the journals of engines.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind};
+
+/// The result of a request as plain data, for the journal of an engine.
+///
+/// A step of an engine sends the request of a [`Check`](super::Check) and returns this; the instants
+/// come from inside the step. [`Machine::replay`](super::Machine::replay) takes it from the journal.
+///
+/// Only the headers that the protocol reads are kept. The body can be private.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recorded {
+    sent: Duration,
+    received: Duration,
+    outcome: RecordedOutcome,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum RecordedOutcome {
+    Response {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: SavedBody,
+    },
+    #[serde(rename_all = "camelCase")]
+    NoResponse {
+        message: String,
+        retryable: bool,
+        not_sent: bool,
+    },
+}
+
+/// The headers that the protocol reads.
+const HEADERS: [&str; 9] = [
+    "location",
+    "operation-location",
+    "content-location",
+    "retry-after",
+    "date",
+    "request-id",
+    "client-request-id",
+    "www-authenticate",
+    "content-type",
+];
+
+impl Recorded {
+    /// The result of sending a request, with the wall clock's time before and after it.
+    pub fn new(
+        outcome: &Result<Response<Bytes>, Error>,
+        sent: SystemTime,
+        received: SystemTime,
+    ) -> Self {
+        let outcome = match outcome {
+            Ok(response) => RecordedOutcome::Response {
+                status: response.status().as_u16(),
+                headers: response
+                    .headers()
+                    .iter()
+                    .filter(|(name, _)| HEADERS.contains(&name.as_str()))
+                    .filter_map(|(name, value)| {
+                        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+                    })
+                    .collect(),
+                body: response.body().into(),
+            },
+            Err(error) => RecordedOutcome::NoResponse {
+                message: format!("{error:#}"),
+                retryable: error.is_retryable(),
+                not_sent: error.is_not_sent(),
+            },
+        };
+        let since_epoch = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Recorded { sent: since_epoch(sent), received: since_epoch(received), outcome }
+    }
+
+    /// When the request was sent, by the wall clock.
+    pub fn sent(&self) -> SystemTime {
+        UNIX_EPOCH.checked_add(self.sent).unwrap_or(UNIX_EPOCH)
+    }
+
+    /// When the response was received, or its failure noticed, by the wall clock.
+    pub fn received(&self) -> SystemTime {
+        UNIX_EPOCH.checked_add(self.received).unwrap_or(UNIX_EPOCH)
+    }
+
+    /// The response, with the headers that the protocol reads, or the error in its place.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Transport`], as it was recorded.
+    pub fn into_outcome(self) -> Result<Response<Bytes>, Error> {
+        match self.outcome {
+            RecordedOutcome::Response { status, headers, body } => {
+                let mut response = Response::new(body.into());
+                *response.status_mut() = status_of(status)?;
+                for (name, value) in headers {
+                    if let (Ok(name), Ok(value)) =
+                        (name.parse::<http::HeaderName>(), value.parse::<http::HeaderValue>())
+                    {
+                        response.headers_mut().append(name, value);
+                    }
+                }
+                Ok(response)
+            }
+            RecordedOutcome::NoResponse { message, retryable, not_sent } => {
+                Err(if not_sent { Error::not_sent(message) } else { Error::transport(message) }
+                    .with_retryable(retryable))
+            }
+        }
+    }
+}
+
+/// Without the body.
+impl fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Recorded");
+        debug.field("sent", &self.sent).field("received", &self.received);
+        match &self.outcome {
+            RecordedOutcome::Response { status, .. } => debug.field("status", status),
+            RecordedOutcome::NoResponse { message, .. } => debug.field("error", message),
+        }
+        .finish_non_exhaustive()
+    }
+}
+
+/// Text as such, anything else byte by byte.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum SavedBody {
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Default for SavedBody {
+    fn default() -> Self {
+        SavedBody::Text(String::new())
+    }
+}
+
+impl From<&Bytes> for SavedBody {
+    fn from(body: &Bytes) -> Self {
+        match std::str::from_utf8(body) {
+            Ok(text) => SavedBody::Text(text.to_owned()),
+            Err(_) => SavedBody::Bytes(body.to_vec()),
+        }
+    }
+}
+
+impl From<SavedBody> for Bytes {
+    fn from(body: SavedBody) -> Self {
+        match body {
+            SavedBody::Text(text) => text.into(),
+            SavedBody::Bytes(bytes) => bytes.into(),
+        }
+    }
+}
+
+pub(super) fn status_of(code: u16) -> Result<StatusCode, Error> {
+    StatusCode::from_u16(code).map_err(|error| refused("a status is not one").with_source(error))
+}
+
+pub(super) fn refused(message: &str) -> Error {
+    Error::new(ErrorKind::InvalidToken, message)
+}
