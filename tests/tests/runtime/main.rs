@@ -13,6 +13,7 @@ mod families;
 mod kept;
 mod locations;
 mod machine;
+mod pointers;
 mod policy;
 mod resuming;
 mod secrets;
