@@ -17,16 +17,16 @@ use super::polling::Polling;
 use crate::error::{Error, ErrorKind, ResponseFacts};
 use crate::model::{Model, Monitor, Reader, State};
 
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
-/// A [`Poller`] in plain data: what [`Poller::save`] gives and [`Poller::restore`] takes.
+/// A [`Poller`] as plain data: what [`Poller::save`] returns and [`Poller::restore`] takes.
 ///
-/// It holds no credential of the client. What decides is all in it: the policy, the deadline, the row
-/// of faults, the jitter, the last response. Times are durations since the start.
+/// It contains no credential of the client. It contains everything that decides: the policy, the
+/// deadline, the count of faults, the jitter and the last response. Times are durations since the
+/// start.
 ///
-/// As a [`ResumeToken`](crate::ResumeToken) of the same operation, it is a secret where the address of
-/// the operation is one.
-#[allow(clippy::struct_excessive_bools, reason = "they are those of the machine")]
+/// Like a [`ResumeToken`](crate::ResumeToken) of the same operation, it is a secret if the
+/// operation's address is one.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Saved {
@@ -34,44 +34,76 @@ pub struct Saved {
     model: String,
     policy: Polling,
     subject: SavedSubject,
-    now: Elapsed,
+    tracker: SavedTracker,
+}
+
+/// What decides about one operation. What is as in a new one is not written.
+#[allow(clippy::struct_excessive_bools, reason = "they are those of the machine")]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct SavedTracker {
+    pub(super) now: Elapsed,
+    #[serde(skip_serializing_if = "is_default")]
     begun: Elapsed,
+    #[serde(skip_serializing_if = "is_default")]
     sent: Option<Elapsed>,
+    #[serde(skip_serializing_if = "is_default")]
     not_before: Elapsed,
+    #[serde(skip_serializing_if = "is_default")]
     changed: Elapsed,
     jitter: u64,
     lengthening: u16,
     early: u16,
+    #[serde(skip_serializing_if = "is_default")]
     checks: u32,
+    #[serde(skip_serializing_if = "is_default")]
     faults: u32,
+    #[serde(skip_serializing_if = "is_default")]
     attempts: Option<u32>,
+    #[serde(skip_serializing_if = "is_default")]
     other_json: u8,
+    #[serde(skip_serializing_if = "is_default")]
     state: SavedState,
+    #[serde(skip_serializing_if = "is_default")]
     asked: bool,
+    #[serde(skip_serializing_if = "is_default")]
     fresh: bool,
+    #[serde(skip_serializing_if = "is_default")]
     retried: bool,
+    #[serde(skip_serializing_if = "is_default")]
     renewed: bool,
+    #[serde(skip_serializing_if = "is_default")]
     at_once: bool,
+    #[serde(skip_serializing_if = "is_default")]
     body: SavedBody,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     first_retry_after: Option<Elapsed>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     fault: Option<SavedError>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     ended: Option<SavedError>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     failure: Option<SavedFacts>,
+}
+
+/// Whether a property need not be written.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum SavedSubject {
+pub(super) enum SavedSubject {
     #[serde(rename_all = "camelCase")]
     Operation {
         location: String,
+        #[serde(default, skip_serializing_if = "is_default")]
         request_id: Option<Box<str>>,
+        #[serde(default, skip_serializing_if = "is_default")]
         client_request_id: Option<Box<str>>,
+        #[serde(default, skip_serializing_if = "is_default")]
         content_location: Option<Box<str>>,
+        #[serde(default, skip_serializing_if = "is_default")]
         started_at: Option<Duration>,
     },
     Finished {
@@ -80,9 +112,10 @@ enum SavedSubject {
     },
 }
 
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum SavedState {
+    #[default]
     Running,
     Succeeded,
     Failed,
@@ -94,6 +127,12 @@ enum SavedState {
 pub(super) enum SavedBody {
     Text(String),
     Bytes(Vec<u8>),
+}
+
+impl Default for SavedBody {
+    fn default() -> Self {
+        SavedBody::Text(String::new())
+    }
 }
 
 impl From<&Bytes> for SavedBody {
@@ -115,7 +154,7 @@ impl From<SavedBody> for Bytes {
 }
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct SavedError {
+pub(super) struct SavedError {
     kind: ErrorKind,
     message: String,
 }
@@ -141,30 +180,57 @@ struct SavedFacts {
     date: Option<String>,
 }
 
-impl Poller {
-    /// The machine in plain data. Nothing is lost by saving it at any step.
-    pub fn save(&self) -> Saved {
-        let tracker = &self.tracker;
-        let rare = tracker.rare.as_deref();
-        Saved {
-            version: VERSION,
-            model: self.reader.model.to_owned(),
-            policy: self.policy,
-            subject: match &self.subject {
-                Subject::Operation(origin) => SavedSubject::Operation {
-                    location: origin.location.to_string(),
-                    request_id: origin.request_id.clone(),
-                    client_request_id: origin.client_request_id.clone(),
-                    content_location: origin.content_location.clone(),
-                    started_at: origin
-                        .started_at
-                        .and_then(|instant| instant.duration_since(UNIX_EPOCH).ok()),
-                },
-                Subject::Finished(response) => SavedSubject::Finished {
-                    status: response.status().as_u16(),
-                    body: response.body().into(),
-                },
+impl SavedSubject {
+    pub(super) fn of(subject: &Subject) -> Self {
+        match subject {
+            Subject::Operation(origin) => SavedSubject::Operation {
+                location: origin.location.to_string(),
+                request_id: origin.request_id.clone(),
+                client_request_id: origin.client_request_id.clone(),
+                content_location: origin.content_location.clone(),
+                started_at: origin
+                    .started_at
+                    .and_then(|instant| instant.duration_since(UNIX_EPOCH).ok()),
             },
+            Subject::Finished(response) => SavedSubject::Finished {
+                status: response.status().as_u16(),
+                body: response.body().into(),
+            },
+        }
+    }
+
+    /// What was saved, if its address is one for this root.
+    pub(super) fn restored(self, reader: &Reader, root: &Uri) -> Result<Subject, Error> {
+        Ok(match self {
+            SavedSubject::Operation {
+                location,
+                request_id,
+                client_request_id,
+                content_location,
+                started_at,
+            } => Subject::Operation(
+                Origin {
+                    request_id,
+                    client_request_id,
+                    content_location,
+                    started_at: started_at.and_then(|after| UNIX_EPOCH.checked_add(after)),
+                    ..Origin::at(located(reader, root, &location)?)
+                }
+                .into(),
+            ),
+            SavedSubject::Finished { status, body } => {
+                let mut response = Response::new(body.into());
+                *response.status_mut() = status_of(status)?;
+                Subject::Finished(response.into())
+            }
+        })
+    }
+}
+
+impl SavedTracker {
+    pub(super) fn of(tracker: &Tracker) -> Self {
+        let rare = tracker.rare.as_deref();
+        SavedTracker {
             now: tracker.now,
             begun: tracker.begun,
             sent: tracker.sent,
@@ -203,6 +269,75 @@ impl Poller {
         }
     }
 
+    pub(super) fn restored(self) -> Result<Tracker, Error> {
+        let failure = match self.failure {
+            Some(facts) => Some(ResponseFacts::saved(
+                status_of(facts.status)?,
+                facts.request_id,
+                facts.client_request_id,
+                facts.date,
+            )),
+            None => None,
+        };
+        let rare = Rare {
+            first_retry_after: self.first_retry_after,
+            fault: self.fault.map(Error::from),
+            failure,
+            ended: self.ended.map(Error::from),
+        };
+        Ok(Tracker {
+            now: self.now,
+            begun: self.begun,
+            sent: self.sent,
+            not_before: self.not_before,
+            changed: self.changed,
+            jitter: Jitter::new(self.jitter),
+            body: self.body.into(),
+            rare: (!rare.is_empty()).then(|| Box::new(rare)),
+            checks: self.checks,
+            faults: self.faults,
+            attempts: self.attempts,
+            lengthening: self.lengthening,
+            early: self.early,
+            other_json: self.other_json,
+            state: match self.state {
+                SavedState::Running => State::Running,
+                SavedState::Succeeded => State::Succeeded,
+                SavedState::Failed => State::Failed,
+            },
+            asked: self.asked,
+            fresh: self.fresh,
+            retried: self.retried,
+            renewed: self.renewed,
+            at_once: self.at_once,
+        })
+    }
+}
+
+/// The reader of a model `M`, if that is what was saved, in the version that this library writes.
+pub(super) fn reader<M: Model>(version: u32, model: &str) -> Result<&'static Reader, Error> {
+    let reader = Reader::of::<M>();
+    if version != VERSION {
+        return Err(refused("the saved machine is of a version that this library does not know"));
+    }
+    if model != reader.model {
+        return Err(refused("the saved machine is of another model"));
+    }
+    Ok(reader)
+}
+
+impl Poller {
+    /// The machine in plain data. Nothing is lost by saving it at any step.
+    pub fn save(&self) -> Saved {
+        Saved {
+            version: VERSION,
+            model: self.reader.model.to_owned(),
+            policy: self.policy,
+            subject: SavedSubject::of(&self.subject),
+            tracker: SavedTracker::of(&self.tracker),
+        }
+    }
+
     /// The machine that was saved, for a service root. `now` is the instant at which it was saved, by
     /// the driver's clock: a driver that was away shows it later instants afterwards, and the time
     /// counts.
@@ -214,7 +349,8 @@ impl Poller {
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let root = "https://graph.microsoft.com/v1.0".parse()?;
-    /// let started = Started::at("https://graph.microsoft.com/v1.0/teams('1')/operations('2')".parse()?);
+    /// let address = "https://graph.microsoft.com/v1.0/teams('1')/operations('2')".parse()?;
+    /// let started = Started::at(address);
     /// let now = Instant::now();
     /// let mut poller = Poller::new::<TeamsAsyncOperation>(started, Default::default(), now, 7);
     /// let Step::Wait(pause, _) = poller.next(now) else { unreachable!() };
@@ -234,84 +370,14 @@ impl Poller {
     /// [`ErrorKind::InvalidToken`] if the machine is of an unknown version, of another model, or of
     /// another origin than `root`.
     pub fn restore<M: Model>(saved: Saved, root: &Uri, now: Instant) -> Result<Self, Error> {
-        let reader = Reader::of::<M>();
-        if saved.version != VERSION {
-            return Err(refused(
-                "the saved machine is of a version that this library does not know",
-            ));
-        }
-        if saved.model != reader.model {
-            return Err(refused("the saved machine is of another model"));
-        }
-        let subject = match saved.subject {
-            SavedSubject::Operation {
-                location,
-                request_id,
-                client_request_id,
-                content_location,
-                started_at,
-            } => Subject::Operation(
-                Origin {
-                    request_id,
-                    client_request_id,
-                    content_location,
-                    started_at: started_at.and_then(|after| UNIX_EPOCH.checked_add(after)),
-                    ..Origin::at(located(reader, root, &location)?)
-                }
-                .into(),
-            ),
-            SavedSubject::Finished { status, body } => {
-                let mut response = Response::new(body.into());
-                *response.status_mut() = status_of(status)?;
-                Subject::Finished(response.into())
-            }
-        };
-        let failure = match saved.failure {
-            Some(facts) => Some(ResponseFacts::saved(
-                status_of(facts.status)?,
-                facts.request_id,
-                facts.client_request_id,
-                facts.date,
-            )),
-            None => None,
-        };
-        let rare = Rare {
-            first_retry_after: saved.first_retry_after,
-            fault: saved.fault.map(Error::from),
-            failure,
-            ended: saved.ended.map(Error::from),
-        };
+        let reader = reader::<M>(saved.version, &saved.model)?;
+        let tracker = saved.tracker.restored()?;
         Ok(Poller {
-            tracker: Tracker {
-                now: saved.now,
-                begun: saved.begun,
-                sent: saved.sent,
-                not_before: saved.not_before,
-                changed: saved.changed,
-                jitter: Jitter::new(saved.jitter),
-                body: saved.body.into(),
-                rare: (!rare.is_empty()).then(|| Box::new(rare)),
-                checks: saved.checks,
-                faults: saved.faults,
-                attempts: saved.attempts,
-                lengthening: saved.lengthening,
-                early: saved.early,
-                other_json: saved.other_json,
-                state: match saved.state {
-                    SavedState::Running => State::Running,
-                    SavedState::Succeeded => State::Succeeded,
-                    SavedState::Failed => State::Failed,
-                },
-                asked: saved.asked,
-                fresh: saved.fresh,
-                retried: saved.retried,
-                renewed: saved.renewed,
-                at_once: saved.at_once,
-            },
+            clock: Clock::new(now, tracker.now),
+            tracker,
             reader,
             policy: saved.policy,
-            clock: Clock::new(now, saved.now),
-            subject,
+            subject: saved.subject.restored(reader, root)?,
         })
     }
 }
@@ -331,11 +397,11 @@ pub(crate) fn located(reader: &Reader, root: &Uri, text: &str) -> Result<Uri, Er
     })
 }
 
-fn status_of(code: u16) -> Result<StatusCode, Error> {
+pub(super) fn status_of(code: u16) -> Result<StatusCode, Error> {
     StatusCode::from_u16(code).map_err(|error| refused("a status is not one").with_source(error))
 }
 
-fn refused(message: &str) -> Error {
+pub(super) fn refused(message: &str) -> Error {
     Error::new(ErrorKind::InvalidToken, message)
 }
 
@@ -345,19 +411,19 @@ impl fmt::Debug for Saved {
         f.debug_struct("Saved")
             .field("model", &self.model)
             .field("policy", &self.policy)
-            .field("now", &Duration::from(self.now))
-            .field("checks", &self.checks)
-            .field("faults", &self.faults)
+            .field("now", &Duration::from(self.tracker.now))
+            .field("checks", &self.tracker.checks)
+            .field("faults", &self.tracker.faults)
             .finish_non_exhaustive()
     }
 }
 
-/// What became of a request, in plain data: for the journal of an engine.
+/// The result of a request as plain data, for the journal of an engine.
 ///
 /// A step of an engine sends the request of a [`Check`](super::Check) and returns this; the instants
 /// come from inside the step. [`Machine::replay`](super::Machine::replay) takes it from the journal.
 ///
-/// Of the headers, only those are kept that the protocol reads. The body can be private.
+/// Only the headers that the protocol reads are kept. The body can be private.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recorded {
@@ -396,7 +462,7 @@ const HEADERS: [&str; 9] = [
 ];
 
 impl Recorded {
-    /// What a client's sending came to, with the wall clock's time before and after it.
+    /// The result of sending a request, with the wall clock's time before and after it.
     pub fn new(
         outcome: &Result<Response<Bytes>, Error>,
         sent: SystemTime,
@@ -435,7 +501,7 @@ impl Recorded {
         UNIX_EPOCH.checked_add(self.received).unwrap_or(UNIX_EPOCH)
     }
 
-    /// The response, with the headers that the protocol reads, or the error that came in its place.
+    /// The response, with the headers that the protocol reads, or the error in its place.
     ///
     /// # Errors
     ///

@@ -5,6 +5,7 @@ mod answers;
 mod member;
 mod owners;
 mod queue;
+mod saved;
 mod slab;
 mod turns;
 
@@ -20,6 +21,7 @@ use http::{Response, Uri};
 use self::member::{Known, Member, Place, Policies};
 use self::owners::Owners;
 use self::queue::{Id, Queue, Timed};
+pub use self::saved::SavedSet;
 use self::slab::Slab;
 pub use self::turns::Dispatch;
 use super::backoff::Jitter;
@@ -48,14 +50,14 @@ const AT_ONCE: usize = 4;
 /// about one operation are those of a [`Poller`].
 ///
 /// ```text
-///      ┌──────────────────────────────── next(now) ◄───────────────────────────────────┐
-///      │            │           │           │                    │                     │
-///  Wait(t, why)  Pending     Done      Start(ticket)      Send(dispatch)        Event(report)
-///      │            │                       │                    │ dispatch.request()
-///    sleep,   until a request          … start it …         … send it …
-///   or until    or a start                  │                    ├─ received(envelope, response, now)
-///  a response  has ended              started(ticket, …)         ├─ failed(envelope, error, now)
-///      │                                                         └─ unsent(envelope, now)
+///      ┌─────────────────────────────── next(now) ◄─────────────────────────────────┐
+///      │            │           │          │                  │                     │
+///  Wait(t, why)  Pending     Done     Start(ticket)    Send(dispatch)        Event(report)
+///      │            │                      │                  │ dispatch.request()
+///    sleep,   until a request         … start it …       … send it …
+///   or until    or a start                 │                  ├─ received(envelope, response, now)
+///  a response  has ended             started(ticket, …)       ├─ failed(envelope, error, now)
+///      │                                                      └─ unsent(envelope, now)
 ///   waited()
 /// ```
 ///
@@ -71,9 +73,9 @@ const AT_ONCE: usize = 4;
 /// let mut now = Instant::now();
 /// let mut set = Set::new::<TeamsAsyncOperation>(root.clone(), now, 7);
 /// for team in ["1", "2"] {
-///     let at = format!("https://graph.microsoft.com/v1.0/teams('{team}')/operations('3')").parse()?;
-///     let poller =
-///         Poller::new::<TeamsAsyncOperation>(Started::at(at), Default::default(), now, 7);
+///     let at = format!("https://graph.microsoft.com/v1.0/teams('{team}')/operations('3')");
+///     let started = Started::at(at.parse()?);
+///     let poller = Poller::new::<TeamsAsyncOperation>(started, Default::default(), now, 7);
 ///     set.insert(team, poller, now).unwrap();
 /// }
 ///
@@ -463,6 +465,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     fn follow(&mut self, number: u32, poller: Poller) {
+        self.attach(number, poller);
+        self.schedule(number);
+    }
+
+    fn attach(&mut self, number: u32, poller: Poller) {
         let policy = self.policies.add(*poller.polling());
         let path = poller.location().and_then(Uri::path_and_query).cloned();
         let version = path.map_or(0, |path| self.version(path.as_str()));
@@ -472,7 +479,6 @@ impl<K: Clone + Eq + Hash> Set<K> {
             member.version = version;
             member.follow(poller, &self.root, clock, now);
         }
-        self.schedule(number);
     }
 
     fn end(&mut self, number: u32, error: Error) {
@@ -488,8 +494,15 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let now = self.now;
         let Some(member) = self.members.get_mut(number) else { return };
         member.stamp = stamp;
-        let policy = self.policies.get(member.policy);
         member.tracker.advance(now.minus(member.start));
+        self.arrange(number);
+    }
+
+    /// The same for one that keeps its stamp.
+    fn arrange(&mut self, number: u32) {
+        let Some(member) = self.members.get_mut(number) else { return };
+        let stamp = member.stamp;
+        let policy = self.policies.get(member.policy);
         let ended = member.is_finished() || member.outcome().is_some() || member.tracker.is_ended();
         let due = if ended { None } else { member.tracker.due(&policy) };
         let Some((due, _)) = due else {
@@ -565,8 +578,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             },
         };
         match &result {
-            Ok(_) => self.succeeded += 1,
-            Err(_) => self.failed += 1,
+            Ok(_) => self.succeeded = self.succeeded.saturating_add(1),
+            Err(_) => self.failed = self.failed.saturating_add(1),
         }
         Some(Report::Ended(key, result))
     }

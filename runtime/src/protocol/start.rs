@@ -22,35 +22,35 @@ use crate::model::{Model, Monitor, Reader};
 /// The wait after the first fault, as in Graph's own SDKs; it doubles, up to three minutes.
 const PAUSE: Elapsed = Elapsed::from_secs(3);
 
-/// Sends the request that starts an operation, and repeats it where it was refused for the moment.
+/// Sends the request that starts an operation, and retries it where that is safe.
 ///
-/// 429, 503 and 509 are repeated: the service refused the request. What may have been carried out (no
-/// response, 408, 500, 502, 504) is repeated only if the request is idempotent. A repeated request
-/// waits for as long as `Retry-After` says, or 3 seconds, doubled each time up to three minutes. A
-/// wait that would end after the deadline is not begun.
+/// 429, 503 and 509 are retried, because the service refused the request. A request that may have
+/// been carried out (no response, 408, 500, 502, 504) is retried only if it is idempotent. The wait
+/// is `Retry-After`, or 3 seconds, doubled after each failure up to three minutes. If it would end
+/// after the deadline, the start fails at once.
 ///
 /// Its verbs are those of every [`Machine`].
 pub struct Start {
-    root: Uri,
-    monitor: Monitor,
-    request: Arc<Request<Bytes>>,
-    idempotent: bool,
-    policy: Polling,
-    clock: Clock,
-    state: Attempts,
-    done: bool,
+    pub(super) root: Uri,
+    pub(super) monitor: Monitor,
+    pub(super) request: Arc<Request<Bytes>>,
+    pub(super) idempotent: bool,
+    pub(super) policy: Polling,
+    pub(super) clock: Clock,
+    pub(super) state: Attempts,
+    pub(super) done: bool,
 }
 
 /// What was tried so far. Times count from the first sending.
 #[derive(Debug)]
-struct Attempts {
-    now: Elapsed,
-    due: Elapsed,
-    why: Reason,
-    sent: u32,
-    faults: u32,
-    renewed: bool,
-    jitter: Jitter,
+pub(super) struct Attempts {
+    pub(super) now: Elapsed,
+    pub(super) due: Elapsed,
+    pub(super) why: Reason,
+    pub(super) sent: u32,
+    pub(super) faults: u32,
+    pub(super) renewed: bool,
+    pub(super) jitter: Jitter,
 }
 
 impl Start {

@@ -51,6 +51,7 @@ struct Beginning {
 /// What is known of an operation that is followed.
 #[derive(Clone, Copy, Debug)]
 struct Running {
+    since: Instant,
     /// When its first check is due.
     first_due: Instant,
     checks: Checks,
@@ -125,7 +126,8 @@ impl Oracle {
     /// An operation that runs from `since` on came in.
     pub(super) fn inserted(&mut self, key: u8, since: Instant, timeout: Option<Duration>) {
         let deadline = timeout.map(|timeout| since + timeout);
-        self.hold(key, Phase::Running(Running::new(since + FIRST_CHECK, deadline, timeout)));
+        let running = Running::new(since, FIRST_CHECK, deadline, timeout);
+        self.hold(key, Phase::Running(running));
     }
 
     /// A start came in.
@@ -269,7 +271,7 @@ impl Oracle {
                 let (accepted, first) = beginning.accepted.expect("it was accepted");
                 let timeout = beginning.timeout;
                 let deadline = timeout.zip(beginning.sent).map(|(timeout, sent)| sent + timeout);
-                let running = Running::new(accepted + first, deadline, timeout);
+                let running = Running::new(accepted, first, deadline, timeout);
                 holder.phase = Phase::Running(running);
             }
             Report::Checked(key, _) => {
@@ -340,9 +342,15 @@ impl Beginning {
 }
 
 impl Running {
-    fn new(first_due: Instant, deadline: Option<Instant>, timeout: Option<Duration>) -> Self {
+    fn new(
+        since: Instant,
+        first: Duration,
+        deadline: Option<Instant>,
+        timeout: Option<Duration>,
+    ) -> Self {
         Running {
-            first_due,
+            since,
+            first_due: since + first,
             checks: Checks::default(),
             before: Checks::default(),
             deadline,
@@ -357,9 +365,12 @@ impl Running {
         self.deadline.is_some_and(|deadline| now + self.early >= deadline)
     }
 
-    /// Whether its deadline has passed, and so has the time of any last check.
+    /// Whether its deadline has passed, and so has the time of any last check. What was accepted too
+    /// late for that check waits for its first one.
     fn is_overdue(&self, now: Instant) -> bool {
-        self.deadline.is_some_and(|deadline| deadline + LAST_CHECK < now)
+        let waits = self.checks.sent.is_none() && self.is_last(self.since);
+        let last = |deadline: Instant| self.checks.sent.map_or(deadline, |sent| sent.max(deadline));
+        !waits && self.deadline.is_some_and(|deadline| last(deadline) + LAST_CHECK < now)
     }
 
     fn check(&mut self, alone: bool, now: Instant) {

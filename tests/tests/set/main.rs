@@ -13,6 +13,7 @@ mod machine;
 mod memory;
 mod pace;
 mod panics;
+mod saved;
 mod starts;
 mod throttled;
 

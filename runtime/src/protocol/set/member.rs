@@ -190,7 +190,7 @@ impl Member {
         }
     }
 
-    fn subject(&self, root: &Uri) -> Subject {
+    pub(super) fn subject(&self, root: &Uri) -> Subject {
         match self.rest.as_ref().and_then(|rest| rest.finished.as_ref()) {
             Some(response) => Subject::Finished(Arc::clone(response)),
             None => Subject::Operation(Arc::new(self.origin(root))),

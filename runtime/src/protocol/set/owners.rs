@@ -6,7 +6,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::hash::{BuildHasher, Hasher, RandomState};
 
 use crate::protocol::elapsed::Elapsed;
 
@@ -19,6 +18,25 @@ const WINDOW: Elapsed = Elapsed::from_millis(1_050);
 /// An owner: the hash of its address.
 pub(super) type Owner = u64;
 
+/// The owner that a path after the version names with its first two segments; `teams('1')` is
+/// `teams/1`.
+pub(super) fn owner_of(path: &str) -> Owner {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    let (name, key) = match first.split_once('(') {
+        Some((name, key)) => (name, key.trim_end_matches(')').trim_matches('\'')),
+        None => (first, rest.split(['/', '?']).next().unwrap_or_default()),
+    };
+    hash([name, "/", key])
+}
+
+/// FNV-1a, because a saved hash has to be that of the same owner in another process too.
+fn hash(parts: [&str; 3]) -> Owner {
+    parts.iter().flat_map(|part| part.bytes()).fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    })
+}
+
 /// The owners that were checked of late, and what is put aside until they may be checked again.
 #[derive(Debug)]
 pub(super) struct Owners<T> {
@@ -26,7 +44,6 @@ pub(super) struct Owners<T> {
     /// When what is put aside may be checked.
     due: BinaryHeap<Reverse<(Elapsed, Owner)>>,
     pruned: usize,
-    hasher: RandomState,
 }
 
 #[derive(Debug)]
@@ -45,28 +62,7 @@ impl<T> Recent<T> {
 
 impl<T> Owners<T> {
     pub(super) fn new() -> Self {
-        Owners {
-            recent: HashMap::new(),
-            due: BinaryHeap::new(),
-            pruned: 0,
-            hasher: RandomState::new(),
-        }
-    }
-
-    /// The owner that a path after the version names with its first two segments; `teams('1')` is
-    /// `teams/1`.
-    pub(super) fn of(&self, path: &str) -> Owner {
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-        let (name, key) = match first.split_once('(') {
-            Some((name, key)) => (name, key.trim_end_matches(')').trim_matches('\'')),
-            None => (first, rest.split(['/', '?']).next().unwrap_or_default()),
-        };
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(name.as_bytes());
-        hasher.write_u8(b'/');
-        hasher.write(key.as_bytes());
-        hasher.finish()
+        Owners { recent: HashMap::new(), due: BinaryHeap::new(), pruned: 0 }
     }
 
     /// Notes a check, if the owner may have one at `now`.
@@ -131,6 +127,42 @@ impl<T> Owners<T> {
         }
     }
 
+    /// What decides at `now` and later, by owner: what is aside, when that may be checked, and how
+    /// long each of the last checks still counts, the oldest first.
+    pub(super) fn iter(
+        &self,
+        now: Elapsed,
+    ) -> impl Iterator<Item = (Owner, &VecDeque<T>, Option<Elapsed>, [Elapsed; CHECKS])> {
+        let dues: HashMap<Owner, Elapsed> =
+            self.due.iter().map(|Reverse((due, owner))| (*owner, *due)).collect();
+        let counts = move |recent: &Recent<T>| recent.free(now) < CHECKS;
+        let recent = self.recent.iter();
+        let recent = recent.filter(move |(_, recent)| counts(recent) || !recent.aside.is_empty());
+        recent.map(move |(&owner, recent)| {
+            let mut left = recent.until.map(|until| until.minus(now));
+            left.rotate_left(recent.next);
+            let due = dues.get(&owner).filter(|_| !recent.aside.is_empty());
+            (owner, &recent.aside, due.map(|due| due.minus(now)), left)
+        })
+    }
+
+    /// Goes on from what [`iter`](Self::iter) gave at `now`.
+    pub(super) fn resume(
+        &mut self,
+        owner: Owner,
+        aside: VecDeque<T>,
+        due: Option<Elapsed>,
+        left: [Elapsed; CHECKS],
+        now: Elapsed,
+    ) {
+        if !aside.is_empty() {
+            let due = due.unwrap_or_default().min(WINDOW);
+            self.due.push(Reverse((now.plus(due), owner)));
+        }
+        let until = left.map(|left| now.plus(left.min(WINDOW)));
+        self.recent.insert(owner, Recent { until, next: 0, aside });
+    }
+
     /// Forgets the owners that were not checked of late, before there are too many.
     fn prune(&mut self, now: Elapsed) {
         if self.recent.len() > 2 * self.pruned + 64 {
@@ -151,15 +183,14 @@ mod tests {
 
     #[test]
     fn an_owner_is_named_by_two_segments() {
-        let owners = Owners::<()>::new();
-        let team = owners.of("/teams('1')/operations('2')");
+        let team = owner_of("/teams('1')/operations('2')");
         for same in
             ["/teams/1/operations/3", "teams('1')/channels('4')/operations('2')", "/teams/1?a"]
         {
-            assert_eq!(owners.of(same), team, "{same}");
+            assert_eq!(owner_of(same), team, "{same}");
         }
         for other in ["/teams('2')/operations('2')", "/groups/1/team/operations/3", "/teams", ""] {
-            assert_ne!(owners.of(other), team, "{other}");
+            assert_ne!(owner_of(other), team, "{other}");
         }
     }
 

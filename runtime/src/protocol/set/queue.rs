@@ -6,11 +6,11 @@ use std::collections::{BinaryHeap, VecDeque};
 use crate::protocol::elapsed::Elapsed;
 
 /// A member as a queue knows it: its number, and its stamp at the time. One with another stamp has
-/// gone on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// gone on. At the same time, the one comes first that has waited longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Id {
-    pub(super) member: u32,
     pub(super) stamp: u32,
+    pub(super) member: u32,
 }
 
 /// Members by time.
@@ -28,6 +28,10 @@ impl Timed {
             self.swept = self.heap.len();
         }
         self.heap.push(Reverse((at, id)));
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = Id> {
+        self.heap.iter().map(|Reverse((_, id))| *id)
     }
 
     pub(super) fn next(&self) -> Option<(Elapsed, Id)> {

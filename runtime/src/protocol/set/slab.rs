@@ -151,6 +151,15 @@ impl<K: Eq + Hash, V> Slab<K, V> {
         Some((key, value))
     }
 
+    /// The numbers of the values.
+    pub(super) fn ids(&self) -> impl Iterator<Item = u32> {
+        let chunks = (0_u32..).step_by(CHUNK).zip(&self.chunks);
+        chunks.flat_map(|(first, chunk)| {
+            let entries = (first..).zip(chunk);
+            entries.filter_map(|(id, entry)| matches!(entry, Entry::Occupied(_)).then_some(id))
+        })
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.chunks.iter().flatten().filter_map(|entry| match entry {
             Entry::Occupied(Occupied { key, value, .. }) => Some((key, value)),

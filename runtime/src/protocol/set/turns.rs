@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::Request;
 
 use super::member::{Known, Member, Place, Single, with_path};
+use super::owners::owner_of;
 use super::queue::{Id, Timed};
 use super::{Envelope, Sent, Set, SetStep, Ticket, is_at};
 use crate::error::Error;
@@ -397,7 +398,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     /// The owner whose rate the check of a member counts for.
-    fn owner_of(&self, number: u32) -> Option<u64> {
+    pub(super) fn owner_of(&self, number: u32) -> Option<u64> {
         if self.reader.monitor == Monitor::Anonymous {
             return None;
         }
@@ -410,7 +411,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         } else {
             path
         };
-        Some(self.owners.of(path))
+        Some(owner_of(path))
     }
 
     /// Until when what is left waits; where that fills a batch, it does not wait.

@@ -1,0 +1,770 @@
+//! A set as plain data: its members in the order of their lines, and what it knows of the service.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
+use std::hash::Hash;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use serde::{Deserialize, Serialize};
+
+use super::member::{Member, Place, Single};
+use super::queue::{Id, Queue};
+use super::{Change, Dropped, Envelope, PutOff, Received, Sent, Set, is_at};
+use crate::error::Error;
+use crate::model::{Model, Reader};
+use crate::protocol::backoff::Jitter;
+use crate::protocol::elapsed::Elapsed;
+use crate::protocol::location;
+use crate::protocol::poller::{Clock, Poller};
+use crate::protocol::polling::Polling;
+use crate::protocol::rate::{Bucket, RateLimit, Recovery, Reservation};
+use crate::protocol::saved::{
+    Recorded, SavedBody, SavedError, SavedSubject, SavedTracker, VERSION, is_default, reader,
+    refused, status_of,
+};
+use crate::protocol::start::{Attempts, Start};
+use crate::protocol::step::Reason;
+
+/// A [`Set`] in plain data: what [`Set::save`] gives and [`Set::restore`] takes.
+///
+/// It holds no credential of the client. Times are durations before or after the saving.
+///
+/// As a [`ResumeToken`](crate::ResumeToken) of each of its operations, it is a secret where one of their
+/// addresses is.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SavedSet<K> {
+    version: u32,
+    model: String,
+    jitter: u64,
+    stamp: u32,
+    batch: usize,
+    requests_at_once: usize,
+    starts_at_once: usize,
+    watched: bool,
+    succeeded: u64,
+    failed: u64,
+    limit: SavedLimit,
+    #[serde(default, skip_serializing_if = "is_default")]
+    reserved: Option<SavedReservation>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    reserved_for_start: Option<SavedReservation>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    recovery: Option<SavedRecovery>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    put_off: Option<SavedPutOff>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    wake: Option<Elapsed>,
+    /// How long ago the driver told the wall clock's time, and that time since the Unix epoch.
+    #[serde(default, skip_serializing_if = "is_default")]
+    wall_clock: Option<(Elapsed, Duration)>,
+    queues: Vec<SavedQueue>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    owners: Vec<SavedOwner>,
+    policies: Vec<Polling>,
+    /// In the order of the lines in which they stand.
+    members: Vec<SavedMember<K>>,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct SavedLimit {
+    rate: u32,
+    tokens: u64,
+    /// How long ago these were counted.
+    age: Elapsed,
+    #[serde(default, skip_serializing_if = "is_default")]
+    recovery: Option<SavedRecovery>,
+}
+
+/// How long ago a setting was lowered, and to what.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct SavedRecovery {
+    level: u64,
+    refused: Elapsed,
+    halved: Elapsed,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct SavedReservation {
+    count: u32,
+    left: Elapsed,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct SavedPutOff {
+    left: Elapsed,
+    asked: bool,
+    refusals: u32,
+    reason: Option<SavedError>,
+}
+
+/// A version, and whether it takes batches.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SavedQueue {
+    base: Box<str>,
+    batching: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    send_in: Option<Elapsed>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    refusals: u8,
+    #[serde(default, skip_serializing_if = "is_default")]
+    contradictions: u8,
+    #[serde(default, skip_serializing_if = "is_default")]
+    believed: bool,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct SavedOwner {
+    owner: u64,
+    left: [Elapsed; 4],
+    #[serde(default, skip_serializing_if = "is_default")]
+    due: Option<Elapsed>,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct SavedMember<K> {
+    key: K,
+    stamp: u32,
+    machine: SavedMachine,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum SavedMachine {
+    Operation(Box<SavedOperation>),
+    Start(Box<SavedStart>),
+    /// A start that has failed, which was not told yet.
+    NotStarted(SavedError),
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct SavedOperation {
+    subject: SavedSubject,
+    tracker: SavedTracker,
+    policy: u32,
+    /// How long ago it was started.
+    age: Elapsed,
+    #[serde(default, skip_serializing_if = "is_default")]
+    place: SavedPlace,
+    #[serde(default, skip_serializing_if = "is_default")]
+    single: SavedSingle,
+    #[serde(default, skip_serializing_if = "is_default")]
+    doubted: Option<u16>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    outcome: Option<SavedError>,
+}
+
+/// Where an operation is that has not ended.
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum SavedPlace {
+    #[default]
+    Waiting,
+    Due,
+    Aside,
+    UnderWay,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum SavedSingle {
+    #[default]
+    No,
+    Once,
+    Always,
+}
+
+/// A start that the set sends itself. Its times count from the first sending.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct SavedStart {
+    method: String,
+    url: String,
+    headers: Vec<(String, SavedBody)>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    body: SavedBody,
+    idempotent: bool,
+    policy: u32,
+    age: Elapsed,
+    now: Elapsed,
+    due: Elapsed,
+    asked: bool,
+    sent: u32,
+    faults: u32,
+    renewed: bool,
+    jitter: u64,
+    /// Whether it is sent by a request of its own.
+    alone: bool,
+    turn: SavedTurn,
+}
+
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum SavedTurn {
+    Queued,
+    /// It was sent before, and is to be sent again.
+    Again,
+    UnderWay,
+}
+
+impl SavedLimit {
+    fn of(limit: &RateLimit, now: Instant) -> Self {
+        let mut shared = limit.lock();
+        let (_, now) = shared.elapsed(now);
+        let bucket = &shared.bucket;
+        // However long ago it was full, it is.
+        let full = bucket.tokens == Bucket::new(bucket.rate, now).tokens;
+        SavedLimit {
+            rate: bucket.rate,
+            tokens: bucket.tokens,
+            age: if full { Elapsed::ZERO } else { now.minus(bucket.updated) },
+            recovery: SavedRecovery::of(&bucket.recovery, now),
+        }
+    }
+
+    fn restored(self, now: Instant) -> RateLimit {
+        let limit = RateLimit::new(self.rate);
+        let mut shared = limit.lock();
+        let (_, now) = shared.elapsed(now);
+        let bucket = &mut shared.bucket;
+        bucket.tokens = self.tokens.min(bucket.tokens);
+        bucket.updated = now.minus(self.age);
+        bucket.recovery = SavedRecovery::restored(self.recovery, now);
+        drop(shared);
+        limit
+    }
+}
+
+impl SavedRecovery {
+    /// `None` if the setting was never lowered.
+    fn of(recovery: &Recovery, now: Elapsed) -> Option<Self> {
+        let halved = now.minus(recovery.halved?);
+        Some(SavedRecovery { level: recovery.level, refused: now.minus(recovery.refused), halved })
+    }
+
+    fn restored(saved: Option<Self>, now: Elapsed) -> Recovery {
+        let mut recovery = Recovery::new();
+        if let Some(SavedRecovery { level, refused, halved }) = saved {
+            recovery.level = level.min(recovery.level);
+            recovery.refused = now.minus(refused);
+            recovery.halved = Some(now.minus(halved));
+        }
+        recovery
+    }
+}
+
+impl SavedReservation {
+    fn of(reservation: Option<&Reservation>, now: Instant) -> Option<Self> {
+        let reservation = reservation?;
+        let count = u32::try_from(reservation.count()).ok()?;
+        Some(SavedReservation { count, left: Elapsed::since(now, reservation.at()) })
+    }
+
+    fn restored(self, limit: &RateLimit, now: Instant) -> Reservation {
+        let at = now.checked_add(self.left.into()).unwrap_or(now);
+        limit.resume(self.count, at)
+    }
+}
+
+impl SavedStart {
+    fn of(start: &Start, policy: u32, now: Instant, alone: bool, turn: SavedTurn) -> Self {
+        let request = &start.request;
+        let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
+        let headers = request.headers().iter();
+        let headers =
+            headers.filter(|(name, value)| !secret.contains(name) && !value.is_sensitive());
+        let headers = headers.map(|(name, value)| {
+            (name.as_str().to_owned(), (&Bytes::copy_from_slice(value.as_bytes())).into())
+        });
+        let state = &start.state;
+        SavedStart {
+            method: request.method().to_string(),
+            url: request.uri().to_string(),
+            headers: headers.collect(),
+            body: request.body().into(),
+            idempotent: start.idempotent,
+            policy,
+            age: start.clock.elapsed(now),
+            now: state.now,
+            due: state.due,
+            asked: state.why == Reason::RetryAfter,
+            sent: state.sent,
+            faults: state.faults,
+            renewed: state.renewed,
+            jitter: state.jitter.state(),
+            alone,
+            turn,
+        }
+    }
+
+    fn restored(
+        self,
+        reader: &'static Reader,
+        root: &Uri,
+        policy: Polling,
+        now: Instant,
+    ) -> Result<Start, Error> {
+        let mut request = Request::new(self.body.into());
+        *request.method_mut() = self.method.parse::<Method>().map_err(|_| unusable())?;
+        *request.uri_mut() = self.url.parse::<Uri>().map_err(|_| unusable())?;
+        for (name, value) in self.headers {
+            let name = name.parse::<HeaderName>().map_err(|_| unusable())?;
+            let value = HeaderValue::from_maybe_shared(Bytes::from(value));
+            request.headers_mut().append(name, value.map_err(|_| unusable())?);
+        }
+        location::check(root, request.uri()).map_err(|error| unusable().with_source(error))?;
+        Ok(Start {
+            root: root.clone(),
+            monitor: reader.monitor,
+            request: Arc::new(request),
+            idempotent: self.idempotent,
+            policy,
+            clock: Clock::new(now, self.age),
+            state: Attempts {
+                now: self.now,
+                due: self.due,
+                why: if self.asked { Reason::RetryAfter } else { Reason::Backoff },
+                sent: self.sent,
+                faults: self.faults,
+                renewed: self.renewed,
+                jitter: Jitter::new(self.jitter),
+            },
+            done: false,
+        })
+    }
+}
+
+fn unusable() -> Error {
+    refused("the request of a start is not usable")
+}
+
+/// The policies of the members, each once.
+#[derive(Default)]
+struct Numbered {
+    all: Vec<Polling>,
+    numbers: HashMap<Polling, u32>,
+}
+
+impl Numbered {
+    fn number(&mut self, policy: Polling) -> u32 {
+        *self.numbers.entry(policy).or_insert_with(|| {
+            self.all.push(policy);
+            u32::try_from(self.all.len() - 1).unwrap_or_default()
+        })
+    }
+}
+
+impl<K: Clone + Eq + Hash> Set<K> {
+    /// The set in plain data, to go on in another process. The best moment is when
+    /// [`next`](Self::next) has given a [`Wait`](super::SetStep::Wait) and no request is under way;
+    /// nothing is lost then.
+    ///
+    /// A request that is under way is saved as sent. The set that is restored takes it as one whose
+    /// [`Envelope`](super::Envelope) was dropped: checks are made again after their interval, and of a
+    /// start nobody knows whether it was carried out. Starts and checks that `next` has not reported are
+    /// not reported any more; ends are.
+    ///
+    /// A start that the driver makes itself, from [`queue`](Self::queue), is not saved. Those of
+    /// [`queue_request`](Self::queue_request) are, without the headers that hold credentials. A shared
+    /// rate is saved as the set's own; [`set_rate_limit`](Self::set_rate_limit) shares it again.
+    pub fn save(&self) -> SavedSet<K> {
+        let (now, instant) = (self.now, self.latest());
+        let mut policies = Numbered::default();
+        let waiting: HashSet<Id> = self.starts.iter().copied().chain(self.repeats.ids()).collect();
+        let members = self.in_order().into_iter().filter_map(|number| {
+            let (key, member) = (self.members.key(number)?, self.members.get(number)?);
+            let waits = waiting.contains(&Id { member: number, stamp: member.stamp });
+            let machine = self.save_machine(member, waits, &mut policies)?;
+            Some(SavedMember { key: key.clone(), stamp: member.stamp, machine })
+        });
+        let members = members.collect();
+        let queues = self.queues.iter().map(|queue| SavedQueue {
+            base: queue.base.clone(),
+            batching: queue.batching,
+            send_in: (queue.len() > 0).then(|| queue.send_at.minus(now)),
+            refusals: queue.refusals,
+            contradictions: queue.contradictions,
+            believed: queue.believed,
+        });
+        let mut owners: Vec<SavedOwner> = self
+            .owners
+            .iter(now)
+            .map(|(owner, _, due, left)| SavedOwner { owner, left, due })
+            .collect();
+        owners.sort_unstable_by_key(|saved| saved.owner);
+        let put_off = &self.put_off;
+        SavedSet {
+            version: VERSION,
+            model: self.reader.model.to_owned(),
+            jitter: self.jitter.state(),
+            stamp: self.stamp,
+            batch: self.batch,
+            requests_at_once: self.requests_at_once,
+            starts_at_once: self.starts_at_once,
+            watched: self.watched,
+            succeeded: self.succeeded,
+            failed: self.failed,
+            limit: SavedLimit::of(&self.limit, instant),
+            reserved: SavedReservation::of(self.reserved.as_ref(), instant),
+            reserved_for_start: SavedReservation::of(self.reserved_for_start.as_ref(), instant),
+            recovery: SavedRecovery::of(&self.recovery, now),
+            put_off: (put_off.until > now || put_off.refusals > 0).then(|| SavedPutOff {
+                left: put_off.until.minus(now),
+                asked: put_off.asked,
+                refusals: put_off.refusals,
+                reason: put_off.reason.as_ref().map(SavedError::from),
+            }),
+            wake: self.wake.map(|wake| wake.minus(now)),
+            wall_clock: self.wall_clock.and_then(|(at, time)| {
+                Some((now.minus(at), time.duration_since(UNIX_EPOCH).ok()?))
+            }),
+            queues: queues.collect(),
+            owners,
+            policies: policies.all,
+            members,
+        }
+    }
+
+    /// The members: those in the lines as they stand there, those that have ended in the order of their
+    /// ends, and the others by their stamps.
+    fn in_order(&self) -> Vec<u32> {
+        let mut aside: Vec<_> = self.owners.iter(self.now).collect();
+        aside.sort_unstable_by_key(|(owner, ..)| *owner);
+        let urgent =
+            self.queues.iter().flat_map(|queue| &queue.urgent).map(|id| (*id, Place::Urgent));
+        let ready = self.queues.iter().flat_map(|queue| &queue.ready).map(|id| (*id, Place::Ready));
+        let aside = aside.iter().flat_map(|(_, aside, ..)| *aside).map(|id| (*id, Place::Aside));
+        let starts = self
+            .starts
+            .iter()
+            .flat_map(|&id| [Place::Queued, Place::Starting].map(|place| (id, place)));
+        let lines = urgent.chain(ready).chain(aside).chain(starts);
+        let lines = lines.filter(|(id, place)| is_at(&self.members, *id, *place));
+        let ended = self.events.iter().filter(|(_, change)| matches!(change, Change::Ended));
+        let all = lines.map(|(id, _)| id.member).chain(ended.map(|(number, _)| *number));
+        let mut others: Vec<u32> = self.members.ids().collect();
+        others.sort_unstable_by_key(|&number| self.members.get(number).map(|member| member.stamp));
+        let mut seen = HashSet::new();
+        all.chain(others).filter(|number| seen.insert(*number)).collect()
+    }
+
+    fn save_machine(
+        &self,
+        member: &Member,
+        waits: bool,
+        policies: &mut Numbered,
+    ) -> Option<SavedMachine> {
+        let outcome = member.outcome().map(SavedError::from);
+        if let Some(start) = member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
+            let turn = match member.place {
+                Place::Queued => SavedTurn::Queued,
+                _ if waits => SavedTurn::Again,
+                _ => SavedTurn::UnderWay,
+            };
+            let policy = policies.number(start.policy);
+            let alone = member.version == 0;
+            let start = SavedStart::of(start, policy, self.latest(), alone, turn);
+            return Some(SavedMachine::Start(Box::new(start)));
+        }
+        if !member.is_started() {
+            return outcome.map(SavedMachine::NotStarted);
+        }
+        Some(SavedMachine::Operation(Box::new(SavedOperation {
+            subject: SavedSubject::of(&member.subject(&self.root)),
+            tracker: SavedTracker::of(&member.tracker),
+            policy: policies.number(self.policies.get(member.policy)),
+            age: self.now.minus(member.start),
+            place: match member.place {
+                Place::Ready | Place::Urgent => SavedPlace::Due,
+                Place::Aside => SavedPlace::Aside,
+                Place::InFlight => SavedPlace::UnderWay,
+                Place::Waiting | Place::Ended | Place::Queued | Place::Starting => {
+                    SavedPlace::Waiting
+                }
+            },
+            single: match member.single {
+                Single::No => SavedSingle::No,
+                Single::Once => SavedSingle::Once,
+                Single::Always => SavedSingle::Always,
+            },
+            doubted: member.rest.as_ref().and_then(|rest| Some(rest.doubted?.as_u16())),
+            outcome,
+        })))
+    }
+
+    /// The set that was saved, for a service root. `now` is the instant at which it was saved, by the
+    /// driver's clock: a driver that was away shows it later instants afterwards, and the time counts.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use graph_operation::TeamsAsyncOperation;
+    /// use graph_operation::protocol::{Poller, SavedSet, Set, SetStep, Started};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let root: http::Uri = "https://graph.microsoft.com/v1.0".parse()?;
+    /// let now = Instant::now();
+    /// let mut set = Set::new::<TeamsAsyncOperation>(root.clone(), now, 7);
+    /// for team in 0..3 {
+    ///     let at = format!("https://graph.microsoft.com/v1.0/teams('{team}')/operations('1')");
+    ///     let started = Started::at(at.parse()?);
+    ///     let poller = Poller::new::<TeamsAsyncOperation>(started, Default::default(), now, 7);
+    ///     set.insert(team, poller, now).unwrap();
+    /// }
+    /// let SetStep::Wait(pause, _) = set.next(now) else { unreachable!() };
+    /// let saved = serde_json::to_string(&set.save())?; // and the wall clock's time
+    ///
+    /// // In another process, after the pause:
+    /// let saved: SavedSet<u32> = serde_json::from_str(&saved)?;
+    /// let base = Instant::now();
+    /// let mut set = Set::restore::<TeamsAsyncOperation>(saved, root, base)?;
+    /// let SetStep::Wait(slack, _) = set.next(base + pause) else { unreachable!() };
+    /// let SetStep::Send(dispatch) = set.next(base + pause + slack) else { unreachable!() };
+    /// let (request, envelope) = dispatch.request();
+    /// assert_eq!((request.uri().path(), envelope.len()), ("/v1.0/$batch", 3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) if the set is of an unknown version,
+    /// of another model, of another origin than `root`, or contradicts itself.
+    pub fn restore<M: Model>(saved: SavedSet<K>, root: Uri, now: Instant) -> Result<Self, Error> {
+        let reader = reader::<M>(saved.version, &saved.model)?;
+        let mut set = Self::with_reader(reader, root, now, saved.jitter);
+        set.set_batch(saved.batch);
+        set.set_requests_at_once(saved.requests_at_once);
+        set.set_starts_at_once(saved.starts_at_once);
+        set.limit_by(saved.limit.restored(now), false);
+        set.reserved = saved.reserved.map(|saved| saved.restored(&set.limit, now));
+        set.reserved_for_start =
+            saved.reserved_for_start.map(|saved| saved.restored(&set.limit, now));
+        set.recovery = SavedRecovery::restored(saved.recovery, set.now);
+        (set.watched, set.stamp) = (saved.watched, saved.stamp);
+        (set.succeeded, set.failed) = (saved.succeeded, saved.failed);
+        if let Some(SavedPutOff { left, asked, refusals, reason }) = saved.put_off {
+            let until = set.now.plus(left);
+            set.put_off = PutOff { until, asked, refusals, reason: reason.map(Error::from) };
+        }
+        set.wake = saved.wake.map(|left| set.now.plus(left));
+        set.wall_clock = saved.wall_clock.and_then(|(age, time)| {
+            Some((set.now.minus(age), SystemTime::UNIX_EPOCH.checked_add(time)?))
+        });
+        set.restore_queues(&saved.queues)?;
+        let mut aside: HashMap<u64, VecDeque<Id>> = HashMap::new();
+        for SavedMember { key, stamp, machine } in saved.members {
+            if set.contains(&key) {
+                return Err(refused("a key is in the saved set twice"));
+            }
+            set.restore_member(key, stamp, machine, &saved.policies, &mut aside)?;
+        }
+        for SavedOwner { owner, left, due } in saved.owners {
+            let aside = aside.remove(&owner).unwrap_or_default();
+            set.owners.resume(owner, aside, due, left, set.now);
+        }
+        // What nothing holds back is due.
+        for id in aside.into_values().flatten() {
+            set.make_ready(id, false);
+        }
+        Ok(set)
+    }
+
+    fn restore_queues(&mut self, saved: &[SavedQueue]) -> Result<(), Error> {
+        let now = self.now;
+        for (at, saved) in saved.iter().enumerate() {
+            if at > 0 {
+                let is_version = self.base_of(&format!("{}/", saved.base)) == Some(&*saved.base);
+                if !is_version || at > usize::from(u8::MAX) {
+                    return Err(refused("a version of the saved set is not one of this root"));
+                }
+                self.queues.push(Queue::new(&saved.base, saved.batching));
+            }
+            if let Some(queue) = self.queues.get_mut(at) {
+                if let Some(left) = saved.send_in {
+                    queue.send_at = now.plus(left);
+                }
+                queue.refusals = saved.refusals;
+                queue.contradictions = saved.contradictions;
+                queue.believed = saved.believed;
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_member(
+        &mut self,
+        key: K,
+        stamp: u32,
+        machine: SavedMachine,
+        policies: &[Polling],
+        aside: &mut HashMap<u64, VecDeque<Id>>,
+    ) -> Result<(), Error> {
+        let mut member = Member::unstarted();
+        member.stamp = stamp;
+        let number = self.members.insert(key, member);
+        let id = Id { member: number, stamp };
+        let policy = |policy: u32| {
+            let policy = policies.get(usize::try_from(policy).unwrap_or(usize::MAX));
+            policy.copied().ok_or_else(|| refused("the saved set lacks a policy"))
+        };
+        match machine {
+            SavedMachine::Operation(saved) => {
+                let policy = policy(saved.policy)?;
+                self.restore_operation(id, *saved, policy, aside)
+            }
+            SavedMachine::Start(saved) => {
+                let policy = policy(saved.policy)?;
+                self.restore_start(id, *saved, policy)
+            }
+            SavedMachine::NotStarted(error) => {
+                if let Some(member) = self.members.get_mut(number) {
+                    member.rest().outcome = Some(error.into());
+                }
+                self.arrange(number);
+                Ok(())
+            }
+        }
+    }
+
+    fn restore_operation(
+        &mut self,
+        id: Id,
+        saved: SavedOperation,
+        policy: Polling,
+        aside: &mut HashMap<u64, VecDeque<Id>>,
+    ) -> Result<(), Error> {
+        let poller = Poller {
+            tracker: saved.tracker.restored()?,
+            reader: self.reader,
+            policy,
+            clock: Clock::new(self.latest(), saved.age),
+            subject: saved.subject.restored(self.reader, &self.root)?,
+        };
+        let ended = poller.tracker.is_ended() || poller.finished().is_some();
+        let ended = ended || saved.outcome.is_some();
+        self.attach(id.member, poller);
+        let Some(member) = self.members.get_mut(id.member) else { return Ok(()) };
+        member.single = match saved.single {
+            SavedSingle::No => Single::No,
+            SavedSingle::Once => Single::Once,
+            SavedSingle::Always => Single::Always,
+        };
+        if let Some(doubted) = saved.doubted {
+            member.rest().doubted = Some(status_of(doubted)?);
+        }
+        if let Some(outcome) = saved.outcome {
+            member.rest().outcome = Some(outcome.into());
+        }
+        match saved.place {
+            SavedPlace::Waiting => self.arrange(id.member),
+            _ if ended => self.arrange(id.member),
+            SavedPlace::Due => self.make_ready(id, false),
+            SavedPlace::Aside => {
+                member.place = Place::Aside;
+                match self.owner_of(id.member) {
+                    Some(owner) => aside.entry(owner).or_default().push_back(id),
+                    None => self.make_ready(id, false),
+                }
+            }
+            SavedPlace::UnderWay => {
+                member.place = Place::InFlight;
+                self.drop_item(id, false);
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_start(&mut self, id: Id, saved: SavedStart, policy: Polling) -> Result<(), Error> {
+        let (alone, turn, wait) = (saved.alone, saved.turn, saved.due.minus(saved.age));
+        let start = saved.restored(self.reader, &self.root, policy, self.latest())?;
+        let path = start.request.uri().path_and_query().map_or("", |path| path.as_str());
+        let version = if alone { 0 } else { self.version(path) };
+        let Some(member) = self.members.get_mut(id.member) else { return Ok(()) };
+        member.version = version;
+        member.rest().start = Some(start);
+        match turn {
+            SavedTurn::Queued => self.queued += 1,
+            SavedTurn::Again | SavedTurn::UnderWay => {
+                member.place = Place::Starting;
+                self.starting += 1;
+            }
+        }
+        match turn {
+            SavedTurn::UnderWay => self.drop_item(id, true),
+            SavedTurn::Again if !wait.is_zero() => {
+                let (at, members) = (self.now.plus(wait), &self.members);
+                self.repeats.push(at, id, |id| is_at(members, id, Place::Starting));
+            }
+            SavedTurn::Queued | SavedTurn::Again => self.starts.push_back(id),
+        }
+        Ok(())
+    }
+
+    /// Takes what the journal of an engine says of a request, as
+    /// [`Machine::replay`](crate::protocol::Machine::replay) does for one operation. `instant`
+    /// translates the wall clock's time to the driver's instants.
+    ///
+    /// The intervals count from when the request was sent, by the journal.
+    pub fn replay(
+        &mut self,
+        envelope: Envelope,
+        recorded: Recorded,
+        instant: impl Fn(SystemTime) -> Instant,
+    ) -> Received {
+        let sent = instant(recorded.sent());
+        let elapsed = self.advance(sent);
+        for &Sent { id, .. } in &envelope.items {
+            let checked = is_at(&self.members, id, Place::InFlight);
+            let started = is_at(&self.members, id, Place::Starting);
+            let Some(member) = self.members.get_mut(id.member) else { continue };
+            if checked {
+                member.tracker.sent_at(elapsed.minus(member.start));
+            } else if started && let Some(start) = &mut member.rest().start {
+                start.sent_at(sent);
+            }
+        }
+        let received = instant(recorded.received());
+        match recorded.into_outcome() {
+            Ok(response) => self.received(envelope, response, received),
+            Err(error) => {
+                self.failed(envelope, &error, received);
+                Received::Done
+            }
+        }
+    }
+
+    /// Takes a request as dropped.
+    fn drop_item(&mut self, id: Id, starts: bool) {
+        let dropped = Dropped { items: vec![Sent { id, before: None }], starts };
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner).push(dropped);
+    }
+}
+
+impl<K> SavedSet<K> {
+    /// How many operations and starts there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+}
+
+/// Without the keys, the addresses and the responses.
+impl<K> fmt::Debug for SavedSet<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SavedSet")
+            .field("model", &self.model)
+            .field("members", &self.members.len())
+            .field("rate", &self.limit.rate)
+            .field("succeeded", &self.succeeded)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}
