@@ -25,14 +25,12 @@ pub(crate) struct Args {
     pub(crate) client: Option<Expr>,
     pub(crate) target: Option<Type>,
     pub(crate) model: Option<Type>,
-    pub(crate) first_check: Option<Wait>,
-    pub(crate) interval: Option<Wait>,
-    pub(crate) timeout: Option<Wait>,
+    pub(crate) waits: Vec<Wait>,
     pub(crate) polling: Option<Expr>,
     pub(crate) idempotent: Option<Ident>,
     pub(crate) map_err: Option<ExprPath>,
     pub(crate) krate: Option<ModPath>,
-    /// Every key as it was written, for the editor.
+    /// Every key as it was written.
     pub(crate) keys: Vec<Ident>,
 }
 
@@ -73,24 +71,25 @@ impl Args {
         let Ok(key) = Ident::parse_any(input) else {
             return Err(input.error(format_args!("expected a key; {}", known_keys())));
         };
+        let is_repeated = self.keys.contains(&key);
         self.keys.push(key.clone());
         let pair = Pair { key: &key, input };
         match key.to_string().as_str() {
-            "client" => pair.code(&mut self.client, "an expression", "client = self.graph"),
-            "target" => pair.code(&mut self.target, "a type", "target = Team"),
-            "model" => pair.code(&mut self.model, "a type", "model = TeamsAsyncOperation"),
-            "first_check" => pair.wait(&mut self.first_check, "5s"),
-            "interval" => pair.wait(&mut self.interval, "45s"),
-            "timeout" => pair.wait(&mut self.timeout, "20m"),
-            "polling" => {
-                pair.code(&mut self.polling, "an expression", "polling = Polling::frequent()")
+            name if is_repeated => {
+                Err(Error::new(key.span(), format_args!("`{name}` is given twice")))
             }
+            "client" => pair.code(&mut self.client, "an expression", "self.graph"),
+            "target" => pair.code(&mut self.target, "a type", "Team"),
+            "model" => pair.code(&mut self.model, "a type", "TeamsAsyncOperation"),
+            "first_check" => pair.wait(&mut self.waits, "5s"),
+            "interval" => pair.wait(&mut self.waits, "45s"),
+            "timeout" => pair.wait(&mut self.waits, "20m"),
+            "polling" => pair.code(&mut self.polling, "an expression", "Polling::frequent()"),
             "idempotent" => pair.flag(&mut self.idempotent),
             "map_err" => {
-                let example = "map_err = MyError::from_graph";
-                pair.code(&mut self.map_err, "the path of a function", example)
+                pair.code(&mut self.map_err, "the path of a function", "MyError::from_graph")
             }
-            "crate" => pair.code(&mut self.krate, "a path", "crate = my_graph::graph_operation"),
+            "crate" => pair.code(&mut self.krate, "a path", "my_graph::graph_operation"),
             name => Err(Error::new(key.span(), unknown_key(name))),
         }
     }
@@ -113,18 +112,18 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     /// A value that is code. Other attributes take it in quotes.
-    fn code<T: Parse>(&self, slot: &mut Option<T>, what: &str, example: &str) -> Result<()> {
+    fn code<T: Parse>(&self, value: &mut Option<T>, what: &str, example: &str) -> Result<()> {
         let Pair { key, input } = self;
         if input.peek(Token![=]) && input.peek2(LitStr) {
             input.parse::<Token![=]>()?;
-            return Err(
-                input.error(format_args!("`{key}` takes {what}, without quotes: `{example}`"))
-            );
+            return Err(input
+                .error(format_args!("`{key}` takes {what}, without quotes: `{key} = {example}`")));
         }
-        self.once(slot, self.value(&format!("{what}: `{example}`"))?)
+        *value = Some(self.value(&format!("{what}: `{key} = {example}`"))?);
+        Ok(())
     }
 
-    fn wait(&self, slot: &mut Option<Wait>, example: &str) -> Result<()> {
+    fn wait(&self, waits: &mut Vec<Wait>, example: &str) -> Result<()> {
         let Pair { key, input } = self;
         let hint = if input.peek2(Ident::peek_any) || input.peek2(Token![::]) {
             format!("; for one in a variable, write `polling = Polling::default().{key}(…)`")
@@ -133,18 +132,19 @@ impl Pair<'_> {
         };
         let takes = format!("a duration with its unit, in quotes: `{key} = \"{example}\"`{hint}");
         let literal = self.value::<LitStr>(&takes)?;
-        match duration::parse(&literal.value()) {
-            Ok(millis) => self.once(slot, Wait { key: Ident::clone(key), literal, millis }),
-            Err(wrong) => Err(Error::new(literal.span(), format_args!("`{key}` {wrong}"))),
-        }
+        let millis = duration::parse(&literal.value())
+            .map_err(|wrong| Error::new(literal.span(), format_args!("`{key}` {wrong}")))?;
+        waits.push(Wait { key: Ident::clone(key), literal, millis });
+        Ok(())
     }
 
-    fn flag(&self, slot: &mut Option<Ident>) -> Result<()> {
+    fn flag(&self, given: &mut Option<Ident>) -> Result<()> {
         let Pair { key, input } = self;
         if input.peek(Token![=]) || input.peek(token::Paren) {
             return Err(input.error(format_args!("`{key}` is a flag; write it without a value")));
         }
-        self.once(slot, Ident::clone(key))
+        *given = Some(Ident::clone(key));
+        Ok(())
     }
 
     /// Reads `= value`, or says what the key takes.
@@ -162,15 +162,6 @@ impl Pair<'_> {
             return Ok(value);
         }
         Err(wrong(input.span()))
-    }
-
-    fn once<T>(&self, slot: &mut Option<T>, value: T) -> Result<()> {
-        if slot.is_some() {
-            let message = format_args!("`{}` is given twice", self.key).to_string();
-            return Err(Error::new(self.key.span(), message));
-        }
-        *slot = Some(value);
-        Ok(())
     }
 }
 
@@ -191,7 +182,9 @@ fn skip_to_next_pair(input: ParseStream<'_>) -> Result<()> {
 
 fn starts_with_key(input: ParseStream<'_>) -> bool {
     match Ident::parse_any(input) {
-        Ok(key) => input.peek(Token![=]) || KEYS.iter().any(|known| key == known),
+        Ok(key) => {
+            input.is_empty() || input.peek(Token![=]) || KEYS.iter().any(|known| key == known)
+        }
         Err(_) => false,
     }
 }

@@ -6,8 +6,8 @@ use crate::function::{Block, Body, Function, by_reference};
 use crate::hints;
 use crate::returns::{self, Returns, Shape};
 use crate::start::start;
-use crate::tokens::{generated_at, is_global, name_span, nameable, peel};
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use crate::tokens::{generated_at, idents, is_editor, is_global, name_span, nameable, peel};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use std::mem;
 use syn::ext::IdentExt as _;
@@ -92,18 +92,21 @@ fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) 
         let told = mem::replace(&mut result, declared.clone());
         returned = quote!(#krate::__private::idempotent::<#told, #request>(#returned));
     }
+    let mut call = Span::call_site();
     if returns.success.is_none() {
         // Of a type that is no `Result`, the signature has said so here already.
-        returned = quote_spanned!(place=> { #returned });
+        call = place;
+        returned = quote_spanned!(call=> { #returned });
     }
     let mut types = quote!(#response, #error, #target, #model);
     if returns.shape != Shape::Blocking {
         types = quote!(#result, #types);
     }
-    let mut operation = match &args.map_err {
-        None => quote!(#start.begin::<#types>(#returned)),
-        Some(map_err) => quote!(#start.begin_or::<#types>(#map_err, #returned)),
+    let (method, map_err) = match &args.map_err {
+        None => (quote_spanned!(call=> begin), None),
+        Some(map_err) => (quote_spanned!(call=> begin_or), Some(quote!(#map_err,))),
     };
+    let mut operation = quote!(#start.#method::<#types>(#map_err #returned));
     if returns.shape != Shape::Blocking {
         let begin = local("begin");
         operation = quote!(let #begin = #operation?; #begin.await);
@@ -129,12 +132,15 @@ pub(crate) fn emit(
         returns::replace(ty, annotated.returns.shape, &annotated.krate, operation(annotated));
     }
     let Function { attrs, vis, body: original, .. } = &annotated.function;
+    let hints = is_editor().then(|| hints::keys(annotated));
     match original {
-        Body::None(semi) => declaration(&annotated.returns, &quote!(#(#attrs)* #vis), sig, *semi),
+        Body::None(semi) => {
+            let declared = declaration(&annotated.returns, &quote!(#(#attrs)* #vis), sig, *semi);
+            quote!(#hints #declared)
+        }
         Body::Block(block) => {
             let bindings = rebind(&mut sig, &annotated.args);
             let body = body(request(annotated, &bindings, block));
-            let hints = hints::is_editor().then(|| hints::keys(annotated));
             let inner = &block.attrs;
             let body = braces(block, quote!(#(#inner)* #hints #body));
             quote!(#(#attrs)* #vis #sig #body)
@@ -221,16 +227,16 @@ fn request(annotated: &Annotated, bindings: &TokenStream, block: &Block) -> Toke
 
 /// The author's braces inside of others. Around a single expression they would be called
 /// unnecessary, so an empty statement stands before it.
-fn inner_braces(block: &Block) -> TokenStream {
+fn inner_braces(block: &Block) -> Group {
     let stmts = &block.stmts;
     braces(block, quote!(; #stmts))
 }
 
 /// The author's own braces.
-fn braces(block: &Block, stmts: TokenStream) -> TokenStream {
-    let mut tokens = TokenStream::new();
-    block.brace.surround(&mut tokens, |inner| inner.extend(stmts));
-    tokens
+fn braces(block: &Block, stmts: TokenStream) -> Group {
+    let mut braces = Group::new(Delimiter::Brace, stmts);
+    braces.set_span(block.braces.span());
+    braces
 }
 
 // Input:
@@ -252,7 +258,8 @@ fn braces(block: &Block, stmts: TokenStream) -> TokenStream {
 // in the order in which Rust drops the arguments of an `async fn`. References have no need of it.
 // An argument that only a key uses is used here too, so that rustc does not call it unused.
 fn rebind(sig: &mut Signature, args: &Args) -> TokenStream {
-    let keys = [args.client.to_token_stream(), args.polling.to_token_stream()];
+    let mut used = idents(args.client.to_token_stream());
+    used.extend(idents(args.polling.to_token_stream()));
     let mut bindings = TokenStream::new();
     for (i, input) in sig.inputs.iter_mut().enumerate() {
         let arg = match input {
@@ -277,15 +284,16 @@ fn rebind(sig: &mut Signature, args: &Args) -> TokenStream {
                     ident.set_span(generated_at(ident.span()));
                     quote!(#(#attrs)* let (#mutability #variable,) = (#ident,);)
                 } else {
-                    let used = keys.iter().any(|key| mentions(key.clone(), ident));
-                    let used = used.then(|| quote!(let _ = &#ident;));
+                    let used = used.contains(ident).then(|| quote!(let _ = &#ident;));
                     quote!(#(#attrs)* let #mutability #variable = #ident; #used)
                 }
             }
             pat => {
                 let name = format_ident!("__arg{i}", span = Span::mixed_site());
                 let pat = mem::replace(pat, Pat::Verbatim(name.to_token_stream()));
-                let mutability = binds_ref_mut(pat.to_token_stream()).then(<Token![mut]>::default);
+                let is_mutable =
+                    idents(pat.to_token_stream()).windows(2).any(|pair| pair == ["ref", "mut"]);
+                let mutability = is_mutable.then(<Token![mut]>::default);
                 let destructured = match pat {
                     Pat::Wild(_) => None,
                     pat => Some(quote!(#(#attrs)* let #pat = #name;)),
@@ -306,23 +314,6 @@ fn take_inner_attrs(attrs: &mut Vec<Attribute>) -> Vec<Attribute> {
     inner.retain(|attr| is_expect(attr) || SHARED.iter().any(|name| attr.path().is_ident(name)));
     attrs.retain(|attr| !is_expect(attr));
     inner
-}
-
-fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        _ => false,
-    })
-}
-
-fn binds_ref_mut(pat: TokenStream) -> bool {
-    let mut after_ref = false;
-    pat.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => mem::replace(&mut after_ref, ident == "ref") && ident == "mut",
-        TokenTree::Group(group) => binds_ref_mut(group.stream()),
-        _ => false,
-    })
 }
 
 /// `Operation`, with its generic arguments where they are not the defaults.

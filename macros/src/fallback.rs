@@ -1,4 +1,6 @@
-//! What is emitted when something was refused: the messages, and a function that makes for no others.
+//! What is emitted when something was refused: a function that makes for no messages but ours, which
+//! follow it. To complete a key, rust-analyzer compares the expansions with and without the text that
+//! is being typed, by what stands before it.
 
 use crate::annotated::Annotated;
 use crate::expand;
@@ -8,7 +10,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 /// The function as its callers should see it. Its body is still checked, its operation never begins.
-pub(crate) fn rewritten(errors: &TokenStream, mut annotated: Annotated) -> TokenStream {
+pub(crate) fn fallback(errors: &TokenStream, mut annotated: Annotated) -> TokenStream {
     // What was refused in the signature would break rules of Rust's too.
     let sig = &mut annotated.function.sig;
     (sig.constness, sig.abi, sig.variadic) = (None, None, None);
@@ -26,12 +28,5 @@ pub(crate) fn rewritten(errors: &TokenStream, mut annotated: Annotated) -> Token
             Shape::BoxedFuture => quote!(#awaited #krate::__private::Box::pin(async { loop {} })),
         }
     });
-    quote!(#errors #function)
-}
-
-/// The item as it was written.
-pub(crate) fn untouched(errors: Option<TokenStream>, item: TokenStream) -> TokenStream {
-    let mut tokens = errors.unwrap_or_default();
-    tokens.extend(item);
-    tokens
+    quote!(#function #errors)
 }

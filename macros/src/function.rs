@@ -1,13 +1,13 @@
 //! A function whose signature is parsed and whose body stays tokens: a body that is being typed
-//! still expands, and there is nothing in it to get wrong.
+//! still expands, there is nothing in it to get wrong, and it takes no time.
 
 use crate::tokens::peel;
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
-use syn::parse::{Parse, ParseStream};
+use syn::parse::{ParseStream, Parser as _};
 use syn::{
     Attribute, Error, Ident, LitStr, Receiver, ReceiverKind, Result, Signature, Token, Type,
-    Visibility, braced, token,
+    Visibility,
 };
 
 pub(crate) struct Function {
@@ -24,7 +24,7 @@ pub(crate) enum Body {
 }
 
 pub(crate) struct Block {
-    pub(crate) brace: token::Brace,
+    pub(crate) braces: Group,
     /// `#![…]`, valid at the start of a function alone.
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) stmts: TokenStream,
@@ -32,30 +32,45 @@ pub(crate) struct Block {
 
 impl Function {
     pub(crate) fn parse(item: TokenStream) -> Result<Self> {
-        syn::parse2(item)
+        let mut tokens: Vec<_> = item.into_iter().collect();
+        let braces = tokens.last().and_then(braces);
+        tokens.truncate(tokens.len() - usize::from(braces.is_some()));
+        let parse = |input: ParseStream<'_>| {
+            let attrs = input.call(Attribute::parse_outer)?;
+            let vis = input.parse()?;
+            require_function(input)?;
+            let sig = input.parse()?;
+            let body = match braces {
+                Some(braces) => Body::Block(Block::parse(braces)?),
+                None => Body::None(input.parse()?),
+            };
+            Ok(Function { attrs, vis, sig, body })
+        };
+        parse.parse2(tokens.into_iter().collect())
     }
 }
 
-impl Parse for Function {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
-        let vis = input.parse()?;
-        require_function(input)?;
-        Ok(Function { attrs, vis, sig: input.parse()?, body: input.parse()? })
-    }
-}
-
-impl Parse for Body {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        if let Some(semi) = input.parse()? {
-            return Ok(Body::None(semi));
+impl Block {
+    fn parse(braces: Group) -> Result<Self> {
+        let stmts = braces.stream();
+        let is_attr = |token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '#');
+        if !stmts.clone().into_iter().next().is_some_and(is_attr) {
+            return Ok(Block { braces, attrs: Vec::new(), stmts });
         }
-        let content;
-        Ok(Body::Block(Block {
-            brace: braced!(content in input),
-            attrs: content.call(Attribute::parse_inner)?,
-            stmts: content.parse()?,
-        }))
+        let parse = |input: ParseStream<'_>| {
+            Ok(Block { braces, attrs: input.call(Attribute::parse_inner)?, stmts: input.parse()? })
+        };
+        parse.parse2(stmts)
+    }
+}
+
+/// The braces, also in the invisible group around a `$body:block`.
+fn braces(token: &TokenTree) -> Option<Group> {
+    let TokenTree::Group(group) = token else { return None };
+    match group.delimiter() {
+        Delimiter::Brace => Some(group.clone()),
+        Delimiter::None => group.stream().into_iter().next().as_ref().and_then(braces),
+        _ => None,
     }
 }
 

@@ -50,7 +50,7 @@ pub fn async_operation(
     attribute(args.into(), item.into()).into()
 }
 
-fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
+fn attribute(args: TokenStream, mut item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
     let annotated = Function::parse(item.clone()).and_then(|function| {
@@ -62,11 +62,13 @@ fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     match annotated {
         Ok(annotated) => match errors.into_compile_error() {
             None => expand::expand(&annotated),
-            Some(errors) => fallback::rewritten(&errors, annotated),
+            Some(errors) => fallback::fallback(&errors, annotated),
         },
         Err(error) => {
             errors.push(error);
-            fallback::untouched(errors.into_compile_error(), item)
+            // The item as it was written.
+            item.extend(errors.into_compile_error());
+            item
         }
     }
 }

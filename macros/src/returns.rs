@@ -83,15 +83,20 @@ impl Returns {
             Type::Macro(_) => {}
             Type::Path(path) => {
                 let segment = path.path.segments.last_mut();
-                let segment = segment.filter(|last| !NO_RESULT.iter().any(|no| last.ident == no));
                 let segment = segment.ok_or_else(|| no_result(name, sig))?;
-                let is_alias = segment.ident != "Result";
-                let mut args = type_args(segment);
-                returns.success = args.next().cloned();
-                returns.response = returns.success.as_ref().map_or(name, name_span);
-                let error = args.next();
-                returns.is_assumed = is_alias && error.is_some();
-                returns.error = error.map_or(name, |ty| name_span(ty));
+                let ident = segment.ident.to_string();
+                if NO_RESULT.contains(&ident.as_str()) {
+                    return Err(no_result(name, sig));
+                }
+                let mut args = success_and_error(segment);
+                if let Some(success) = args.next() {
+                    returns.response = name_span(success);
+                    returns.success = Some(success.clone());
+                }
+                if let Some(error) = args.next() {
+                    returns.error = name_span(error);
+                    returns.is_assumed = ident != "Result";
+                }
             }
             _ => return Err(no_result(name, sig)),
         }
@@ -114,12 +119,11 @@ pub(crate) fn replace(ty: &mut Type, shape: Shape, krate: &TokenStream, operatio
     let Some(result) = result_in(shape, ty) else {
         return;
     };
-    let success = match result {
+    let segment = match result {
         Type::Path(path) => path.path.segments.last_mut(),
         _ => None,
-    }
-    .and_then(|segment| type_args(segment).next());
-    if let Some(success) = success {
+    };
+    if let Some(success) = segment.and_then(|segment| success_and_error(segment).next()) {
         *success = Type::Verbatim(operation);
     } else {
         let span = generated_at(name_span(result));
@@ -141,7 +145,7 @@ fn result_in(shape: Shape, ty: &mut Type) -> Option<&mut Type> {
             if segment.ident == "BoxFuture" || segment.ident == "LocalBoxFuture" {
                 type_args(segment).next().map(peel_mut)
             } else if segment.ident == "Pin" {
-                output_of(boxed(type_args(segment).next()?)?)
+                output_of(bounds(type_args(segment).next()?)?)
             } else {
                 None
             }
@@ -152,22 +156,20 @@ fn result_in(shape: Shape, ty: &mut Type) -> Option<&mut Type> {
 
 /// A future whose `Result` cannot be found, or not be put back.
 fn is_future(ty: &mut Type) -> bool {
-    match peel_mut(ty) {
-        Type::ImplTrait(ty) => future_in(&mut ty.bounds).is_some(),
-        ty => boxed(ty).is_some_and(|bounds| future_in(bounds).is_some()),
-    }
+    bounds(ty).is_some_and(|bounds| future_in(bounds).is_some())
 }
 
 type Bounds = Punctuated<TypeParamBound, Token![+]>;
 
-/// The bounds of `Box<dyn Future<Output = …>>`, pinned or not.
-fn boxed(ty: &mut Type) -> Option<&mut Bounds> {
+/// The bounds of `impl Future<Output = …>` or `Box<dyn Future<Output = …>>`, pinned or not.
+fn bounds(ty: &mut Type) -> Option<&mut Bounds> {
     match peel_mut(ty) {
+        Type::ImplTrait(ty) => Some(&mut ty.bounds),
         Type::TraitObject(ty) => Some(&mut ty.bounds),
         Type::Path(ty) => {
             let segment = ty.path.segments.last_mut()?;
             (segment.ident == "Box" || segment.ident == "Pin").then_some(())?;
-            boxed(type_args(segment).next()?)
+            bounds(type_args(segment).next()?)
         }
         _ => None,
     }
@@ -189,6 +191,12 @@ fn output_of(bounds: &mut Bounds) -> Option<&mut Type> {
         }
         _ => None,
     })
+}
+
+/// The type arguments of a `Result`. What has a lifetime is an alias that hides more than a `Result`.
+fn success_and_error(segment: &mut PathSegment) -> impl Iterator<Item = &mut Type> {
+    let is_borrowed = generic_args(segment).any(|arg| matches!(arg, GenericArgument::Lifetime(_)));
+    type_args(segment).take(if is_borrowed { 0 } else { 2 })
 }
 
 fn type_args(segment: &mut PathSegment) -> impl Iterator<Item = &mut Type> {

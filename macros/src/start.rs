@@ -51,8 +51,7 @@ pub(crate) fn start(annotated: &Annotated) -> TokenStream {
     if let Some(polling) = &args.polling {
         return quote!(#start.polling(#polling));
     }
-    let waits = [&args.first_check, &args.interval, &args.timeout].into_iter().flatten();
-    let setters = waits.map(|wait| {
+    let setters = args.waits.iter().map(|wait| {
         let setter = Ident::new(&wait.key.to_string(), Span::call_site());
         let millis = Literal::u64_unsuffixed(wait.millis);
         quote!(.#setter(#millis))

@@ -1,7 +1,7 @@
 //! Every rule about an annotated function that its tokens can break. The others are the traits' of the
 //! runtime.
 
-use crate::args::Args;
+use crate::args::{Args, Wait};
 use crate::errors::Errors;
 use crate::function::{Body, Function};
 use crate::returns::Returns;
@@ -51,21 +51,19 @@ fn qualifiers(sig: &Signature, errors: &mut Errors) {
 }
 
 fn policy(args: &Args, errors: &mut Errors) {
-    for wait in [&args.interval, &args.timeout].into_iter().flatten() {
-        if wait.millis == 0 {
-            errors
-                .at(wait.literal.span(), format_args!("`{}` has to be longer than zero", wait.key));
+    for Wait { key, literal, millis } in &args.waits {
+        if *millis == 0 && key != "first_check" {
+            errors.at(literal.span(), format_args!("`{key}` has to be longer than zero"));
         }
-    }
-    let waits = [&args.first_check, &args.interval, &args.timeout];
-    for wait in waits.into_iter().flatten().filter(|_| args.polling.is_some()) {
-        let key = &wait.key;
-        errors.at(
-            key.span(),
-            format_args!(
-                "`{key}` cannot stand beside `polling`; call `.{key}(…)` on the policy given there"
-            ),
-        );
+        if args.polling.is_some() {
+            errors.at(
+                key.span(),
+                format_args!(
+                    "`{key}` cannot stand beside `polling`; call `.{key}(…)` on the policy given \
+                     there"
+                ),
+            );
+        }
     }
 }
 

@@ -1,9 +1,9 @@
-//! The handle for programs without an executor: the same protocol, and threads that sleep.
+//! The handles for programs without an executor. They implement the same protocol, and block the
+//! thread.
 //!
-//! A client that never pends, seen as an asynchronous one, makes every future run to its end when it
-//! is polled once. So everything here wraps its twin at the crate's root, and behaves as it does; the
-//! errors, the updates, the policy and the tokens are the same types. One thing differs: nothing can
-//! interrupt a [`Client::send`] that does not return, so the deadline binds a request only through
+//! Each type here wraps its twin at the crate's root and behaves in the same way; errors, updates,
+//! policies and tokens are the same types. One thing differs: nothing can interrupt a
+//! [`Client::send`] that does not return, so the deadline limits a request only through
 //! [`TimeLeft`](crate::TimeLeft), which the adapters obey.
 
 use std::fmt::{self, Display};
@@ -39,7 +39,8 @@ pub use crate::blocking_set::{Next, OperationSet, SetEvent};
     note = "implement `graph_operation::blocking::Client` for `{Self}`, or name another client: `#[async_operation(client = self.client)]`"
 )]
 pub trait Client: Clone + Send + Sync + 'static {
-    /// What goes wrong in sending: [`Error`](crate::Error), or anything that boxes as an error.
+    /// The error of sending a request: [`Error`](crate::Error), or any type that converts to a
+    /// boxed error.
     type Error: Into<BoxError>;
 
     /// The service root: scheme, host, port and version, such as
@@ -49,57 +50,57 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// Sends one request and reads its response, error responses included; see
     /// [`Client::send`](crate::Client::send).
     ///
-    /// A `ureq::Agent` as it comes makes errors of error responses, and loses their body, their id and
-    /// their `Retry-After`: [`ureq::send`](crate::ureq::send) configures the request, or configure the
-    /// agent with `http_status_as_error(false)`.
+    /// By default, a `ureq::Agent` turns error responses into errors, and loses their body, request
+    /// id and `Retry-After`. Send requests with [`ureq::send`](crate::ureq::send), which prevents
+    /// that, or configure the agent with `http_status_as_error(false)`.
     fn send(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>, Self::Error>;
 
     /// Sends one request to another host without a credential; see
-    /// [`Client::send_anonymous`](crate::Client::send_anonymous). Provided as an error.
+    /// [`Client::send_anonymous`](crate::Client::send_anonymous).
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no response. As provided, always.
+    /// Returns an error if there is no response. The provided method always does.
     fn send_anonymous(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>> {
         drop(request);
         Err(anonymous_not_implemented())
     }
 
-    /// Renews the credential after a 401, and says whether there is a new one; see
-    /// [`Client::unauthorized`](crate::Client::unauthorized). Provided as `false`.
+    /// Renews the credential after a 401, and returns whether there is a new one; see
+    /// [`Client::unauthorized`](crate::Client::unauthorized). The provided method returns `false`.
     fn unauthorized(&self, response: &http::Response<Bytes>) -> bool {
         let _ = response;
         false
     }
 
-    /// Sleeps. A sleep that has finished counts as slept, however long it really took, so one that
-    /// returns at once polls through at full speed.
+    /// Sleeps. A sleep that has finished counts in full, however long it really took: a client
+    /// whose sleeps return at once polls at full speed.
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
     }
 
-    /// The present instant.
+    /// The current instant.
     fn now(&self) -> Instant {
         Instant::now()
     }
 
-    /// The wall clock's time, which resume tokens hold.
+    /// The current time of the wall clock, which resume tokens contain.
     fn system_time(&self) -> SystemTime {
         SystemTime::now()
     }
 
-    /// Whether a retry may help after this error; provided as `true`.
+    /// Whether a retry may help after this error. The provided method returns `true`.
     fn is_transient(&self, error: &Self::Error) -> bool {
         let _ = error;
         true
     }
 
-    /// Random bits that keep operations apart which were started together.
+    /// Random bits for the jitter, which spreads operations that were started together.
     fn random(&self) -> u64 {
         random()
     }
 
-    /// A request to the path below the service root that these segments make, each encoded; see
+    /// A request to the path of these segments below the service root, each of them encoded; see
     /// [`Client::request`](crate::Client::request).
     ///
     /// # Errors
@@ -117,8 +118,8 @@ pub trait Client: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Those of [`request`](Self::request), and [`Transport`](crate::ErrorKind::Transport) if `body`
-    /// cannot be written as JSON.
+    /// Those of [`request`](Self::request), and [`Transport`](crate::ErrorKind::Transport) if
+    /// `body` cannot be serialized.
     fn request_json<I>(
         &self,
         method: Method,
@@ -132,7 +133,7 @@ pub trait Client: Clone + Send + Sync + 'static {
         url::request_json(self.service_root(), method, segments, body)
     }
 
-    /// The URL of the path below the service root that these segments make, each encoded.
+    /// The URL of the path of these segments below the service root, each of them encoded.
     ///
     /// # Errors
     ///
@@ -145,7 +146,7 @@ pub trait Client: Clone + Send + Sync + 'static {
         url::of(self.service_root(), segments)
     }
 
-    /// The URL of a path below the service root that the author wrote. It encodes nothing; see
+    /// The URL of a literal path below the service root. It encodes nothing; see
     /// [`Client::url`](crate::Client::url).
     fn url(&self, path: impl Display) -> String {
         url::join(self.service_root(), path)
@@ -211,7 +212,7 @@ forward_client!(Box);
     note = "for the response type of another HTTP client, implement `graph_operation::blocking::Response`"
 )]
 pub trait Response {
-    /// Reads the response. Limit the body that is read: the response to a starting request is small.
+    /// Reads the response. Limit the size of the body: the response to a starting request is small.
     fn into_answer(self) -> Result<Answer>;
 }
 
@@ -340,7 +341,7 @@ impl Operation {
         Ok(Self::accept(client, Reader::of::<M>(), M::POLLING(), answer)?.typed())
     }
 
-    /// Follows the operation at an address that is known, absolute or relative to the service root.
+    /// Follows the operation at a known address, absolute or relative to the service root.
     pub fn from_location(client: impl Client, location: impl AsRef<str>) -> Result<Self> {
         Self::from_location_as(client, location)
     }
@@ -354,7 +355,7 @@ impl Operation {
         Ok(Operation { inner: inner.typed() })
     }
 
-    /// Continues with an operation that another handle, perhaps in another process, has named; see
+    /// Follows the operation that a token names, perhaps one of another process; see
     /// [`Operation::resume`](crate::Operation::resume).
     pub fn resume(client: impl Client, token: ResumeToken) -> Result<Self> {
         Self::resume_as(client, token)
@@ -414,12 +415,13 @@ impl<T, M: Model> Operation<T, M> {
         Ok(Completed { inner: run(self.inner.wait())? })
     }
 
-    /// The same, and shows each check; see [`Operation::wait_with`](crate::Operation::wait_with).
+    /// The same, and calls `see` with each check; see
+    /// [`Operation::wait_with`](crate::Operation::wait_with).
     pub fn wait_with(&mut self, see: impl FnMut(Update<M>)) -> Result<Completed<T, M>> {
         Ok(Completed { inner: run(self.inner.wait_with(see))? })
     }
 
-    /// Polls by the policy and gives each check as it ends; see
+    /// Polls by the policy, and yields each check; see
     /// [`Operation::updates`](crate::Operation::updates).
     pub fn updates(&mut self) -> Updates<'_, T, M> {
         Updates { inner: self.inner.updates() }
@@ -433,7 +435,7 @@ impl<T, M: Model> Operation<T, M> {
         run(self.inner.target())
     }
 
-    /// What the last check found.
+    /// The result of the last check.
     pub fn update(&self) -> Update<M> {
         self.inner.update()
     }
@@ -443,7 +445,7 @@ impl<T, M: Model> Operation<T, M> {
         self.inner.location()
     }
 
-    /// Names the operation, so that another process can wait for it; `None` if the service finished
+    /// A token with which another process can follow the operation; `None` if the service finished
     /// at once.
     pub fn resume_token(&self) -> Option<ResumeToken> {
         self.inner.resume_token()
@@ -465,18 +467,18 @@ impl<T, M: Model> Operation<T, M> {
         self.inner.accepted_body()
     }
 
-    /// The operation's id, as far as its address tells before any check.
+    /// The operation's id, if its address contains it.
     pub fn operation_id(&self) -> Option<&str> {
         self.inner.operation_id()
     }
 
-    /// What the operation works on, as far as the starting response tells; see
+    /// What the operation works on, if the starting response says so; see
     /// [`Operation::target_hint`](crate::Operation::target_hint).
     pub fn target_hint(&self) -> Option<&str> {
         self.inner.target_hint()
     }
 
-    /// Changes what the target deserializes to.
+    /// Changes the type that the target deserializes to.
     pub fn with_target<U>(self) -> Operation<U, M> {
         self.typed()
     }
@@ -486,7 +488,7 @@ impl<T, M: Model> Operation<T, M> {
         self.inner.set_polling(polling);
     }
 
-    /// The same with another policy. The deadline still counts from the start.
+    /// Returns the operation with another policy. The deadline still counts from the start.
     pub fn with_polling(mut self, polling: Polling) -> Self {
         self.set_polling(polling);
         self
@@ -499,7 +501,7 @@ impl<T, M> fmt::Debug for Operation<T, M> {
     }
 }
 
-/// The checks of an [`Operation`] as they end; see [`Operation::updates`].
+/// The checks of an [`Operation`]; see [`Operation::updates`].
 #[must_use = "iterators do nothing unless advanced"]
 pub struct Updates<'a, T = Value, M = TeamsAsyncOperation> {
     inner: crate::Updates<'a, T, M>,

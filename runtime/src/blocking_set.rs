@@ -19,7 +19,7 @@ use crate::update::Update;
 
 /// Many operations of one client; see [`OperationSet`](crate::OperationSet), its twin.
 ///
-/// It is an iterator over the operations as they end. It makes one request at a time, while
+/// An iterator over the operations as they end. It sends one request at a time, while
 /// [`next`](Iterator::next), [`next_within`](Self::next_within) or [`next_event`](Self::next_event)
 /// runs, on the thread that calls it.
 ///
@@ -56,13 +56,13 @@ pub struct OperationSet<K, T = Value, M = TeamsAsyncOperation> {
     inner: crate::OperationSet<K, T, M>,
 }
 
-/// What [`OperationSet::next_within`] came to.
+/// What [`OperationSet::next_within`] returns.
 #[derive(Debug)]
 #[must_use = "an end is delivered once"]
 pub enum Next<K, T = Value, M = TeamsAsyncOperation> {
     /// An operation has ended, or was not started.
     Ended(K, Result<Completed<T, M>>),
-    /// The time is up, and operations are left.
+    /// The time is up, and there are operations left.
     TimeUp,
     /// The set is empty.
     Empty,
@@ -107,18 +107,18 @@ where
         OperationSet { inner: self.inner.batch(operations) }
     }
 
-    /// How many checks and starts a second there are, at least 1, and 20 by default; see
+    /// The limit of checks and starts per second, at least 1, and 20 by default; see
     /// [`OperationSet::rate`](crate::OperationSet::rate).
     pub fn rate(self, rate: u32) -> Self {
         OperationSet { inner: self.inner.rate(rate) }
     }
 
-    /// Shares a rate with other sets, and with an author's own `send`; see [`RateLimit::admit`].
+    /// Shares a rate with other sets, and with a client's `send`; see [`RateLimit::admit`].
     pub fn rate_limit(self, limit: RateLimit) -> Self {
         OperationSet { inner: self.inner.rate_limit(limit) }
     }
 
-    /// Adds an operation that `start` starts, when it is its turn: the set calls it.
+    /// Adds an operation that `start` starts. The set calls it when it is its turn.
     ///
     /// An error that is not an [`Error`](crate::Error) is delivered as the source of
     /// [`NotStarted`](crate::ErrorKind::NotStarted).
@@ -155,19 +155,18 @@ where
         self.inner.start_request_idempotent(key, request)
     }
 
-    /// Adds an operation that runs already. It keeps its policy, and its deadline counts from its
-    /// start; its checks go through the set's client.
+    /// Adds a running operation. It keeps its policy, and its deadline counts from its start; its
+    /// checks go through the set's client.
     ///
     /// # Errors
     ///
-    /// Gives the operation back if the key is in the set, or if it is of another origin than the set's
-    /// service root, so that no token goes astray.
+    /// Returns the operation if the key is in the set, or if it is of another origin than the set's
+    /// service root, which must not get the token.
     pub fn insert(&mut self, key: K, operation: Operation<T, M>) -> Result<(), Operation<T, M>> {
         self.inner.insert(key, operation.inner).map_err(|inner| Operation { inner })
     }
 
-    /// Adds an operation that another handle, perhaps in another process, has named; see
-    /// [`Operation::resume`].
+    /// Adds the operation that a token names; see [`Operation::resume`].
     ///
     /// # Errors
     ///
@@ -179,15 +178,15 @@ where
     }
 
     /// Takes an operation out of the set, with the set's client. A start that waits for its turn is
-    /// dropped and gives `None`.
+    /// dropped, and the result is `None`.
     pub fn remove(&mut self, key: &K) -> Option<Operation<T, M>> {
         self.inner.remove(key).map(|inner| Operation { inner })
     }
 
-    /// The next end, if it comes within this time.
+    /// The next operation that ends, if one does within this time.
     ///
-    /// Nothing else can interrupt the set: call it with a short time to look after something else in
-    /// between. Requests and starts that are due are made all the same, so the call may take longer.
+    /// Nothing else can interrupt the set: call it with a short time to do other work in between.
+    /// Requests and starts that are due are still made, so the call can take longer.
     ///
     #[cfg_attr(feature = "testing", doc = "```")]
     #[cfg_attr(not(feature = "testing"), doc = "```ignore")]
@@ -237,7 +236,7 @@ where
         })
     }
 
-    /// How many operations and starts there are whose end was not delivered.
+    /// The number of operations and starts whose end was not delivered.
     pub fn len(&self) -> usize {
         self.inner.len()
     }
@@ -247,7 +246,7 @@ where
         self.inner.is_empty()
     }
 
-    /// How many there are of each sort.
+    /// The number of operations in each state.
     pub fn counts(&self) -> Counts {
         self.inner.counts()
     }
@@ -257,20 +256,27 @@ where
         self.inner.keys()
     }
 
-    /// The resume tokens of the operations that run, and of those whose end was not delivered: what a
-    /// program writes down before it stops. A start has none.
+    /// The resume token of one operation: what a journal keeps when
+    /// [`Started`](SetEvent::Started) is told. `None` if there is none with this key, if it is not
+    /// started, or if the service finished at once.
+    pub fn token(&self, key: &K) -> Option<ResumeToken> {
+        self.inner.token(key)
+    }
+
+    /// The resume tokens of the operations whose end was not delivered, for a program to store
+    /// before it stops. A start has none.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
         self.inner.tokens()
     }
 
-    /// The interval between two checks of an operation that the rate allows now, whatever the policy
-    /// says.
+    /// The interval between two checks of an operation that the rate currently allows, whatever the
+    /// policy says.
     pub fn pace(&self) -> Duration {
         self.inner.pace()
     }
 }
 
-/// Ends when the set is empty. More may be added then, and the iteration goes on.
+/// Ends when the set is empty. More operations may be added then, and the iteration continues.
 impl<K, T, M> Iterator for OperationSet<K, T, M>
 where
     K: Clone + Eq + Hash + Send,

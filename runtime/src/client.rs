@@ -15,16 +15,16 @@ use crate::url;
 
 /// A client of Microsoft Graph: how starting requests and checks are sent.
 ///
-/// A handle keeps a clone of the client and calls it for each request, so that a token that expires
-/// during the wait does no harm. `send` gets requests to the service root's own scheme, host and port
-/// alone, whatever the service says, so it may add its token without looking.
+/// A handle keeps a clone of the client and calls it for every request, so a token may expire
+/// during the wait. `send` only gets requests of the service root's scheme, host and port, whatever
+/// the service says, so it can add the token to each of them.
 ///
-/// **Your HTTP client must not follow redirects** (with reqwest,
-/// `redirect::Policy::none()`): only it could carry a token elsewhere.
+/// **Your HTTP client must not follow redirects** (with reqwest, `redirect::Policy::none()`): a
+/// redirect that it follows could take the token to another host.
 ///
 /// ```
 /// use bytes::Bytes;
-/// use graph_operation::Client;
+/// use graph_operation::{Client, Result};
 /// use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
 ///
 /// #[derive(Clone)]
@@ -44,9 +44,9 @@ use crate::url;
 ///         &self.service_root
 ///     }
 ///
-///     async fn send(&self, mut request: Request<Bytes>) -> graph_operation::Result<Response<Bytes>> {
+///     async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
 ///         request.headers_mut().insert(AUTHORIZATION, self.bearer().await?);
-///         self.execute(request).await // with reqwest: graph_operation::reqwest::send(&self.http, request)
+///         self.execute(request).await // such as graph_operation::reqwest::send
 ///     }
 /// #   #[cfg(not(feature = "tokio"))]
 /// #   async fn sleep(&self, _: std::time::Duration) {}
@@ -60,7 +60,8 @@ use crate::url;
     note = "implement `graph_operation::Client` for `{Self}`, or name another client: `#[async_operation(client = self.client)]`"
 )]
 pub trait Client: Clone + Send + Sync + 'static {
-    /// What goes wrong in sending: [`Error`](crate::Error), or anything that boxes as an error.
+    /// The error of sending a request: [`Error`](crate::Error), or any type that converts to a
+    /// boxed error.
     type Error: Into<BoxError>;
 
     /// The service root: scheme, host, port and version, such as
@@ -70,9 +71,9 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// Sends one request and reads its response, error responses included.
     ///
     /// Return an error response as a response: with reqwest, do not call `error_for_status`, which
-    /// loses its body, its id and its `Retry-After`. Limit the body that is read, and the time that it
-    /// takes, which [`TimeLeft::of`](crate::TimeLeft::of) tells; the adapters do both. At an
-    /// operation's deadline the handle gives the request up, see [`time_limit`](Self::time_limit).
+    /// loses its body, its id and its `Retry-After`. Limit the size of the body and the time of the
+    /// request, which [`TimeLeft::of`](crate::TimeLeft::of) returns; the adapters do both. At an
+    /// operation's deadline the handle abandons the request, see [`time_limit`](Self::time_limit).
     fn send(
         &self,
         request: Request<Bytes>,
@@ -81,12 +82,12 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// Sends one request to another host than the service root's, **without a credential**, and reads
     /// its response. Do not follow redirects.
     ///
-    /// The monitor of a drive item copy is on another host, and its address is the credential; it
-    /// refuses any other. See [`Monitor::Anonymous`](crate::Monitor::Anonymous). Provided as an error.
+    /// The monitor of a drive item copy is on another host. Its address is the credential, and it
+    /// rejects any other. See [`Monitor::Anonymous`](crate::Monitor::Anonymous).
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no response. As provided, always.
+    /// Returns an error if there is no response. The provided method always does.
     fn send_anonymous(
         &self,
         request: Request<Bytes>,
@@ -95,46 +96,48 @@ pub trait Client: Clone + Send + Sync + 'static {
         ready(Err(anonymous_not_implemented()))
     }
 
-    /// Renews the credential after a 401, and says whether there is a new one.
+    /// Renews the credential after a 401, and returns whether there is a new one.
     ///
-    /// A check, a start or a target that is answered with 401 asks this at most once until another
-    /// response comes. On `true` the request is sent again at once; on `false`, as provided, the 401 is
-    /// final. A claims challenge is in the response's `WWW-Authenticate`. It runs within the time limit
-    /// of the request, without a lock, and perhaps for many operations at once: renew once for all.
+    /// Called at most once for a check, a start or a target that gets a 401, until it gets another
+    /// response. If it returns `true`, the request is retried at once. If it returns `false`, as
+    /// the provided method does, the 401 is final. A claims challenge is in the response's
+    /// `WWW-Authenticate`. The call counts towards the request's time limit, and many operations
+    /// may call it at the same time: renew the credential once for all of them.
     fn unauthorized(&self, response: &Response<Bytes>) -> impl Future<Output = bool> + Send {
         let _ = response;
         ready(false)
     }
 
-    /// Sleeps. A sleep that has finished counts as slept, however long it really took, so one that
-    /// returns at once polls through at full speed.
+    /// Sleeps. A sleep that has finished counts in full, however long it really took: a client
+    /// whose sleeps return at once polls at full speed.
     ///
-    /// Provided by tokio's timer, and so by its paused clock.
+    /// The provided method uses tokio's timer, and follows its paused clock.
     ///
     /// # Panics
     ///
-    /// As provided, outside of a tokio runtime, and inside of one whose timer is not enabled.
+    /// The provided method panics outside of a tokio runtime, and in one whose timer is not
+    /// enabled.
     #[cfg(feature = "tokio")]
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         tokio::time::sleep(duration)
     }
 
-    /// Sleeps. A sleep that has finished counts as slept, however long it really took, so one that
-    /// returns at once polls through at full speed.
+    /// Sleeps. A sleep that has finished counts in full, however long it really took: a client
+    /// whose sleeps return at once polls at full speed.
     #[cfg(not(feature = "tokio"))]
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 
-    /// Ends when a request has to be given up, `duration` from now. Provided as
+    /// Completes when a request has to be abandoned, `duration` from now. The provided method calls
     /// [`sleep`](Self::sleep).
     ///
-    /// It is asked for only once a [`send`](Self::send) has pended, and the request is given up only
-    /// if [`now`](Self::now) has advanced as well. A client whose sleeps move its clock returns a
-    /// future that never ends.
+    /// It is polled only after a [`send`](Self::send) has pended, and the request is abandoned only
+    /// if [`now`](Self::now) has advanced as well. A client whose sleeps advance its own clock
+    /// returns a future that never completes.
     fn time_limit(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         self.sleep(duration)
     }
 
-    /// The present instant. Provided by tokio's clock with the feature `tokio`, else by std's.
+    /// The current instant, by tokio's clock with the feature `tokio`, and otherwise by std's.
     fn now(&self) -> Instant {
         #[cfg(feature = "tokio")]
         return tokio::time::Instant::now().into_std();
@@ -142,27 +145,28 @@ pub trait Client: Clone + Send + Sync + 'static {
         Instant::now()
     }
 
-    /// The wall clock's time, which resume tokens hold. Provided by std's clock.
+    /// The current time of the wall clock, which resume tokens contain. The provided method uses
+    /// std's.
     fn system_time(&self) -> SystemTime {
         SystemTime::now()
     }
 
-    /// Whether a retry may help after this error. Provided as `true`; a client whose credential is
-    /// wrong says `false`, and the wait ends.
+    /// Whether a retry may help after this error. The provided method returns `true`. Return
+    /// `false` for an error such as a missing credential, and the wait ends.
     fn is_transient(&self, error: &Self::Error) -> bool {
         let _ = error;
         true
     }
 
-    /// Random bits that keep operations apart which were started together.
+    /// Random bits for the jitter, which spreads operations that were started together.
     fn random(&self) -> u64 {
         random()
     }
 
-    /// A request to the path below the service root that these segments make, with `Accept`.
+    /// A request to the path of these segments below the service root, with `Accept`.
     ///
-    /// Each segment is percent-encoded as one path segment, so that no id adds, removes or escapes
-    /// one. `$ref` and `delta` stay one segment, and the service interprets them.
+    /// Each segment is percent-encoded as one path segment, so no id can add, remove or escape one.
+    /// `$ref` and `delta` are segments too; what they mean is up to the service.
     ///
     /// ```
     /// # fn example(graph: impl graph_operation::Client, team_id: &str) -> graph_operation::Result<()> {
@@ -186,8 +190,8 @@ pub trait Client: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Those of [`request`](Self::request), and [`Transport`](crate::ErrorKind::Transport) if `body`
-    /// cannot be written as JSON.
+    /// Those of [`request`](Self::request), and [`Transport`](crate::ErrorKind::Transport) if
+    /// `body` cannot be serialized.
     fn request_json<I>(
         &self,
         method: Method,
@@ -201,7 +205,7 @@ pub trait Client: Clone + Send + Sync + 'static {
         url::request_json(self.service_root(), method, segments, body)
     }
 
-    /// The URL of the path below the service root that these segments make, encoded as in
+    /// The URL of the path of these segments below the service root, encoded as in
     /// [`request`](Self::request).
     ///
     /// # Errors
@@ -215,10 +219,10 @@ pub trait Client: Clone + Send + Sync + 'static {
         url::of(self.service_root(), segments)
     }
 
-    /// The URL of a path below the service root that the author wrote, joined with one slash.
+    /// The URL of a literal path below the service root, joined with one slash.
     ///
-    /// **It encodes nothing.** An argument in it could lead anywhere on the service; use
-    /// [`url_of`](Self::url_of) for those.
+    /// **It encodes nothing.** An argument in it could lead to any path of the service; use
+    /// [`url_of`](Self::url_of) for arguments.
     ///
     /// ```
     /// # fn example(graph: impl graph_operation::Client) {

@@ -66,8 +66,8 @@ impl<T, M: Model> Completed<T, M> {
         }
     }
 
-    /// The operation as it ended, decoded when this is first called; `None` if the service finished
-    /// at once, without one.
+    /// The operation as it ended, decoded on the first call; `None` if the service finished at
+    /// once.
     pub fn operation(&self) -> Option<&M> {
         self.result.kept.as_ref()?.downcast_ref()
     }
@@ -77,8 +77,8 @@ impl<T, M: Model> Completed<T, M> {
         self.result.kept.as_ref()?.snapshot()?.target_id()
     }
 
-    /// Where the result is, as the service wrote it. It is opaque: its parts do not say what it leads
-    /// to. For some families it is at another service, which is not asked.
+    /// Where the result is, as the service wrote it. The address is opaque: do not parse it. For
+    /// some families it belongs to another service, to which the library sends no request.
     pub fn target_location(&self) -> Option<&str> {
         let snapshot = self.result.kept.as_ref()?.snapshot()?;
         match snapshot.target_location()? {
@@ -92,23 +92,22 @@ impl<T, M: Model> Completed<T, M> {
 
     /// Reads the result.
     ///
-    /// A target that is not found is asked for again for a while ([`Polling::target_patience`]),
-    /// because an operation can have succeeded before its result can be read. So are the faults that
-    /// are retried for a check, and a response that is empty or not JSON, within the same time. Where
-    /// the result came with the response to the starting request, or with the operation, it is
-    /// decoded without a request.
+    /// A 404 is retried for as long as [`Polling::target_patience`] says, because an operation can
+    /// succeed before its result can be read. So are the faults that are retried for a check, and a
+    /// response that is empty or not JSON. A result that came with the response to the starting
+    /// request, or with the operation, is decoded without a request.
     ///
-    /// The future may be dropped: its request and its pace stay with this value, and the next call
-    /// takes them up. Two calls at the same time read the target each for itself.
+    /// The future may be dropped: its request and its backoff stay with this value, and the next
+    /// call resumes them. Concurrent calls each read the target.
     ///
     /// # Errors
     ///
-    /// [`TargetNotReady`](ErrorKind::TargetNotReady) if patience ended,
+    /// [`TargetNotReady`](ErrorKind::TargetNotReady) if the target could not be read in that time,
     /// [`Decode`](ErrorKind::Decode) if the target is not a `T`,
-    /// [`MissingLocation`](ErrorKind::MissingLocation) if the operation names no target, or only its
-    /// id (see [`target_at`](Self::target_at)),
-    /// [`ForeignLocation`](ErrorKind::ForeignLocation) if it lies elsewhere than at the service root,
-    /// and otherwise the fault that was not retried.
+    /// [`MissingLocation`](ErrorKind::MissingLocation) if the operation names no target, or only
+    /// its id (see [`target_at`](Self::target_at)), [`ForeignLocation`](ErrorKind::ForeignLocation)
+    /// if it is of another origin than the service root, and otherwise the fault that was not
+    /// retried.
     pub async fn target(&self) -> Result<T>
     where
         T: DeserializeOwned,
@@ -122,8 +121,8 @@ impl<T, M: Model> Completed<T, M> {
         }
     }
 
-    /// Reads the result of an operation that names it by its id alone, at the path below the service
-    /// root that `path` makes of the id. Everything else is as for [`target`](Self::target).
+    /// Reads the result of an operation that names it only by its id, from the path below the
+    /// service root that `path` returns for the id. Otherwise the same as [`target`](Self::target).
     ///
     /// ```no_run
     /// # async fn example(copied: graph_operation::Completed) -> graph_operation::Result<()> {

@@ -17,7 +17,7 @@ use crate::protocol::Sent;
 /// A request under way, or a credential that is being renewed.
 pub(crate) type Exchange = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// What an exchange came to.
+/// The result of an exchange.
 pub(crate) enum Outcome {
     Sent(Result<Response<Bytes>>),
     /// The response that asked for a new credential, and whether there is one.
@@ -37,7 +37,7 @@ pub(crate) trait Connection: Send + Sync {
     fn sleeper(self: Arc<Self>) -> Box<dyn Sleeper>;
 }
 
-/// Sleeps, again and again in the same place.
+/// Sleeps, one time after another in the same allocation.
 pub(crate) trait Sleeper: Send {
     fn start(&mut self, duration: Duration);
     fn stop(&mut self);

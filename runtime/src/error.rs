@@ -20,13 +20,14 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A `Result` with the library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation could not be started, followed or finished.
+/// Why an operation could not be started or followed, or why it failed.
 ///
-/// One pointer wide, and cheap to clone. [`kind`](Error::kind) says what happened, the accessors what
-/// is known of it; [`resume_token`](Error::resume_token) names the operation where it is still alive.
+/// One pointer wide, and cheap to clone. [`kind`](Error::kind) says what happened, and the other
+/// methods return details. [`resume_token`](Error::resume_token) names the operation if it may
+/// still be running.
 ///
-/// `{}` prints one line for a person, `{:#}` the same with its sources. Neither holds a credential, a
-/// header that the client sent, or the query of an address.
+/// `{}` prints one line, and `{:#}` adds its sources. Neither contains a credential, a header that
+/// the client sent, or the query of an address.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -35,10 +36,9 @@ pub struct Error(Arc<Inner>);
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The service answered the starting request, a check, or the reading of the target with an
-    /// error.
+    /// The service rejected the starting request, a check, or the request for the target.
     Rejected,
-    /// The starting request was answered with neither an error nor an acceptance.
+    /// The response to the starting request was neither an error nor an acceptance.
     NotAccepted,
     /// The request was accepted, but no header names an operation; or the operation succeeded, but
     /// names no target that can be read.
@@ -47,20 +47,21 @@ pub enum ErrorKind {
     ForeignLocation,
     /// A location that is not a usable address.
     InvalidLocation,
-    /// No response came: the connection, the time limit or the author's client failed. Of a start, it
-    /// says nothing about whether the request was carried out.
+    /// There was no response: the connection failed, the time limit passed, or the client failed. A
+    /// start may have been carried out all the same.
     Transport,
-    /// A response came that could not be read.
+    /// A response could not be read.
     Decode,
     /// The operation itself ended as failed or invalid.
     Failed,
-    /// The operation did not end before the deadline; it may still.
+    /// The operation did not end before the deadline. It may still be running.
     TimedOut,
     /// The operation succeeded, but its target cannot be read yet.
     TargetNotReady,
-    /// A resume token that is malformed, or of another service or another type of operation.
+    /// A resume token is malformed, or belongs to another service or another type of operation.
     InvalidToken,
-    /// The monitor of the operation disappeared: the operation has ended, and nothing tells how.
+    /// The monitor of the operation disappeared: the operation has ended, but its result is
+    /// unknown.
     Vanished,
     /// In an [`OperationSet`](crate::OperationSet), a start that failed with an error of another type,
     /// which is the source.
@@ -132,7 +133,8 @@ impl ResponseFacts {
 }
 
 impl Error {
-    /// A failure to send a request or to receive its response, as an author's own client meets it.
+    /// A failure to send a request or to receive its response, for an implementation of
+    /// [`Client::send`](crate::Client::send).
     ///
     /// ```
     /// use graph_operation::{Error, ErrorKind};
@@ -144,16 +146,16 @@ impl Error {
         Error::new(ErrorKind::Transport, "no response came from the service").with_source(source)
     }
 
-    /// A request that surely never left: the host name was not resolved, or the connection was
-    /// refused. A start that failed like this is always repeated.
+    /// A failure before the request was sent: the host name was not resolved, or the connection was
+    /// refused. A start that fails like this is always retried.
     pub fn not_sent(source: impl Into<BoxError>) -> Self {
         let mut error = Error::new(ErrorKind::Transport, "the request could not be sent");
         error.inner().not_sent = true;
         error.with_source(source)
     }
 
-    /// A request that cannot be sent because there is no credential. It has the same kind, but is not
-    /// retried.
+    /// A failure to get a credential for the request. The kind is
+    /// [`Transport`](ErrorKind::Transport) too, but it is not retried.
     pub fn credential(source: impl Into<BoxError>) -> Self {
         Error::new(ErrorKind::Transport, "there is no credential to send the request with")
             .with_source(source)
@@ -289,11 +291,18 @@ impl Error {
         self
     }
 
-    /// Says of a start that nobody knows whether it was carried out: repeating it is not safe.
+    /// Marks a start that may have been carried out: retrying it is not safe.
     pub(crate) fn perhaps_carried_out(mut self) -> Self {
         let inner = self.inner();
         inner.retryable = false;
         inner.message.push_str("; the request may have been carried out");
+        self
+    }
+
+    /// Says of a response that it is as good as none: the request was not carried out.
+    pub(crate) fn not_carried_out(mut self) -> Self {
+        let inner = self.inner();
+        (inner.not_sent, inner.retryable) = (true, true);
         self
     }
 
@@ -306,16 +315,16 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same may succeed later: a wait that is continued, a target that is read again, or a
-    /// start that is repeated.
+    /// Whether the same call may succeed later: waiting again, reading the target again, or
+    /// starting again.
     ///
-    /// `false` for a start that may have been carried out, which would be carried out twice. `false`
-    /// for [`TimedOut`](ErrorKind::TimedOut): only a later deadline continues such a wait.
+    /// `false` for a start that may have been carried out, because it would be carried out twice.
+    /// `false` for [`TimedOut`](ErrorKind::TimedOut), which needs a later deadline.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }
 
-    /// The service's error body, where it sent one.
+    /// The service's error body, if it sent one.
     pub fn graph_error(&self) -> Option<&GraphError> {
         self.response()?.graph_error.as_ref()
     }
@@ -340,7 +349,7 @@ impl Error {
         self
     }
 
-    /// The reason's code: of the failed operation, or else of the service's error body.
+    /// The code of the failure: the failed operation's, or else that of the service's error body.
     pub fn code(&self) -> Option<&str> {
         match self.failure() {
             Some(failure) => failure.code.as_deref(),
@@ -348,7 +357,8 @@ impl Error {
         }
     }
 
-    /// The reason in words: of the failed operation, or else of the service's error body.
+    /// The message of the failure: the failed operation's, or else that of the service's error
+    /// body.
     pub fn message(&self) -> Option<&str> {
         match self.failure() {
             Some(failure) => failure.message.as_deref(),
@@ -356,7 +366,7 @@ impl Error {
         }
     }
 
-    /// Why the operation failed, where the service told; for [`ErrorKind::Failed`].
+    /// Why the operation failed, if the service said so; for [`ErrorKind::Failed`].
     pub fn failure(&self) -> Option<&OperationError> {
         self.0.failure.as_ref()
     }
@@ -382,7 +392,7 @@ impl Error {
         })
     }
 
-    /// When the response was made, by the service's clock, as it was written.
+    /// The `Date` of the response, as the service wrote it.
     pub fn date(&self) -> Option<&str> {
         let facts = self.response()?;
         facts
@@ -406,14 +416,14 @@ impl Error {
         self.0.operation.as_ref()?.snapshot()?.operation_type()
     }
 
-    /// How often the service had tried when the operation was last seen.
+    /// How many attempts the service had made when the operation was last seen.
     pub fn attempts(&self) -> Option<u32> {
         self.0.operation.as_ref()?.snapshot()?.attempts()
     }
 
-    /// Names the operation, where the error leaves it alive: for every kind of error that a check can
-    /// end with, and for [`TimedOut`](ErrorKind::TimedOut) and those of the target. `None` for the
-    /// errors of a start, and for [`Failed`](ErrorKind::Failed) and [`Vanished`](ErrorKind::Vanished).
+    /// A token of the operation, if it may still be followed: for every error of a check or the
+    /// target, and for [`TimedOut`](ErrorKind::TimedOut). `None` for the errors of a start, and for
+    /// [`Failed`](ErrorKind::Failed) and [`Vanished`](ErrorKind::Vanished).
     pub fn resume_token(&self) -> Option<ResumeToken> {
         self.0.resume_token.clone()
     }
@@ -430,7 +440,7 @@ impl Error {
         self.0.waited
     }
 
-    /// How many requests had been sent: checks of an operation, or requests for its target, or
+    /// How many requests had been sent: checks of an operation, requests for its target, or
     /// starting requests.
     pub fn checks(&self) -> Option<u32> {
         self.0.checks
@@ -534,6 +544,13 @@ impl From<http::Error> for Error {
 /// The same for a header's value.
 impl From<http::header::InvalidHeaderValue> for Error {
     fn from(error: http::header::InvalidHeaderValue) -> Self {
+        Error::from(http::Error::from(error))
+    }
+}
+
+/// The same for an address, such as that of a service root.
+impl From<http::uri::InvalidUri> for Error {
+    fn from(error: http::uri::InvalidUri) -> Self {
         Error::from(http::Error::from(error))
     }
 }

@@ -47,7 +47,7 @@ impl Follower {
         (&mut self.poller, line)
     }
 
-    /// The client. Nobody else has the line, so that the lock is never waited for.
+    /// The client. Nothing else holds the line, so the lock is never contended.
     pub(crate) fn connection(&self) -> Arc<dyn Connection> {
         let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(line.connection())
@@ -161,7 +161,7 @@ impl Follower {
         result.map_err(|error| complete(&self.poller, error))
     }
 
-    /// Forgets how the target was read: the next reading begins anew.
+    /// Forgets how the target was read: the next call starts over.
     pub(crate) fn target_read(&mut self) {
         self.target = None;
     }
@@ -268,7 +268,7 @@ pub(crate) fn decode<T: serde::de::DeserializeOwned>(
     let body = if empty { b"null" } else { &response.body()[..] };
     serde_json::from_slice(body).map_err(|error| {
         let transient = empty || !error.is_data();
-        let message = "the target is not what it is read as";
+        let message = "the target does not match the type that it is read as";
         let error = Error::new(ErrorKind::Decode, message).with_json(error);
         let error = error.with_response(response).with_retryable(transient);
         Undecodable { error, transient }

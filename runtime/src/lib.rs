@@ -1,14 +1,14 @@
 //! Handles for Microsoft Graph's long-running operations.
 //!
 //! Graph answers long requests (create, clone or archive a team, create a shared channel) with
-//! `202 Accepted` and a `Location` header that names a [`teamsAsyncOperation`][resource]. The caller
-//! has to read that, more than 30 seconds apart, until its status says that it has ended, and then
-//! finds the result at the operation's opaque `targetResourceLocation`. This crate does all of that.
+//! `202 Accepted` and a `Location` header that names a [`teamsAsyncOperation`][resource]. The client
+//! has to poll it, more than 30 seconds apart, until its status is terminal, and then reads the result
+//! at the operation's opaque `targetResourceLocation`. This crate does all of that.
 //!
 //! # For callers
 //!
-//! A function of a client library that starts such an operation returns an [`Operation`]. Awaiting it
-//! waits for the end; the rest is there for those who need more:
+//! A function that starts such an operation returns an [`Operation`]. Await it to wait for its end. Its
+//! methods show progress, read the result, and hand it over to another process:
 //!
 //! ```no_run
 //! # #[cfg(feature = "testing")]
@@ -20,11 +20,11 @@
 //! # }
 //! # let graph = Graph;
 //! # let client = graph_operation::testing::ScriptedClient::new();
-//! let done: Completed = graph.archive_team("…").await?.await?; // started, then ended
-//! let team = done.target().await?; // read at the opaque location, patiently
+//! let done: Completed = graph.archive_team("…").await?.await?; // starts it, waits for its end
+//! let team = done.target().await?; // reads the result
 //!
 //! let mut operation = graph.archive_team("…").await?;
-//! operation.wait_with(|update| println!("{:?} after {:?}", update.state(), update.waited())).await?;
+//! operation.wait_with(|update| println!("{:?}", update.state())).await?;
 //!
 //! let token: Option<ResumeToken> = operation.resume_token(); // for another process
 //! let operation = Operation::resume(client, token.unwrap())?;
@@ -32,14 +32,14 @@
 //! # }
 //! ```
 //!
-//! Thousands at once are an [`OperationSet`]'s. An [`Error`] says why something failed, and
-//! [`Error::resume_token`] names the operation where it is still alive.
+//! An [`OperationSet`] handles thousands at once. An [`Error`] says what failed, and
+//! [`Error::resume_token`] names the operation if it may still be running.
 //!
 //! # For the author of a client library
 //!
-//! Write the function that makes the request, and annotate it with
-//! [`#[async_operation]`](macro@async_operation). Say once, with [`Client`](trait@Client), how to send
-//! a request:
+//! Write a function that returns the request, and annotate it with
+//! [`#[async_operation]`](macro@async_operation). Implement [`Client`](trait@Client) once, to send
+//! requests:
 //!
 //! ```
 //! # #[cfg(all(feature = "macros", feature = "reqwest", feature = "tokio"))]
@@ -65,13 +65,14 @@
 //!     }
 //!
 //!     async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
-//!         request.headers_mut().insert(AUTHORIZATION, self.bearer().await?); // each time: tokens expire
+//!         // For every request, because a token can expire during the wait.
+//!         request.headers_mut().insert(AUTHORIZATION, self.bearer().await?);
 //!         graph_operation::reqwest::send(&self.http, request).await
 //!     }
 //! }
 //!
 //! impl Graph {
-//!     /// Archives a team. To archive it twice does no harm.
+//!     /// Archives a team. Archiving it twice does no harm.
 //!     #[async_operation(idempotent)]
 //!     pub async fn archive_team(&self, team_id: &str) -> Result<Request<Bytes>> {
 //!         self.request(Method::POST, ["teams", team_id, "archive"])
@@ -84,46 +85,46 @@
 //!
 //! | page | answers |
 //! |---|---|
-//! | [Starting](docs::starting) | is the start repeated, what if I drop it, what does each answer mean, how does another process go on |
-//! | [Errors and what to do](docs::errors) | which error comes from where, which carry a token, what on 401, what is worth a retry |
-//! | [Many operations](docs::many) | how are thousands started and checked, how is the rate kept |
-//! | [Testing](docs::testing) | how are annotated functions tested without a network |
-//! | [Other families](docs::families) | which operations are there besides those of Teams, how is one added |
-//! | [Driving the protocol yourself](docs::driving) | how does a durable engine drive the machines of [`protocol`], what stands in its journal, what can it not promise |
+//! | [Starting](docs::starting) | Is the start retried? What if I drop it? What does each response mean? How does another process continue? |
+//! | [Errors](docs::errors) | Which error comes from where? Which ones carry a token? What happens on a 401? Is it worth a retry? |
+//! | [Many operations](docs::many) | How are thousands started and checked? How is the rate limited? |
+//! | [Testing](docs::testing) | How do I test annotated functions without a network? How do I run a simulator? |
+//! | [Other families](docs::families) | Which operations are there besides those of Teams? How do I add one? |
+//! | [Driving the protocol yourself](docs::driving) | How does a durable engine drive the machines of [`protocol`]? What goes into its journal? What can it not guarantee? |
 //!
-//! # What is repeated
+//! # What is retried
 //!
-//! - **The start**, if the function returns its request: 429, 503 and 509, and what surely never left.
-//!   With `idempotent` also what may have been carried out. A dropped start may have been carried out.
-//! - **The checks**: broken connections, throttling, a service that is down, a proxy's page in place of
-//!   JSON; ten in a row, by [`Polling`].
+//! - **The start**, if the function returns its request: after 429, 503 and 509, and after a failure
+//!   before it was sent. With `idempotent`, also when it may have been carried out.
+//! - **The checks**: broken connections, throttling, unavailability, and a proxy's page in place of
+//!   JSON; up to ten in a row, see [`Polling`].
 //! - **The target**: 404 and the same faults, within [`Polling::target_patience`].
-//! - **401** asks [`Client::unauthorized`] once for a new credential. As provided, it is final.
+//! - **401**: [`Client::unauthorized`] is asked once for a new credential. The provided method makes
+//!   the 401 final.
 //!
-//! # What never happens
+//! # Guarantees
 //!
-//! - No request that [`Client::send`] gets, and so no token, goes to another origin than the service
-//!   root's.
-//! - No check comes sooner than the policy or a `Retry-After` allows, but for the last one before the
-//!   deadline, and one that [`Operation::poll`] asks for.
-//! - No dropped future of a handle loses a response: the request stays with the handle.
-//! - No `error` property is taken for the end: the body's status alone decides. A copy's monitor may
-//!   end with a 303.
+//! - [`Client::send`] only gets requests of the service root's origin, so no token goes elsewhere.
+//! - No check comes earlier than the policy or a `Retry-After` allows, except for the last one before
+//!   the deadline and one that [`Operation::poll`] asks for.
+//! - Dropping the future of a handle's method loses no response: the request stays with the handle.
+//! - Only the body's status says that an operation has ended, not its `error` property. The monitor of
+//!   a copy may also end with a 303.
 //!
 //! # Features
 //!
 //! | feature | default | |
 //! |---|---|---|
 //! | `macros` | yes | the attribute |
-//! | `tokio` | yes | [`Client::sleep`] and [`Client::now`] on tokio's clock; without it `sleep` has to be written |
+//! | `tokio` | yes | [`Client::sleep`] and [`Client::now`] on tokio's clock; without it `sleep` is a required method |
 //! | `reqwest` | | [`Response`](trait@Response) for reqwest 0.13, and [`reqwest::send`](https://docs.rs/graph-operation/latest/graph_operation/reqwest/) |
 //! | `blocking` | | [`blocking`](https://docs.rs/graph-operation/latest/graph_operation/blocking/), for programs without an executor |
-//! | `ureq` | | the same for ureq 3 |
+//! | `ureq` | | [`Response`](trait@Response) and a `send` for ureq 3; enables `blocking` |
 //! | `reqwest-blocking` | | the same for reqwest's blocking client |
-//! | `http-body` | | collects any `http_body::Body`, for every other HTTP client |
+//! | `http-body` | | collects any `http_body::Body`, for other HTTP clients |
 //! | `tracing` | | a span for each operation, events for its checks and retries |
 //! | `families` | | models of Graph's other families of operations |
-//! | `testing` | | a scripted client with a virtual clock, for the tests of annotated functions |
+//! | `testing` | | a scripted client with a virtual clock, for tests |
 //!
 //! [resource]: https://learn.microsoft.com/graph/api/resources/teamsasyncoperation
 #![forbid(unsafe_code)]
@@ -140,7 +141,7 @@ pub mod blocking;
 mod blocking_set;
 mod client;
 mod completed;
-/// Longer explanations: a page for each question.
+/// Guides: a page for each subject.
 pub mod docs {
     #[doc = include_str!("docs/starting.md")]
     pub mod starting {}

@@ -23,7 +23,7 @@ enum Flight {
     Sending { exchange: Exchange, since: Instant, limit: Option<Duration> },
 }
 
-/// What a machine came to.
+/// The result of a machine.
 pub(crate) enum Turn<A> {
     Received(A),
     Retrying(Error),
@@ -31,7 +31,7 @@ pub(crate) enum Turn<A> {
     Done(Result<()>),
 }
 
-/// The client's clock, if it was just read.
+/// The client's clock, if it has just been read.
 pub(crate) type Reading = Option<Instant>;
 
 impl Line {

@@ -95,8 +95,8 @@ pub struct Ready<C, V> {
     polling: Polling,
 }
 
-/// What [`Operation`] does with a client, which is no [`Client`] in a bound from here on: that was
-/// checked where the author named it.
+/// What [`Operation`] does with a client, which is not a [`Client`] in a bound from here on: that
+/// was checked where the author named it.
 pub struct Verbs<C> {
     accept: fn(C, &'static Reader, Polling, Answer) -> Result<Operation>,
     begin: fn(C, &'static Reader, Polling, http::Request<Bytes>, bool) -> Starting,

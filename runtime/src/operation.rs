@@ -28,32 +28,32 @@ use crate::resume_token::ResumeToken;
 use crate::trace::Span;
 use crate::update::Update;
 
-/// A long-running operation of Microsoft Graph: accepted, perhaps still running.
+/// A long-running operation of Microsoft Graph that the service has accepted.
 ///
 /// ```no_run
 /// # async fn example(
 /// #     archive_team: impl AsyncFn(&str) -> graph_operation::Result<graph_operation::Operation>,
 /// # ) -> graph_operation::Result<()> {
-/// archive_team("…").await?.await?; // started, then ended
+/// archive_team("…").await?.await?; // starts it, then waits for its end
 ///
 /// let mut operation = archive_team("…").await?;
-/// operation.wait_with(|update| println!("{:?} after {:?}", update.state(), update.waited())).await?;
+/// operation.wait_with(|update| println!("{:?}", update.state())).await?;
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// Awaiting it polls by the policy until the operation ends, and gives [`Completed`]. Everything
-/// else keeps it: [`poll`](Self::poll) checks once, [`updates`](Self::updates) shows each check,
-/// [`wait`](Self::wait) can be dropped and called again, [`target`](Self::target) waits and reads the
-/// result.
+/// Awaiting it polls by the policy until the operation ends, and returns [`Completed`]. The methods
+/// do not consume it: [`poll`](Self::poll) checks once, [`updates`](Self::updates) yields each
+/// check, [`wait`](Self::wait) can be dropped and called again, [`target`](Self::target) waits and
+/// reads the result.
 ///
-/// No future of it loses anything when it is dropped. A request that is under way stays with the
-/// handle, and holds its connection; the next call takes it up in place of sending another. A request
-/// that nobody takes up is dropped with the handle, and one that is older than
-/// [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT) is sent anew.
+/// Dropping the future of a method loses nothing. A request in flight stays with the handle and keeps
+/// its connection; the next call resumes it instead of sending another. A request that no call
+/// resumes is dropped with the handle, and one that is older than
+/// [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT) is sent again.
 ///
-/// `T` is what the target deserializes to, `M` the operation's [`Model`]. The type does not depend
-/// on the client: an operation can be stored, sent and spawned as it is.
+/// `T` is the type that the target deserializes to, and `M` the operation's [`Model`]. The type
+/// does not depend on the client, so an operation is easy to store and to send to another task.
 #[must_use = "an operation runs on without its handle, but nobody learns how it ends"]
 pub struct Operation<T = Value, M = TeamsAsyncOperation> {
     follower: Box<Follower>,
@@ -64,10 +64,10 @@ pub struct Operation<T = Value, M = TeamsAsyncOperation> {
 impl Operation {
     /// Sends a request that starts an operation, and reads the response.
     ///
-    /// The request is repeated where the service refuses it for the moment (429 and 503), and where it
-    /// surely never left. A request that may have been carried out is not repeated: it fails with an
-    /// error whose [`is_retryable`](Error::is_retryable) is `false`. Dropping the future does not undo
-    /// the request: it may have been carried out. Spawn it, or list the operations afterwards.
+    /// The request is retried after 429, 503 and 509, and after a failure before it was sent. A
+    /// request that may have been carried out is not retried: the error's
+    /// [`is_retryable`](Error::is_retryable) is `false`. Dropping the future does not undo the
+    /// request, which may have been carried out. Spawn it, or list the operations afterwards.
     ///
     #[cfg_attr(feature = "testing", doc = "```")]
     #[cfg_attr(not(feature = "testing"), doc = "```ignore")]
@@ -91,8 +91,8 @@ impl Operation {
     /// # Errors
     ///
     /// [`ForeignLocation`](ErrorKind::ForeignLocation), before anything is sent, if the request is not
-    /// of the service root's origin; those of [`accept`](crate::protocol::accept()); and the fault that
-    /// was not repeated.
+    /// of the service root's origin; the errors of [`accept`](crate::protocol::accept()); and otherwise
+    /// the fault that was not retried.
     pub async fn start(client: impl Client, request: Request<Bytes>) -> Result<Self> {
         Self::start_as(client, request).await
     }
@@ -106,9 +106,9 @@ impl Operation {
         Ok(Operation::begin(client, reader, M::POLLING(), request, false).await?.typed())
     }
 
-    /// Sends a request that starts an operation, and that may be carried out twice without harm: it
-    /// is also repeated when nobody knows whether it was carried out (no response, 408, 500, 502,
-    /// 504).
+    /// Sends a request that starts an operation, and that may be carried out twice without harm. It
+    /// is also retried when it is unknown whether it was carried out: after no response, 408, 500,
+    /// 502 and 504.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl Operation {
         Ok(operation.typed())
     }
 
-    /// Follows the operation at an address that is known, absolute or relative to the service root.
+    /// Follows the operation at a known address, absolute or relative to the service root.
     ///
     /// # Errors
     ///
@@ -162,12 +162,12 @@ impl Operation {
         Ok(Self::at(connect(client), Reader::of::<M>(), location.as_ref())?.typed())
     }
 
-    /// Continues with an operation that another handle, perhaps in another process, has named.
+    /// Follows the operation that a token names, perhaps one of another process.
     ///
-    /// The first check comes after the policy's first wait. The deadline counts from the start of the
-    /// operation, if the token knows it, and otherwise from here; a last check is made in any case.
-    /// The policy is the default one until [`with_polling`](Operation::with_polling) says otherwise: a
-    /// token does not carry it.
+    /// The first check comes after the policy's first wait. The deadline counts from the start of
+    /// the operation, if the token has it, and otherwise from this call; a last check is made in
+    /// any case. The token does not contain the policy: set it with
+    /// [`with_polling`](Operation::with_polling).
     ///
     /// # Errors
     ///
@@ -289,14 +289,14 @@ impl<T, M> Operation<T, M> {
 }
 
 impl<T, M: Model> Operation<T, M> {
-    /// Sends one check now, whatever the policy says, or takes up the one that is under way.
+    /// Sends one check now, whatever the policy says, or resumes the one in flight.
     ///
-    /// After the end it sends nothing and gives the last update again. That the operation failed is
-    /// not an error here: the update tells.
+    /// After the end of the operation it sends nothing, and returns the last update. An operation
+    /// that has failed is not an error here: see the update's [`state`](Update::state).
     ///
     /// # Errors
     ///
-    /// Any fault, also a passing one. The operation can be polled and waited for as before.
+    /// Any fault, even a transient one. The operation can be polled and waited for as before.
     pub async fn poll(&mut self) -> Result<Update<M>> {
         self.follower.begin_call();
         poll_fn(|cx| self.follower.poll_check(cx)).await?;
@@ -305,15 +305,15 @@ impl<T, M: Model> Operation<T, M> {
 
     /// Polls by the policy until the operation has succeeded.
     ///
-    /// The future may be dropped at any time, and `wait` called again: a request that is under way is
-    /// taken up, and the time since the last check counts, as does the time to the deadline.
+    /// The future may be dropped at any time, and `wait` called again: it resumes the request in
+    /// flight, and neither the interval nor the deadline starts over.
     ///
     /// # Errors
     ///
-    /// [`Failed`](ErrorKind::Failed) if the operation did, [`TimedOut`](ErrorKind::TimedOut) if it did
-    /// neither before the deadline, [`Vanished`](ErrorKind::Vanished) if its monitor disappeared, and
-    /// otherwise the fault that was not retried. After all but `Failed` and `Vanished` the operation
-    /// can be waited for again; after `TimedOut`, with a later deadline
+    /// [`Failed`](ErrorKind::Failed) if the operation failed, [`TimedOut`](ErrorKind::TimedOut) if
+    /// it did not end before the deadline, [`Vanished`](ErrorKind::Vanished) if its monitor
+    /// disappeared, and otherwise the fault that was not retried. Except after `Failed` and
+    /// `Vanished`, the operation can be waited for again; after `TimedOut`, with a later deadline
     /// ([`set_polling`](Self::set_polling)).
     pub async fn wait(&mut self) -> Result<Completed<T, M>> {
         self.follower.begin_call();
@@ -321,8 +321,8 @@ impl<T, M: Model> Operation<T, M> {
         Ok(self.completed())
     }
 
-    /// Polls by the policy until the operation has succeeded, and shows each check, those that failed
-    /// and are retried included.
+    /// Polls by the policy until the operation has succeeded, and calls `see` with each check,
+    /// including those that failed and are retried.
     ///
     /// # Errors
     ///
@@ -336,12 +336,13 @@ impl<T, M: Model> Operation<T, M> {
         Ok(self.completed())
     }
 
-    /// Polls by the policy and gives each check as it ends, until the operation has ended.
+    /// Polls by the policy, and yields each check until the operation has ended.
     ///
-    /// A check that failed and is retried is an update with a [`fault`](Update::fault). That the
-    /// operation failed is not an error here: the last update tells, and so does a
-    /// [`wait`](Self::wait) afterwards. An error ends the updates and leaves the operation as it was;
-    /// pass it on with `?`, because a wait would begin anew.
+    /// A check that failed and is retried is an update with a [`fault`](Update::fault). An
+    /// operation that has failed is not an error here: the last update says so, and a
+    /// [`wait`](Self::wait) afterwards returns the error. Any other error ends the updates and
+    /// leaves the operation as it was. Return it with `?`, because another wait would start to
+    /// retry again.
     ///
     /// ```no_run
     /// # async fn example(mut operation: graph_operation::Operation) -> graph_operation::Result<()> {
@@ -389,7 +390,7 @@ impl<T, M: Model> Operation<T, M> {
         Completed::of(&self.follower.poller, self.follower.connection())
     }
 
-    /// What the last check found.
+    /// The result of the last check.
     pub fn update(&self) -> Update<M> {
         Update::of(&self.follower.poller, None)
     }
@@ -399,7 +400,7 @@ impl<T, M: Model> Operation<T, M> {
         self.follower.poller.location()
     }
 
-    /// Names the operation, so that another process can wait for it; `None` if the service finished
+    /// A token with which another process can follow the operation; `None` if the service finished
     /// at once.
     pub fn resume_token(&self) -> Option<ResumeToken> {
         self.follower.poller.resume_token()
@@ -423,25 +424,25 @@ impl<T, M: Model> Operation<T, M> {
         }
     }
 
-    /// The body of the starting 202, where there was one: the response to a password reset has the new
-    /// password, and it is sent only there. It is in no `Debug` and in no resume token.
+    /// The body of the starting 202, if it had one. The response to a password reset has the new
+    /// password, which is sent only there. Neither `Debug` nor a resume token shows it.
     pub fn accepted_body(&self) -> Option<&[u8]> {
         Some(&self.follower.poller.origin()?.body[..]).filter(|body| !body.is_empty())
     }
 
-    /// The operation's id, as far as its address tells before any check.
+    /// The operation's id, if its address contains it. Available before the first check.
     pub fn operation_id(&self) -> Option<&str> {
         operation_id(&self.follower.poller)
     }
 
-    /// What the operation works on, as far as the starting response tells before any check: the path
-    /// of the team that is being created, for example. A hint for a person; the result is found
-    /// through [`target`](Self::target).
+    /// What the operation works on, if the starting response says so, such as the path of the team
+    /// that is being created. Available before the first check, and for display only: read the
+    /// result with [`target`](Self::target).
     pub fn target_hint(&self) -> Option<&str> {
         target_hint(&self.follower.poller)
     }
 
-    /// Changes what the target deserializes to.
+    /// Changes the type that the target deserializes to.
     pub fn with_target<U>(self) -> Operation<U, M> {
         self.typed()
     }
@@ -451,7 +452,7 @@ impl<T, M: Model> Operation<T, M> {
         self.follower.poller.set_polling(polling);
     }
 
-    /// The same with another policy. The deadline still counts from the start.
+    /// Returns the operation with another policy. The deadline still counts from the start.
     pub fn with_polling(mut self, polling: Polling) -> Self {
         self.set_polling(polling);
         self
@@ -497,7 +498,7 @@ impl<T, M> fmt::Debug for OperationFuture<T, M> {
     }
 }
 
-/// The checks of an [`Operation`] as they end; see [`Operation::updates`].
+/// The checks of an [`Operation`]; see [`Operation::updates`].
 #[must_use = "streams do nothing unless polled"]
 pub struct Updates<'a, T = Value, M = TeamsAsyncOperation> {
     operation: &'a mut Operation<T, M>,

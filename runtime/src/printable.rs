@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 /// How much of a text a message shows, in bytes.
 const LONGEST: usize = 2_000;
 
-/// A text of the service on one line, whatever it holds.
+/// A text of the service on one line, whatever it contains.
 ///
 /// Control characters, line breaks and marks that change the direction of text are shown as spaces;
 /// what follows after about 2 kB is cut off.

@@ -6,11 +6,11 @@ use crate::client::Client;
 use crate::protocol::{Admitted, RateLimit};
 
 impl RateLimit {
-    /// Waits until the rate allows this request, in the order in which it was asked.
+    /// Waits until the rate allows this request. Calls are served in order.
     ///
-    /// For an author's own [`Client::send`](crate::Client::send), so that every request of the client
-    /// keeps to the rate. A request of an [`OperationSet`](crate::OperationSet) that shares this limit
-    /// has its tokens already, and does not wait. The future may be dropped: the token is not taken.
+    /// Call it in [`Client::send`](crate::Client::send), so that every request of the client keeps
+    /// to the rate. A request of an [`OperationSet`](crate::OperationSet) that shares this limit
+    /// has its tokens already, and does not wait. Dropping the future takes no token.
     ///
     /// ```
     /// # use bytes::Bytes;

@@ -36,8 +36,8 @@ use crate::protocol::Answer;
     note = "for the response type of another HTTP client, implement `graph_operation::Response`"
 )]
 pub trait Response {
-    /// Reads the response. Limit the body that is read, and the time it takes: the response to a
-    /// starting request is small, and the body of a 202 is hardly ever of use.
+    /// Reads the response. Limit the size of the body and the time of reading it: the response to a
+    /// starting request is small, and the body of a 202 is rarely needed.
     fn into_answer(self) -> impl Future<Output = Result<Answer>> + Send;
 }
 

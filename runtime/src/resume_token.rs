@@ -15,13 +15,13 @@ use crate::protocol::location::shown;
 /// skip them.
 const VERSION: u32 = 1;
 
-/// Names an operation, so that another process can wait for it.
+/// Names an operation, so that another process can follow it.
 ///
 /// A token is one line of JSON (through `Display` and `FromStr`, or serde) with the operation's
 /// address and type and, where they are known, when it was started and the `request-id` of the
-/// response that started it. It holds no credential of the client: whoever resumes the operation
-/// brings a client that may read it. It stays valid as long as the service keeps the operation, at
-/// least 24 hours.
+/// response that started it. It contains no credential of the client: the process that resumes the
+/// operation uses a client of its own. It stays valid as long as the service keeps the operation,
+/// at least 24 hours.
 ///
 /// Some families have addresses that are credentials themselves, such as the monitor of a drive item
 /// copy or a workbook's `sessionId`. **The token of such an operation is a secret.** `Debug` shows no

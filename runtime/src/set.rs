@@ -79,7 +79,8 @@ use crate::update::Update;
 /// seconds there are at most `rate × t + 20` checks and starts. Of one owner, such as a team, there
 /// are at most four checks a second. Where these allow less than the policies ask for, the rate wins:
 /// 10,000 operations at 20 checks a second are each checked every 500 seconds
-/// ([`pace`](Self::pace)). Last checks at a deadline go before all others.
+/// ([`pace`](Self::pace)). Last checks at a deadline go before all others. An operation whose deadline
+/// passes while the service refuses the batches ends without one.
 ///
 /// When the service throttles, the rate halves, and grows back. Where it does not take batches,
 /// operations are checked by requests of their own, as are those whose address is not below the
@@ -419,6 +420,13 @@ where
     /// The keys whose end was not delivered.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.machine.keys()
+    }
+
+    /// The resume token of one operation: what a journal keeps when
+    /// [`Started`](SetEvent::Started) is told. `None` if there is none with this key, if it is not
+    /// started, or if the service finished at once.
+    pub fn token(&self, key: &K) -> Option<ResumeToken> {
+        self.machine.token(key)
     }
 
     /// The resume tokens of the operations that run, and of those whose end was not delivered: what a

@@ -1,5 +1,5 @@
-//! A scripted client with a virtual clock: tests of annotated functions without a network, without
-//! a runtime and without waiting.
+//! A scripted client with a virtual clock, for tests of annotated functions without a network, a
+//! runtime or delays.
 //!
 //! ```
 //! # #[cfg(not(feature = "macros"))]
@@ -67,10 +67,10 @@ use serde_json::{Value, json};
 use crate::protocol::batch::encode;
 use crate::{Client, Error, Result};
 
-/// A client that answers from a script and whose sleeps take no time.
+/// A client that answers from a script and sleeps in virtual time.
 ///
-/// Clones share the script, the clock and the records. A request that the script has no answer for
-/// fails, and is not tried again.
+/// Clones share the script, the clock and the records. A request for which the script has no answer
+/// left fails, and is not retried.
 #[derive(Clone)]
 pub struct ScriptedClient {
     service_root: Uri,
@@ -120,27 +120,28 @@ impl ScriptedClient {
         }
     }
 
-    /// Makes every sleep and every sending of the asynchronous client wait once, half way through:
-    /// with [`interrupt`], a future can then be dropped wherever it may be.
+    /// Makes every sleep and every request of the asynchronous client pend once, halfway through.
+    /// [`interrupt`] can then drop a future at every await.
     #[must_use]
     pub fn yielding(self) -> Self {
         self.lock().yielding = true;
         self
     }
 
-    /// Answers the next request that has no answer yet.
+    /// Adds an answer to the script: the response to the next request that has none yet.
     pub fn answer(&self, answer: Response<Bytes>) -> &Self {
         self.lock().script.push_back(Scripted::Answer(answer));
         self
     }
 
-    /// Fails the next request that has no answer yet, as a broken connection would.
+    /// Adds a failure to the script, as from a broken connection.
     pub fn fail(&self, reason: impl Into<String>) -> &Self {
         self.lock().script.push_back(Scripted::Failure(reason.into()));
         self
     }
 
-    /// Answers the next batch that has no answer yet as a whole, as a service does that refuses it.
+    /// Adds a response to a whole batch to the script, such as that of a service that refuses the
+    /// batch.
     ///
     /// Without this, each item of a batch takes the next answer of the script; an item that would fail
     /// has no response in the batch.
@@ -149,7 +150,7 @@ impl ScriptedClient {
         self
     }
 
-    /// Fails the next batch that has no answer yet, as a broken connection would.
+    /// Adds the failure of a whole batch to the script, as from a broken connection.
     pub fn fail_batch(&self, reason: impl Into<String>) -> &Self {
         self.lock().batch_script.push_back(Scripted::Failure(reason.into()));
         self
@@ -179,7 +180,7 @@ impl ScriptedClient {
         self.lock().requests.clone()
     }
 
-    /// The batches so far, and of each the requests that it held.
+    /// The batches so far, each as the requests in it.
     pub fn batches(&self) -> Vec<Vec<Request<Bytes>>> {
         self.lock().batches.clone()
     }
@@ -199,7 +200,7 @@ impl ScriptedClient {
         self.lock().elapsed
     }
 
-    /// Puts the virtual clock forward.
+    /// Advances the virtual clock.
     pub fn advance(&self, time: Duration) {
         let mut shared = self.lock();
         shared.elapsed = shared.elapsed.saturating_add(time);
@@ -274,7 +275,8 @@ impl ScriptedClient {
 
     /// The virtual clock, counted from the beginning of 2026.
     fn wall_clock(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.lock().elapsed
+        let begun = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+        begun.checked_add(self.lock().elapsed).unwrap_or(begun)
     }
 
     fn seed(&self) -> u64 {
@@ -433,22 +435,23 @@ pub fn accepted(location: &str) -> Response<Bytes> {
     with_header(status(202), "location", location)
 }
 
-/// A check that finds a `teamsAsyncOperation` in progress.
+/// A response to a check: a `teamsAsyncOperation` in progress.
 pub fn in_progress() -> Response<Bytes> {
     operation(&json!({ "status": "inProgress" }))
 }
 
-/// A check that finds a `teamsAsyncOperation` that has succeeded, with its target at this address.
+/// A response to a check: a `teamsAsyncOperation` that has succeeded, with its target at this
+/// address.
 pub fn succeeded(target_location: &str) -> Response<Bytes> {
     operation(&json!({ "status": "succeeded", "targetResourceLocation": target_location }))
 }
 
-/// A check that finds a `teamsAsyncOperation` that has failed.
+/// A response to a check: a `teamsAsyncOperation` that has failed.
 pub fn failed(code: &str, message: &str) -> Response<Bytes> {
     operation(&json!({ "status": "failed", "error": { "code": code, "message": message } }))
 }
 
-/// A check that finds a `teamsAsyncOperation` with these properties besides the usual ones.
+/// A response to a check: a `teamsAsyncOperation` with these properties besides the usual ones.
 pub fn operation(properties: &Value) -> Response<Bytes> {
     let mut operation = json!({
         "id": "00000000-0000-0000-0000-000000000002",
@@ -486,7 +489,7 @@ pub fn graph_error(code: impl TryInto<StatusCode>, error: &str, message: &str) -
     json_answer(code, &json!({ "error": { "code": error, "message": message } }))
 }
 
-/// A response with this status, a `StatusCode` or a number, and nothing else.
+/// A response with this status, a `StatusCode` or a number, and an empty body.
 ///
 /// # Panics
 ///
@@ -498,7 +501,7 @@ pub fn status(code: impl TryInto<StatusCode>) -> Response<Bytes> {
     answer
 }
 
-/// The answer with a further header.
+/// The answer with another header.
 ///
 /// # Panics
 ///
@@ -511,7 +514,7 @@ pub fn with_header(mut answer: Response<Bytes>, name: &str, value: &str) -> Resp
     answer
 }
 
-/// Runs a future to its end, on a [`ScriptedClient`] alone: nothing may have to be waited for.
+/// Runs a future to completion. It may only wait for a [`ScriptedClient`].
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());
@@ -522,10 +525,10 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Polls a future so many times and then drops it, wherever it is; `Some` if it ended before.
+/// Polls a future `polls` times and then drops it; returns `Some` if it completed before.
 ///
-/// With a [`yielding`](ScriptedClient::yielding) client, going through the numbers from 0 until the
-/// answer is `Some` drops the future at every await.
+/// With a [`yielding`](ScriptedClient::yielding) client, counting up from 0 until it returns `Some`
+/// drops the future at every await.
 pub fn interrupt<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());

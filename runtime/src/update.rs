@@ -42,18 +42,18 @@ impl<M: Model> Update<M> {
         }
     }
 
-    /// The operation, decoded when this is first called; `None` before the first response that could
-    /// be read, and if the service finished at once, without one.
+    /// The operation, decoded on the first call; `None` before the first response that could be
+    /// read, and if the service finished at once.
     pub fn operation(&self) -> Option<&M> {
         self.kept.as_ref()?.downcast_ref()
     }
 
-    /// Whether the operation runs, or how it ended.
+    /// Whether the operation is running, or how it ended.
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// Whether the operation has ended, in whichever way.
+    /// Whether the operation has ended, successfully or not.
     pub fn is_terminal(&self) -> bool {
         self.state.is_terminal()
     }
@@ -64,7 +64,7 @@ impl<M: Model> Update<M> {
         self.fault.as_ref()
     }
 
-    /// How many checks were sent so far.
+    /// How many checks have been sent so far.
     pub fn checks(&self) -> u32 {
         self.checks
     }
@@ -74,34 +74,35 @@ impl<M: Model> Update<M> {
         self.waited
     }
 
-    /// How long from then until the next check, by the policy; `None` if there is none to come.
+    /// How long after the last check the next one is due, by the policy; `None` if there is no next
+    /// one.
     pub fn next_check(&self) -> Option<Duration> {
         self.next_check
     }
 
-    /// How far the operation has come, where the service tells.
+    /// How far the operation has come, if the service says so.
     pub fn progress(&self) -> Option<Progress> {
         self.kept.as_ref()?.snapshot()?.progress()
     }
 
     /// Whether this check showed that the service has retried the operation: its count of attempts
-    /// grew.
+    /// has grown.
     pub fn is_retried(&self) -> bool {
         self.retried
     }
 
-    /// How long the service has been answering the same.
+    /// How long the responses have been the same.
     pub fn unchanged_for(&self) -> Duration {
         self.unchanged_for
     }
 
-    /// Whether the operation runs and the service has answered the same for at least `time`: the
-    /// mark of an outage, which can keep operations in progress for hours.
+    /// Whether the operation is running and the responses have been the same for at least `time`: a
+    /// sign of an outage, which can keep operations in progress for hours.
     pub fn is_stalled(&self, time: Duration) -> bool {
         !self.is_terminal() && self.unchanged_for >= time
     }
 
-    /// Names the operation, so that another process can wait for it.
+    /// A token with which another process can follow the operation.
     pub fn resume_token(&self) -> Option<ResumeToken> {
         Some(self.origin.as_ref()?.resume_token(M::TYPE))
     }

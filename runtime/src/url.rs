@@ -1,4 +1,4 @@
-//! The URLs of requests, made of text that the author wrote or of segments that anybody did.
+//! The URLs of requests, made of literal paths or of arbitrary segments.
 
 use std::fmt::Display;
 
@@ -62,7 +62,7 @@ where
     I::Item: AsRef<str>,
 {
     let body = serde_json::to_vec(body).map_err(|error| {
-        Error::new(ErrorKind::Transport, "the body of the request cannot be written as JSON")
+        Error::new(ErrorKind::Transport, "the body of the request cannot be serialized")
             .with_retryable(false)
             .with_source(error)
     })?;

@@ -1,18 +1,26 @@
 //! The set's machine, driven by arbitrary bytes, and what has to hold whatever they say.
 
+mod oracle;
 pub mod saved;
 
-use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use graph_operation::protocol::{Envelope, Poller, Received, Report, Set, SetStep, Started};
+use graph_operation::protocol::{Envelope, Poller, Received, Set, SetStep, Start, Started, Ticket};
 use graph_operation::{Error, Polling, TeamsAsyncOperation};
-use http::{Request, Response, StatusCode, Uri};
+use http::header::{LOCATION, RETRY_AFTER};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
+use self::oracle::{Name, Oracle, Said, operation_path, start_path};
+
+const FIRST_CHECK: Duration = Duration::from_secs(5);
 const INTERVAL: Duration = Duration::from_secs(30);
 const RATE: u32 = 10;
+
+/// How many teams share the operations.
+const OWNERS: u8 = 16;
+
 const STATUSES: [u16; 14] = [200, 200, 200, 200, 401, 404, 400, 405, 429, 503, 500, 424, 501, 302];
 
 /// Bytes that drive the test; zeros once they have run out.
@@ -25,8 +33,14 @@ impl Input<'_> {
         first
     }
 
-    fn status(&mut self) -> u16 {
-        STATUSES[usize::from(self.byte()) % STATUSES.len()]
+    /// One in so many times, and never once the bytes have run out.
+    fn one_in(&mut self, times: u8) -> bool {
+        self.byte() % times == times - 1
+    }
+
+    fn timeout(&mut self) -> Option<Duration> {
+        [None, Some(20), Some(100), Some(300)][usize::from(self.byte() % 4)]
+            .map(Duration::from_secs)
     }
 
     fn document(&mut self) -> Value {
@@ -39,174 +53,345 @@ impl Input<'_> {
     }
 }
 
-/// What has to hold, known from the requests and the reports alone.
-#[derive(Default)]
-struct Oracle {
-    inside: HashSet<u8>,
-    /// When each address was checked, and whether the next check may be sooner: after a refused
-    /// envelope, a renewed credential, a doubt that is to be confirmed, or a new operation.
-    checked: HashMap<String, Instant>,
-    sooner: HashSet<String>,
-    times: Vec<Instant>,
+/// A response that is being made up.
+struct Answer {
+    status: u16,
+    retry_after: Option<u64>,
+    /// What it names as an operation.
+    location: Option<String>,
+    body: Value,
 }
 
-impl Oracle {
-    /// The addresses that a request checks.
-    fn sending(&mut self, request: &Request<Bytes>, now: Instant) -> Vec<String> {
-        let url = request.uri().to_string();
-        let base = "https://graph.microsoft.com/";
-        assert!(url.starts_with(base), "another origin: {url}");
-        let addresses = if let Some(version) = url.strip_suffix("/$batch") {
-            let body: Value = serde_json::from_slice(request.body()).expect("a batch is JSON");
-            let items = body["requests"].as_array().expect("a batch has requests");
-            assert!((2..=20).contains(&items.len()), "{} items", items.len());
-            let url = |item: &Value| item["url"].as_str().map(|url| format!("{version}{url}"));
-            items.iter().map(|item| url(item).expect("an item has a url")).collect()
-        } else {
-            vec![url]
-        };
-        for address in &addresses {
-            let version = address.contains("/v1.0/teams(") || address.contains("/beta/teams(");
-            assert!(version, "no operation of this version: {address}");
-            let sooner = self.sooner.remove(address);
-            if let Some(before) = self.checked.insert(address.clone(), now) {
-                assert!(sooner || now - before >= INTERVAL, "{address} after {:?}", now - before);
-            }
-            self.times.push(now);
+impl Answer {
+    /// An answer to a start or to a check.
+    fn new(input: &mut Input<'_>, start: Option<u8>) -> Self {
+        let status = STATUSES[usize::from(input.byte()) % STATUSES.len()];
+        let retry_after = [None, None, Some(2), Some(45)][usize::from(input.byte() % 4)];
+        Answer {
+            status: if start.is_some() && status == 200 { 202 } else { status },
+            retry_after,
+            location: start.map(operation_path),
+            body: if start.is_some() { Value::Null } else { input.document() },
         }
-        for (count, begin) in (1_u32..).zip(self.times.iter().rev().take(400)) {
-            let most = f64::from(RATE) * (now - *begin).as_secs_f64() + 20.001;
-            assert!(f64::from(count) <= most, "{count} checks in {:?}", now - *begin);
-        }
-        addresses
     }
 
-    fn told(&mut self, report: &Report<u8>) {
-        match report {
-            Report::Ended(key, _) => assert!(self.inside.remove(key), "{key} ended twice"),
-            Report::Started(key) | Report::Checked(key, _) => {
-                assert!(self.inside.contains(key), "{key} is not in the set");
-            }
-            _ => {}
+    fn said(&self) -> Said {
+        Said::Status(self.status, self.retry_after.map(Duration::from_secs))
+    }
+
+    fn item(self, id: usize) -> Value {
+        json!({
+            "id": id.to_string(), "status": self.status, "body": self.body,
+            "headers": { "RETRY-After": self.retry_after, "Location": self.location },
+        })
+    }
+
+    fn response(self) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::from(self.body.to_string()));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or_default();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
+        if let Some(location) = self.location.and_then(|at| HeaderValue::try_from(at).ok()) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        response
     }
 }
 
-fn response(input: &mut Input<'_>, items: usize) -> Response<Bytes> {
-    let status = input.status();
-    let body = if items == 1 {
-        input.document()
-    } else {
-        let mut responses = Vec::new();
-        for at in 0..items {
-            let position = match input.byte() % 8 {
-                0 => continue,                       // missing
-                1 => usize::from(input.byte()) % 24, // doubled or unknown
-                _ => items - at,
-            };
-            let item = json!({ "id": position.to_string(), "status": input.status(),
-                "headers": { "RETRY-After": "7" }, "body": input.document() });
-            responses.push(item);
-        }
-        json!({ "responses": responses })
-    };
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
-    response
+/// A request under way.
+struct UnderWay {
+    envelope: Envelope,
+    names: Vec<Name>,
+    starts: bool,
+}
+
+/// A set, what drives it, and what it is held to.
+struct Driver<'a> {
+    input: Input<'a>,
+    root: Uri,
+    set: Set<u8>,
+    oracle: Oracle,
+    now: Instant,
+    /// The latest instant that the set was told.
+    latest: Instant,
+    under_way: Vec<UnderWay>,
+    /// Starts that the caller makes, and whether each was begun.
+    tickets: Vec<(Ticket, u8)>,
+    begun: Vec<(Ticket, u8)>,
 }
 
 /// Drives a set through whatever the bytes say.
 ///
 /// # Panics
 ///
-/// If an operation is checked early, lost or ended twice, if a request leaves the origin or mixes
-/// versions, if the rate is not kept, or if the set gets stuck.
+/// If an operation is checked early, lost or ended twice, if a start that may have been carried out is
+/// repeated, if a request leaves the origin or mixes versions, if a rate or a pause is not kept, or if
+/// the set gets stuck.
 pub fn drive(bytes: &[u8]) {
     let mut input = Input(bytes);
     let root = Uri::from_static("https://graph.microsoft.com/v1.0");
-    let mut now = Instant::now();
+    let now = Instant::now();
     let mut set = Set::new::<TeamsAsyncOperation>(root.clone(), now, input.byte().into());
     set.set_rate(RATE);
-    let mut oracle = Oracle::default();
-    let mut under_way: Vec<(Envelope, Vec<String>)> = Vec::new();
-    for turn in 0..20_000 {
-        assert!(turn < 19_999, "stuck: {set:?}");
-        if !input.0.is_empty() && input.byte() % 4 == 0 {
-            let key = input.byte() % 64;
-            let version = if key % 3 == 0 { "beta" } else { "v1.0" };
-            let path = format!("/{version}/teams('{key}')/operations('{key}')");
-            let at = format!("https://graph.microsoft.com{path}");
-            if input.byte() % 4 == 0 {
-                assert_eq!(set.remove(&key, now).is_some(), oracle.inside.remove(&key));
-            } else if let Ok(uri) = at.parse() {
-                let polling = Polling::default().no_timeout();
-                let poller = Poller::new::<TeamsAsyncOperation>(Started::at(uri), polling, now, 7);
-                let added = set.insert(key, poller, now).is_ok();
-                assert_eq!(added, oracle.inside.insert(key), "a key is never replaced");
-                if added {
-                    oracle.sooner.insert(at);
-                }
-            }
+    let mut driver = Driver {
+        input,
+        root,
+        set,
+        oracle: Oracle::new(),
+        now,
+        latest: now,
+        under_way: Vec::new(),
+        tickets: Vec::new(),
+        begun: Vec::new(),
+    };
+    for _ in 0..20_000 {
+        if !driver.turn() {
+            return;
         }
-        now += Duration::from_millis(u64::from(input.byte()) * 40);
-        let pending = match set.next(now) {
-            SetStep::Wait(wait, _) => {
-                if under_way.is_empty() || input.byte() % 2 == 0 {
-                    now += wait;
-                }
-                true
-            }
-            SetStep::Pending => true,
+    }
+    panic!("stuck: {:?}", driver.set);
+}
+
+impl Driver<'_> {
+    /// Mostly the present instant, sometimes an earlier one.
+    fn told(&mut self) -> Instant {
+        let mut told = self.now;
+        if self.input.one_in(8) {
+            let back = Duration::from_secs(self.input.byte().into());
+            told = told.checked_sub(back).unwrap_or(told);
+        }
+        told
+    }
+
+    /// The set is told an instant.
+    fn tell(&mut self) -> Instant {
+        let told = self.told();
+        self.latest = self.latest.max(told);
+        told
+    }
+
+    /// One step; `false` once all is over.
+    fn turn(&mut self) -> bool {
+        if !self.input.0.is_empty() && self.input.byte().is_multiple_of(4) {
+            self.change();
+        }
+        self.now += Duration::from_millis(u64::from(self.input.byte()) * 40);
+        let told = self.tell();
+        let wait = match self.set.next(told) {
+            SetStep::Wait(wait, _) => Some(wait),
+            SetStep::Pending => None,
             SetStep::Send(dispatch) => {
+                if self.input.one_in(16) {
+                    return true; // The dispatch is dropped.
+                }
+                let starts = dispatch.is_start();
                 let (request, envelope) = dispatch.request();
-                let addresses = oracle.sending(&request, now);
-                assert_eq!(envelope.len(), addresses.len());
-                under_way.push((envelope, addresses));
-                false
+                let names = self.oracle.sending(&request, starts, self.latest);
+                assert_eq!(envelope.len(), names.len());
+                self.under_way.push(UnderWay { envelope, names, starts });
+                return true;
+            }
+            SetStep::Start(ticket) => {
+                let position = self.tickets.iter().position(|(other, _)| *other == ticket);
+                let start = self.tickets.swap_remove(position.expect("a ticket of this set's"));
+                self.oracle.starting(start.1, self.latest);
+                self.begun.push(start);
+                return true;
             }
             SetStep::Event(report) => {
-                oracle.told(&report);
-                false
+                self.oracle.told(&report, self.latest);
+                return true;
             }
             SetStep::Done => {
-                assert!(oracle.inside.is_empty(), "lost: {:?}", oracle.inside);
-                if input.0.is_empty() {
-                    return;
-                }
-                false
+                assert_eq!(self.oracle.len(), 0, "something was lost");
+                return !self.input.0.is_empty();
             }
-            SetStep::Start(_) => unreachable!("nothing was queued"),
         };
-        assert_eq!(set.len(), oracle.inside.len());
-        if pending && under_way.is_empty() && input.byte() % 16 == 0 {
-            set = saved::reread(&set, root.clone(), set.latest());
+        assert_eq!((self.set.len(), self.set.latest()), (self.oracle.len(), self.latest));
+        self.oracle.look(self.set.counts(), self.latest);
+        let idle = self.under_way.is_empty() && self.begun.is_empty();
+        if idle && self.tickets.is_empty() && self.input.one_in(16) {
+            self.set = saved::reread(&self.set, self.root.clone(), self.latest);
         }
-        if !pending || under_way.is_empty() {
-            continue;
+        if let Some(wait) = wait
+            && (idle || self.input.byte().is_multiple_of(2))
+        {
+            // The wait counts from the latest instant.
+            self.now = self.now.max(self.latest + wait);
+            if self.input.one_in(4) {
+                self.latest += wait;
+                self.set.waited();
+            }
         }
-        let at = usize::from(input.byte()) % under_way.len();
-        let (envelope, addresses) = under_way.swap_remove(at);
-        let choice = if input.0.is_empty() { 3 } else { input.byte() % 8 };
-        match choice {
-            0 => drop(envelope),
-            1 => set.failed(envelope, &Error::transport("connection reset"), now),
-            2 => {
-                oracle.sooner.extend(addresses);
-                set.unsent(envelope, now);
+        self.settle();
+        true
+    }
+
+    /// Adds or removes something.
+    fn change(&mut self) {
+        let key = self.input.byte() % 64;
+        let is_free = !self.oracle.contains(key);
+        let timeout = self.input.timeout();
+        let polling = Polling::default().first_check(FIRST_CHECK).interval(INTERVAL);
+        let polling = match timeout {
+            Some(timeout) => polling.timeout(timeout),
+            None => polling.no_timeout(),
+        };
+        let told = self.told();
+        match self.input.byte() % 8 {
+            0 => {
+                self.latest = self.latest.max(told);
+                let removed = self.set.remove(&key, told).is_some();
+                assert_eq!(removed, self.oracle.removed(key));
+            }
+            1 => {
+                let ticket = self.set.queue(key);
+                assert_eq!(ticket.is_some(), is_free, "a key is never replaced");
+                if let Some(ticket) = ticket {
+                    self.tickets.push((ticket, key));
+                    self.oracle.queued(key, false, None);
+                }
+            }
+            kind @ 2..=4 => {
+                let idempotent = kind == 4;
+                let url = format!("https://graph.microsoft.com{}", start_path(key));
+                let request = Request::post(url).body(Bytes::new()).expect("a request");
+                let start = Start::new::<TeamsAsyncOperation>(
+                    &self.root, request, idempotent, polling, told, 7,
+                );
+                let added = self.set.queue_request(key, start.expect("of this origin")).is_ok();
+                assert_eq!(added, is_free, "a key is never replaced");
+                if added {
+                    self.oracle.queued(key, idempotent, timeout);
+                }
             }
             _ => {
-                let response = response(&mut input, addresses.len());
-                // After anything but a plain 200, the next check may be sent at once.
-                let whole = String::from_utf8_lossy(response.body()).into_owned();
-                if response.status() != StatusCode::OK || whole.contains("\"status\":4") {
-                    oracle.sooner.extend(addresses);
-                }
-                if let Received::Unauthorized(envelope, response) =
-                    set.received(envelope, response, now)
-                {
-                    set.authorized(envelope, &response, input.byte() % 2 == 0, now);
+                let added = self.set.insert(key, poller(key, polling, told), told).is_ok();
+                assert_eq!(added, is_free, "a key is never replaced");
+                if added {
+                    self.latest = self.latest.max(told);
+                    self.oracle.inserted(key, told, timeout);
                 }
             }
         }
     }
+
+    /// Lets a request or a start under way come to something.
+    fn settle(&mut self) {
+        if !self.begun.is_empty() {
+            let at = usize::from(self.input.byte()) % self.begun.len();
+            let (ticket, key) = self.begun.swap_remove(at);
+            let told = self.tell();
+            if self.input.one_in(4) {
+                self.set.started(ticket, Err(Error::transport("connection reset")), told);
+            } else {
+                let polling = Polling::default().no_timeout();
+                let polling = polling.first_check(FIRST_CHECK).interval(INTERVAL);
+                self.oracle.started(key, told);
+                self.set.started(ticket, Ok(poller(key, polling, told)), told);
+            }
+        } else if !self.under_way.is_empty() {
+            let at = usize::from(self.input.byte()) % self.under_way.len();
+            let sent = self.under_way.swap_remove(at);
+            self.answer(sent);
+        }
+    }
+
+    fn answer(&mut self, sent: UnderWay) {
+        let UnderWay { envelope, names, starts } = sent;
+        let alone = names.len() == 1;
+        let choice = if self.input.0.is_empty() { 3 } else { self.input.byte() % 8 };
+        if choice == 0 {
+            drop(envelope);
+            self.hear(&names, &[Said::Nothing], alone);
+            return;
+        }
+        let told = self.tell();
+        match choice {
+            1 => {
+                self.set.failed(envelope, &Error::transport("connection reset"), told);
+                self.hear(&names, &[Said::Nothing], alone);
+            }
+            2 => {
+                self.set.unsent(envelope, told);
+                self.hear(&names, &[Said::Refused], alone);
+            }
+            _ => {
+                let (response, said) = self.respond(&names, starts);
+                let refused = self.hear(&names, &said, alone);
+                if let Received::Unauthorized(envelope, response) =
+                    self.set.received(envelope, response, told)
+                {
+                    let renewed = self.input.byte().is_multiple_of(2);
+                    if renewed {
+                        for name in refused {
+                            self.oracle.renewed(name);
+                        }
+                    }
+                    self.set.authorized(envelope, &response, renewed, told);
+                }
+            }
+        }
+    }
+
+    /// Tells the oracle what was said of each item, or of all. Gives those up to their credential.
+    fn hear(&mut self, names: &[Name], said: &[Said], alone: bool) -> Vec<Name> {
+        let mut refused = Vec::new();
+        for (&name, &said) in names.iter().zip(said.iter().cycle()) {
+            if self.oracle.heard(name, said, alone, self.latest) {
+                refused.push(name);
+            }
+        }
+        refused
+    }
+
+    /// A response to a request, and what it says of each of its items.
+    fn respond(&mut self, names: &[Name], starts: bool) -> (Response<Bytes>, Vec<Said>) {
+        let start = |(key, _): &Name| starts.then_some(*key);
+        if let [name] = names {
+            let answer = Answer::new(&mut self.input, start(name));
+            let said = answer.said();
+            return (answer.response(), vec![said]);
+        }
+        let mut whole = Answer::new(&mut self.input, None);
+        match whole.status {
+            200 => {}
+            401 | 500 => {
+                let said = vec![whole.said()];
+                return (whole.response(), said);
+            }
+            status => {
+                if matches!(status, 429 | 503) {
+                    let asked = whole.retry_after.map(Duration::from_secs);
+                    self.oracle.put_off(asked, self.latest);
+                }
+                return (whole.response(), vec![Said::Refused]);
+            }
+        }
+        let mut said = vec![None; names.len()];
+        let mut responses = Vec::new();
+        for at in 0..names.len() {
+            let position = match self.input.byte() % 8 {
+                6 => continue,                            // missing
+                7 => usize::from(self.input.byte()) % 24, // doubled or unknown
+                _ => names.len() - at,
+            };
+            let name = position.checked_sub(1).and_then(|position| names.get(position));
+            let answer = Answer::new(&mut self.input, name.and_then(start));
+            if name.is_some() {
+                let place = &mut said[position - 1];
+                *place = Some(place.map_or(answer.said(), |_| Said::Nothing));
+            }
+            responses.push(answer.item(position));
+        }
+        whole.body = json!({ "responses": responses });
+        (whole.response(), said.into_iter().map(|said| said.unwrap_or(Said::Nothing)).collect())
+    }
+}
+
+fn poller(key: u8, polling: Polling, now: Instant) -> Poller {
+    let at = format!("https://graph.microsoft.com{}", operation_path(key));
+    let started = Started::at(at.parse().expect("an address"));
+    Poller::new::<TeamsAsyncOperation>(started, polling, now, 7)
 }

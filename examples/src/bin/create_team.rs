@@ -1,4 +1,4 @@
-//! Creates a team: the parts that are done meanwhile, and the team itself as a value of its own type.
+//! Creates a team: shows the progress of its parts, and reads the team as a value of its own type.
 
 use bytes::Bytes;
 use graph_operation::{BoxError, Client, Result, async_operation};
@@ -8,7 +8,7 @@ use http::{Method, Request};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What this program wants to know of a team.
+/// The properties of a team that this program reads.
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/team>
 #[derive(Debug, Deserialize)]
@@ -28,7 +28,7 @@ async fn create_team(graph: &Graph, team: &Value) -> Result<Request<Bytes>> {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // A team that cannot be read at once after its operation has succeeded, as it happens.
+    // As with the real service, the team cannot be read at once after its operation has succeeded.
     let options = Options::new().life(Life::checks(1, 6)).readable_after(Span::Checks(1));
     let simulator = Simulator::start(options).await?;
     let graph = Graph::new(&simulator.service_root(), "a-token-for-the-simulator")?;

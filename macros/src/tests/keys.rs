@@ -65,6 +65,9 @@ refuses! {
         format!("unknown key `tmeout`; did you mean `timeout`? {KEYS}"),
         "`interval` needs a whole number before `x`, as in `20m`",
         "`first_check` is given twice";
+    half_typed_after_a_mistake: (timeout = "5", ti)
+        "`timeout` has no unit after 5: `5s`, `5m` or `5h`",
+        format!("unknown key `ti`; {KEYS}");
     with_commas_inside: (oops = HashMap<A, B>, timeout = "0s")
         format!("unknown key `oops`; {KEYS}"),
         "`timeout` has to be longer than zero";

@@ -69,10 +69,12 @@ refuses! {
 #[test]
 fn item_is_kept() {
     let item = quote! { pub(crate) struct S { field: u8 } };
-    assert!(crate::attribute(quote!(), item.clone()).to_string().ends_with(&item.to_string()));
+    assert!(crate::attribute(quote!(), item.clone()).to_string().starts_with(&item.to_string()));
     let no_result = quote! { async fn f(&self) -> Option<R> { self.half. } };
     assert!(
-        crate::attribute(quote!(), no_result.clone()).to_string().ends_with(&no_result.to_string())
+        crate::attribute(quote!(), no_result.clone())
+            .to_string()
+            .starts_with(&no_result.to_string())
     );
 }
 

@@ -1,4 +1,4 @@
-//! What every adapter does with an answer: bound its body, and refuse a foreign one.
+//! What every adapter does with a response: limit its body, and refuse one of another origin.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use http::Uri;
 use crate::protocol::location;
 use crate::{Error, ErrorKind};
 
-/// The largest body that is read: Graph's responses to checks are a few kilobytes, targets less than a
-/// megabyte. A server that sends forever is cut off here.
+/// The largest body that is read: Graph's responses to checks are a few kilobytes, targets less
+/// than a megabyte. It also stops a server that never stops sending.
 pub(crate) const LIMIT: usize = 4 * 1024 * 1024;
 
 /// A body that grows chunk by chunk, up to the limit. The chunks are copied, so that a kept body
@@ -38,19 +38,13 @@ pub(crate) fn too_large() -> Error {
     Error::new(ErrorKind::Decode, format!("the answer is larger than {LIMIT} bytes"))
 }
 
-/// Fails if the answer to a request for `asked` came from another origin, because the HTTP client
-/// followed a redirect.
+/// Returns an error if the response to a request for `asked` came from another origin, because the
+/// HTTP client followed a redirect.
 #[cfg(feature = "reqwest")]
 pub(crate) fn check_origin(asked: &Uri, answered: &str) -> Result<(), Error> {
     match answered.parse() {
         Ok(answered) if location::same_origin(asked, &answered) => Ok(()),
-        _ => Err(Error::new(
-            ErrorKind::ForeignLocation,
-            format!(
-                "the HTTP client followed a redirect from {asked} to {answered}; \
-                 configure it to follow none"
-            ),
-        )),
+        _ => Err(location::foreign_response(asked, answered)),
     }
 }
 
@@ -65,13 +59,13 @@ pub(crate) fn time_for_body(status: StatusCode, time: Duration) -> Duration {
     }
 }
 
-/// Whether a body can be used. That of a 202 always can, as far as it came: an operation may run, and
-/// no trouble with the body may lose it.
+/// Whether a body can be used. The part of a 202's body that was received always can: an operation
+/// may be running, and a fault of the body must not lose it.
 pub(crate) fn usable(status: StatusCode, outcome: Result<(), Error>) -> Result<(), Error> {
     if status == StatusCode::ACCEPTED { Ok(()) } else { outcome }
 }
 
-/// Reads a body for so long at most, however slowly it comes.
+/// Reads a body for at most this long, however slowly it arrives.
 #[cfg(any(feature = "reqwest-blocking", feature = "ureq"))]
 pub(crate) fn read_response(
     status: StatusCode,
@@ -83,10 +77,10 @@ pub(crate) fn read_response(
     Ok(body)
 }
 
-/// Reads a body up to the limit, for so long at most, and gives what came of it.
+/// Reads a body up to the limit, for at most this long.
 ///
-/// A reader that blocks cannot be interrupted, so that it is read on a thread of its own, which ends
-/// when the reader does.
+/// A reader that blocks cannot be interrupted, so a separate thread reads it, and ends when the
+/// reader does.
 #[cfg(any(feature = "reqwest-blocking", feature = "ureq"))]
 fn read_in_time(
     mut reader: impl std::io::Read + Send + 'static,

@@ -19,28 +19,28 @@ use crate::{BoxError, Error, Result, TimeLeft};
 /// Collects the body of a response, at most 4 MiB of it, into what
 /// [`Response`](trait@crate::Response) takes.
 ///
-/// The body of a 202 is waited for 5 seconds, any other for
-/// [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT); a thread keeps the time if the body pends, so that
-/// no executor is needed.
+/// It waits 5 seconds for the body of a 202, and [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT)
+/// for any other. If the body pends, a thread keeps the time, so no executor is needed.
 ///
-/// What else the other adapters do is left to the author's client: to follow no redirect (or to
-/// refuse what came from elsewhere, see [`same_origin`](crate::protocol::same_origin)), to take no
-/// longer than [`TimeLeft`](crate::TimeLeft) says, and to tell the URL of a starting response by
-/// returning an [`Answer`](crate::protocol::Answer), where its version may differ from the root's.
+/// Unlike the other adapters, it leaves the rest to the client: following no redirects (or
+/// rejecting a response of another origin, see [`same_origin`](crate::protocol::same_origin)),
+/// keeping to [`TimeLeft`](crate::TimeLeft), and returning an [`Answer`](crate::protocol::Answer)
+/// with the URL of a starting response whose version may differ from the root's.
 ///
 /// ```
+/// # use bytes::Bytes;
 /// # async fn example<B>(response: http::Response<B>) -> graph_operation::Result<()>
 /// # where B: http_body::Body<Error = std::io::Error> {
-/// let response: http::Response<bytes::Bytes> = graph_operation::http_body::collect(response).await?;
+/// let response: http::Response<Bytes> = graph_operation::http_body::collect(response).await?;
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// # Errors
 ///
-/// [`Transport`](crate::ErrorKind::Transport) if the body breaks off or takes too long,
-/// [`Decode`](crate::ErrorKind::Decode) if it is too large. No trouble with the body of a 202 may lose
-/// an operation: it is given as far as it came.
+/// [`Transport`](crate::ErrorKind::Transport) if the body ends early or takes too long, and
+/// [`Decode`](crate::ErrorKind::Decode) if it is too large. A fault of the body of a 202 is not an
+/// error, because the operation would be lost: the part that was received is returned.
 pub async fn collect<B>(response: Response<B>) -> Result<Response<Bytes>>
 where
     B: Body,

@@ -2,6 +2,7 @@
 //!
 //! ```
 //! # use bytes::Bytes;
+//! # use graph_operation::Result;
 //! # use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
 //! #[derive(Clone)]
 //! struct Graph {
@@ -10,13 +11,11 @@
 //! }
 //!
 //! impl Graph {
-//!     fn new() -> graph_operation::Result<Self> {
-//!         Ok(Graph {
-//!             http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?,
-//!             service_root: Uri::from_static("https://graph.microsoft.com/v1.0"),
-//!         })
+//!     fn new(service_root: Uri) -> Result<Self> {
+//!         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+//!         Ok(Graph { http: http.build()?, service_root })
 //!     }
-//! #   async fn bearer(&self) -> graph_operation::Result<HeaderValue> { unimplemented!() }
+//! #   async fn bearer(&self) -> Result<HeaderValue> { unimplemented!() }
 //! }
 //!
 //! impl graph_operation::Client for Graph {
@@ -26,7 +25,7 @@
 //!         &self.service_root
 //!     }
 //!
-//!     async fn send(&self, mut request: Request<Bytes>) -> graph_operation::Result<Response<Bytes>> {
+//!     async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
 //!         request.headers_mut().insert(AUTHORIZATION, self.bearer().await?);
 //!         graph_operation::reqwest::send(&self.http, request).await
 //!     }
@@ -67,24 +66,25 @@ use super::body::{Bounded, check_origin, time_for_body, usable};
 use crate::protocol::Answer;
 use crate::{Error, ErrorKind, Result, TimeLeft};
 
-/// Sends a request and reads its answer: at most 4 MiB, in the time that the request has left, and
-/// from no other origin.
+/// Sends a request and reads its response: at most 4 MiB, within the request's
+/// [`TimeLeft`](crate::TimeLeft), and from no other origin.
 ///
 /// # Errors
 ///
-/// [`Transport`](crate::ErrorKind::Transport) without an answer in time,
-/// [`Decode`](crate::ErrorKind::Decode) for one that is too large, and
+/// [`Transport`](crate::ErrorKind::Transport) if there is no response in time,
+/// [`Decode`](crate::ErrorKind::Decode) if it is too large, and
 /// [`ForeignLocation`](crate::ErrorKind::ForeignLocation) if the client followed a redirect to
-/// another origin, which it should not be allowed to.
+/// another origin. Configure the client to follow none.
 ///
-/// Do not call `error_for_status` on the response: it loses the body of an error, its id and its
-/// `Retry-After`. The function serves [`Client::send_anonymous`](crate::Client::send_anonymous) too.
+/// Do not call `error_for_status` on the response, which loses the body of an error, its request id
+/// and its `Retry-After`. [`Client::send_anonymous`](crate::Client::send_anonymous) can call this
+/// function too.
 ///
 /// # Panics
 ///
-/// Outside of a tokio runtime, and inside of one whose timer is not enabled. A paused clock of tokio's
-/// jumps past the time limit while an answer is on its way; override
-/// [`Client::sleep`](crate::Client::sleep) to let a real service answer in virtual time.
+/// Panics outside of a tokio runtime, and in one whose timer is not enabled. Tokio's paused clock
+/// advances past the time limit while a response is on its way: override
+/// [`Client::sleep`](crate::Client::sleep) to use a real service in virtual time.
 pub async fn send(
     client: &http_client::Client,
     request: Request<Bytes>,

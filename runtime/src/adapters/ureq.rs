@@ -39,14 +39,15 @@ use super::body::read_response;
 use crate::protocol::Answer;
 use crate::{Error, Result, TimeLeft};
 
-/// Sends a request and reads its answer: at most 4 MiB, in the time that the request has left,
-/// following no redirect. Error responses are responses. The function serves
-/// [`blocking::Client::send_anonymous`](crate::blocking::Client::send_anonymous) too.
+/// Sends a request and reads its response: at most 4 MiB, within the request's
+/// [`TimeLeft`](crate::TimeLeft), and following no redirects. An error response is returned as a
+/// response. [`blocking::Client::send_anonymous`](crate::blocking::Client::send_anonymous) can call
+/// this function too.
 ///
 /// # Errors
 ///
-/// [`Transport`](crate::ErrorKind::Transport) without an answer in time,
-/// [`Decode`](crate::ErrorKind::Decode) for one that is too large.
+/// [`Transport`](crate::ErrorKind::Transport) if there is no response in time, and
+/// [`Decode`](crate::ErrorKind::Decode) if it is too large.
 pub fn send(agent: &Agent, request: Request<Bytes>) -> Result<Response<Bytes>> {
     let time_left = TimeLeft::of(&request);
     let begun = Instant::now();

@@ -13,11 +13,11 @@ use serde_json::{Map, Value};
 use super::json::{properties, value};
 use super::shown::ShownValue;
 
-/// The properties of a document that the metadata does not declare, by their names.
+/// The properties of a document that the metadata does not declare, by name.
 ///
-/// A map of JSON values, decoded when it is first looked at. A declared property whose value is not
-/// of its type is here too. A value that [`Value`] cannot hold, such as `1e400`, is here as its raw
-/// text, and is written back as it came.
+/// A map of JSON values, decoded on first access. It also contains declared properties whose value
+/// is not of their type. A value that [`Value`] cannot represent, such as `1e400`, is contained as
+/// its raw text, and serialized unchanged.
 ///
 /// ```
 /// # use graph_operation::TeamsAsyncOperation;
@@ -37,12 +37,12 @@ pub struct AdditionalData {
 #[derive(Clone, Default)]
 struct Decoded {
     map: Map<String, Value>,
-    /// What stands in the map as its raw text.
+    /// Values that the map holds as their raw text.
     raw: BTreeMap<String, Box<RawValue>>,
 }
 
 impl AdditionalData {
-    /// Adds a property as it stands in the document.
+    /// Adds a property as it is written in the document.
     pub(super) fn push(&mut self, name: &str, raw: &str) {
         // Most documents have two such properties: an address, and a longer one.
         let length = name.len() + raw.len() + r#""":,"#.len();

@@ -9,7 +9,7 @@ use super::resource::{failure_text, resource, target};
 use super::{LongRunningOperationStatus, OperationError, TargetRef};
 
 evolvable! {
-    /// What an [`EngagementAsyncOperation`] does.
+    /// The type of an [`EngagementAsyncOperation`].
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/engagementasyncoperation>
     EngagementAsyncOperationType {
@@ -21,7 +21,7 @@ evolvable! {
 }
 
 resource! {
-    /// An asynchronous operation of Viva Engage, as one poll found it.
+    /// An asynchronous operation of Viva Engage, as read by one check.
     ///
     /// `POST /employeeExperience/communities` starts one. It is read as leniently as a
     /// [`TeamsAsyncOperation`](crate::TeamsAsyncOperation).
@@ -36,9 +36,9 @@ resource! {
         "createdDateTime" => created_date_time: Option<OffsetDateTime>,
         /// When the operation was last worked on.
         "lastActionDateTime" => last_action_date_time: Option<OffsetDateTime>,
-        /// Where the operation stands.
+        /// The status of the operation.
         "status" => status: LongRunningOperationStatus,
-        /// More about the status; the only text that a failure comes with.
+        /// Details of the status: the only reason that a failure has.
         "statusDetail" => status_detail: Option<String>,
         /// The id of the community.
         "resourceId" => resource_id: Option<String>,

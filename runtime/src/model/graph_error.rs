@@ -23,13 +23,13 @@ use crate::printable::Reason;
 pub struct GraphError {
     /// The error code, such as `NotFound`.
     pub code: Option<String>,
-    /// What went wrong, for a person; can hold a JSON document of a service behind Graph.
+    /// The message, which can contain a JSON document of a service behind Graph.
     pub message: Option<String>,
     /// What the error is about.
     pub target: Option<String>,
-    /// Further errors that led to this one.
+    /// The errors that led to this one.
     pub details: Vec<GraphError>,
-    /// More about the error, nearer to its cause.
+    /// A more specific error, nearer to the cause.
     pub inner_error: Option<Box<GraphError>>,
     /// When the error came, without an offset.
     pub date: Option<String>,

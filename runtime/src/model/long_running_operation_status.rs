@@ -3,7 +3,7 @@
 use super::evolvable::evolvable;
 
 evolvable! {
-    /// Where a `longRunningOperation` stands, such as an
+    /// The status of a `longRunningOperation`, such as an
     /// [`EngagementAsyncOperation`](crate::EngagementAsyncOperation).
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/longrunningoperation>

@@ -47,15 +47,15 @@ use crate::protocol::Polling;
 
 /// A family of long-running operations: the resource that a poll reads.
 ///
-/// [`TeamsAsyncOperation`] and [`EngagementAsyncOperation`] are always available. Another family
-/// needs a type that deserializes from the service's answer and implements this trait. Everything
-/// else works for it as it is: the 202, the `Location`, the polling, the retries, the resume token.
+/// [`TeamsAsyncOperation`] and [`EngagementAsyncOperation`] are always available. For another
+/// family, implement this trait for a type that deserializes from the service's response.
+/// Everything else is the same for all families: the 202, the `Location`, the polling, the retries,
+/// the resume token.
 ///
 /// ```
 /// use graph_operation::{Model, State, TargetRef};
 /// use serde::Deserialize;
 ///
-/// /// <https://learn.microsoft.com/graph/api/resources/configurationmanagement-configurationsnapshotjob>
 /// #[derive(Debug, Deserialize)]
 /// #[serde(rename_all = "camelCase")]
 /// struct SnapshotJob {
@@ -91,7 +91,7 @@ use crate::protocol::Polling;
 pub trait Model: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
     /// The name of the resource type in Graph's metadata, such as `teamsAsyncOperation`.
     ///
-    /// Resume tokens hold it, so that a token of one family is not resumed as another.
+    /// Resume tokens contain it, so that a token of one family is not resumed as another.
     const TYPE: &'static str;
 
     /// Where operations of this family are read.
@@ -100,7 +100,7 @@ pub trait Model: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
     /// The policy for operations of this family, unless the caller sets one.
     const POLLING: fn() -> Polling = Polling::default;
 
-    /// Reads the answer to a poll.
+    /// Reads the response to a check.
     ///
     /// # Errors
     ///
@@ -109,10 +109,10 @@ pub trait Model: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
         serde_json::from_slice(body)
     }
 
-    /// Reads only what decides how to go on.
+    /// Reads only what decides how to continue.
     ///
-    /// The provided method decodes everything. One that is overridden has to accept and refuse the
-    /// same bodies as [`from_json`](Self::from_json), and has to come to the same state.
+    /// The provided method decodes everything. An override has to accept and refuse the same bodies
+    /// as [`from_json`](Self::from_json), and return the same state.
     ///
     /// # Errors
     ///
@@ -123,8 +123,8 @@ pub trait Model: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
 
     /// Whether the operation is still running, and if not, how it ended.
     ///
-    /// Only this decides, not the HTTP status and not an error property. A status that the type does
-    /// not know has to be [`State::Running`].
+    /// Only this decides, not the HTTP status and not an error property. An unknown status has to
+    /// be [`State::Running`].
     fn state(&self) -> State;
 
     /// The status as the service spelled it.
@@ -155,9 +155,9 @@ pub trait Model: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Where the result is, for display: absolute, or relative to the service root with its version.
+    /// Where the result is: absolute, or relative to the service root with its version.
     ///
-    /// It is also where the result is read, unless [`target`](Self::target) is overridden.
+    /// The result is read from it, unless [`target`](Self::target) is overridden.
     fn target_location(&self) -> Option<Cow<'_, str>> {
         None
     }
@@ -197,7 +197,7 @@ pub enum TargetRef<'a> {
     None,
 }
 
-/// A location, or nothing where there is none or an empty one.
+/// A location; `Unknown` if it is absent or empty.
 impl<'a> From<Option<Cow<'a, str>>> for TargetRef<'a> {
     fn from(location: Option<Cow<'a, str>>) -> Self {
         match location {
@@ -207,14 +207,14 @@ impl<'a> From<Option<Cow<'a, str>>> for TargetRef<'a> {
     }
 }
 
-/// A location, or nothing where there is none or an empty one.
+/// A location; `Unknown` if it is absent or empty.
 impl<'a> From<Option<&'a str>> for TargetRef<'a> {
     fn from(location: Option<&'a str>) -> Self {
         location.map(Cow::Borrowed).into()
     }
 }
 
-/// What of an answer decides how to go on.
+/// The part of a response that decides how to continue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary<'a> {
     state: State,
@@ -223,8 +223,8 @@ pub struct Summary<'a> {
 }
 
 impl<'a> Summary<'a> {
-    /// A summary of an answer with this state, the status as the service spelled it, and the number
-    /// of attempts.
+    /// A summary of a response with this state, the status as the service spelled it, and the
+    /// number of attempts.
     pub fn new(state: State, status: impl Into<Cow<'a, str>>, attempts: Option<u32>) -> Self {
         Summary { state, status: status.into(), attempts }
     }
@@ -249,20 +249,20 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// Where an operation stands.
+/// The state of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Not terminal: poll again.
+    /// Not terminal.
     Running,
-    /// Succeeded: the target can be read, perhaps after a while.
+    /// Succeeded. The target may be readable only after a while.
     Succeeded,
     /// Failed, or in a status that the service calls invalid.
     Failed,
 }
 
 impl State {
-    /// Whether the operation has ended, in whichever way.
+    /// Whether the operation has ended, successfully or not.
     pub fn is_terminal(self) -> bool {
         self != State::Running
     }

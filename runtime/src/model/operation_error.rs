@@ -11,10 +11,10 @@ use super::json;
 use super::property::{Scalar, Wire};
 use crate::printable::Reason;
 
-/// Why an operation failed, as far as the service says.
+/// Why an operation failed, according to the service.
 ///
-/// A string in its place is read as the message. [`Display`](fmt::Display) is one printable line of
-/// at most about 2 kB.
+/// A string in place of the object is read as the message. [`Display`](fmt::Display) is one
+/// printable line of at most about 2 kB.
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/operationerror>
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,7 +22,7 @@ use crate::printable::Reason;
 pub struct OperationError {
     /// The error code, such as `TeamUnavailable`.
     pub code: Option<String>,
-    /// What went wrong, for a person.
+    /// The message.
     pub message: Option<String>,
     /// The properties that the metadata does not declare.
     pub additional_data: Map<String, Value>,

@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
-/// How far an operation has come: in parts, in percent, or both.
+/// The progress of an operation: in parts, in percent, or both.
 ///
-/// For a team being created the parts are its apps and channels. Whether the operation has ended is
-/// told by its status alone: one that succeeded may have parts that did not.
+/// The parts of a team being created are its apps and channels. Only the status says whether the
+/// operation has ended: one that has succeeded may have parts that failed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     done: usize,

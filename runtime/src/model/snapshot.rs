@@ -69,7 +69,7 @@ impl fmt::Debug for dyn Snapshot {
     }
 }
 
-/// A model as the untyped protocol sees it: its constants, and how an answer is read.
+/// A model as the untyped protocol sees it: its constants, and how to read a response.
 pub(crate) struct Reader {
     pub(crate) model: &'static str,
     pub(crate) monitor: Monitor,
@@ -95,7 +95,7 @@ impl Reader {
         ReaderOf::<M>::READER
     }
 
-    /// Reads what decides how to go on.
+    /// Reads what decides how to continue.
     pub(crate) fn summarize<'a>(&self, body: &'a [u8]) -> serde_json::Result<Summary<'a>> {
         (self.summarize)(body)
     }
@@ -112,7 +112,7 @@ impl fmt::Debug for Reader {
     }
 }
 
-/// The last answer, decoded once, when it is first looked at.
+/// The last response, decoded once, on first access.
 pub(crate) struct Kept {
     reader: &'static Reader,
     body: Bytes,
@@ -120,7 +120,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Keeps an answer that was summarized before.
+    /// Keeps a response that was summarized before.
     pub(crate) fn new(reader: &'static Reader, body: Bytes) -> Self {
         Kept { reader, body, decoded: OnceLock::new() }
     }
@@ -139,7 +139,7 @@ impl Kept {
     }
 }
 
-/// The clone decodes the answer anew when it is looked at.
+/// The clone decodes the response again on first access.
 impl Clone for Kept {
     fn clone(&self) -> Self {
         Kept::new(self.reader, self.body.clone())

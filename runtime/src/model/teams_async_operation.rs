@@ -9,7 +9,7 @@ use super::resource::resource;
 use super::{OperationError, Progress};
 
 evolvable! {
-    /// What a [`TeamsAsyncOperation`] does.
+    /// The type of a [`TeamsAsyncOperation`].
     ///
     /// Members are known by name alone, because their numbers differ between v1.0 and beta. Polls
     /// ask for all members (`Prefer: include-unknown-enum-members`).
@@ -42,7 +42,7 @@ evolvable! {
 }
 
 evolvable! {
-    /// Where a [`TeamsAsyncOperation`] stands.
+    /// The status of a [`TeamsAsyncOperation`].
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/teamsasyncoperation>
     TeamsAsyncOperationStatus {
@@ -62,15 +62,15 @@ evolvable! {
 }
 
 resource! {
-    /// An asynchronous operation of Microsoft Teams, as one poll found it.
+    /// An asynchronous operation of Microsoft Teams, as read by one check.
     ///
-    /// The type is open: what Graph sends beyond the declared properties is kept in
-    /// [`additional_data`](Self::additional_data) and written back. Reading is lenient where the service
-    /// is: declared properties may be absent or null, instants have 0 to 9 fraction digits and any
-    /// offset, `error` may be a string. If the status is a known one, any other property may even be of
-    /// another type, and is kept with the undeclared ones: the status alone decides. A document with
-    /// neither `status` nor `operationType`, or with properties of other types and no known status, is
-    /// refused.
+    /// The type is open: undeclared properties are kept in
+    /// [`additional_data`](Self::additional_data), and serialized again. Reading is lenient where
+    /// the service is: declared properties may be absent or null, instants have 0 to 9 fraction
+    /// digits and any offset, `error` may be a string. If the status is a known one, any other
+    /// property may even be of another type, and is kept with the undeclared ones: the status alone
+    /// decides. A document with neither `status` nor `operationType`, or with properties of other
+    /// types and no known status, is refused.
     ///
     /// ```
     /// use graph_operation::{TeamsAsyncOperation, TeamsAsyncOperationStatus};
@@ -100,7 +100,7 @@ resource! {
         "operationType" => operation_type: TeamsAsyncOperationType,
         /// When the operation was created.
         "createdDateTime" => created_date_time: Option<OffsetDateTime>,
-        /// Where the operation stands.
+        /// The status of the operation.
         "status" => status: TeamsAsyncOperationStatus,
         /// When the operation was last worked on, as documented; in practice it stays at
         /// [`created_date_time`](Self::created_date_time).
@@ -109,9 +109,9 @@ resource! {
         "attemptsCount" => attempts_count: Option<i32>,
         /// The id of what the operation works on; not always a GUID.
         "targetResourceId" => target_resource_id: Option<String>,
-        /// The location of that: opaque, not to be taken apart.
+        /// Its address, which is opaque: do not parse it.
         "targetResourceLocation" => target_resource_location: Option<String>,
-        /// Why the operation failed; may be absent from one that did.
+        /// Why the operation failed. A failed operation may have none.
         "error" => error: Option<OperationError>,
     }
 

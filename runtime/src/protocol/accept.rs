@@ -1,4 +1,4 @@
-//! What became of the starting request.
+//! The result of the starting request.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -15,12 +15,12 @@ use crate::resume_token::ResumeToken;
 
 const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
 
-/// What became of the starting request.
+/// The result of the starting request.
 #[derive(Clone)]
 pub enum Accepted {
-    /// 202: an operation runs.
+    /// 202: an operation is running.
     Started(Started),
-    /// 200, 201 or 204: everything is done, and the response may hold the result.
+    /// 200, 201 or 204: the service has finished, and the response may contain the result.
     Finished(Response<Bytes>),
 }
 
@@ -84,7 +84,7 @@ impl Origin {
 }
 
 impl Started {
-    /// An operation at `location`, known from elsewhere than the response that started it.
+    /// An operation at `location`, an address that did not come from the response that started it.
     pub fn at(location: Uri) -> Self {
         let origin = Origin::at(location);
         Started { origin, retry_after: None, fresh: false, age: Duration::ZERO }
@@ -105,7 +105,7 @@ impl Started {
         &self.origin.location
     }
 
-    /// Says when the operation was started by the wall clock, which its resume tokens then tell.
+    /// Sets when the operation was started by the wall clock, which its resume tokens then contain.
     #[must_use]
     pub fn started_at(mut self, instant: SystemTime) -> Self {
         self.origin.started_at = Some(instant);
@@ -124,7 +124,7 @@ impl Started {
         self.age
     }
 
-    /// Says how long ago the operation was started: its deadline counts from there.
+    /// Sets how long ago the operation was started. Its deadline counts from then.
     #[must_use]
     pub fn aged(mut self, age: Duration) -> Self {
         self.age = age;
@@ -164,7 +164,8 @@ pub(crate) fn accept_from(
     if let Some(url) = answer.url()
         && !location::same_origin(root, url)
     {
-        return Err(location::foreign_response(root, url).with_response(answer.response()));
+        let error = location::foreign_response(root, &url.to_string());
+        return Err(error.with_response(answer.response()));
     }
     let status = answer.response().status();
     match status {

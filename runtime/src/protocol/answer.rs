@@ -7,7 +7,7 @@ use http::{Response, Uri};
 
 use super::location::shown;
 
-/// A response of the service, with the URL that it came from where that is known.
+/// A response of the service, with the URL that it came from if that is known.
 #[derive(Clone, Default)]
 pub struct Answer {
     response: Response<Bytes>,
@@ -15,7 +15,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Says which URL the response came from, which is where a relative Location gets its version.
+    /// Sets the URL that the response came from, which decides the version of a relative
+    /// `Location`.
     #[must_use]
     pub fn with_url(mut self, url: impl Into<Option<Uri>>) -> Self {
         self.url = url.into();

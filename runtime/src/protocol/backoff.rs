@@ -5,14 +5,14 @@ use super::elapsed::Elapsed;
 /// The longest wait that faults alone lead to, as in Graph's own SDKs.
 const LONGEST: Elapsed = Elapsed::from_secs(180);
 
-/// The wait after so many faults in a row: `base`, doubled each time, at most three minutes unless
-/// `base` itself is longer.
+/// The wait after this many faults in a row: `base`, doubled for each after the first, and at most
+/// three minutes unless `base` itself is longer.
 pub(super) fn backoff(base: Elapsed, faults_in_a_row: u32) -> Elapsed {
     let doublings = faults_in_a_row.saturating_sub(1).min(20);
     base.times(1 << doublings).min(LONGEST.max(base))
 }
 
-/// Random numbers that keep operations apart which were started together.
+/// Random numbers for the jitter, which spreads operations that were started together.
 ///
 /// The generator is SplitMix64: enough to spread a crowd, and a seed makes it repeatable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

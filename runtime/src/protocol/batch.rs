@@ -38,8 +38,12 @@ impl Writer {
             self.text.push(b',');
         }
         self.count += 1;
+        self.text.extend_from_slice(br#"{"id":""#);
         // Writing to a vector does not fail.
-        let _ = write!(self.text, r#"{{"id":"{}","method":"{method}","url":"#, self.count);
+        let _ = write!(self.text, "{}", self.count);
+        self.text.extend_from_slice(br#"","method":""#);
+        self.text.extend_from_slice(method.as_str().as_bytes());
+        self.text.extend_from_slice(br#"","url":"#);
         self.string(url);
         self.text.extend_from_slice(br#","headers":{"#);
     }
@@ -51,10 +55,11 @@ impl Writer {
     /// Adds the check of an operation at `url`, which is relative to the version.
     pub(super) fn check(&mut self, url: &str) {
         self.begin(&Method::GET, url);
-        let _ = write!(
-            self.text,
-            r#""Accept":"{APPLICATION_JSON}","Prefer":"{INCLUDE_UNKNOWN_MEMBERS}"}}}}"#
-        );
+        let parts = [r#""Accept":""#, APPLICATION_JSON, r#"","Prefer":""#, INCLUDE_UNKNOWN_MEMBERS];
+        for part in parts {
+            self.text.extend_from_slice(part.as_bytes());
+        }
+        self.text.extend_from_slice(br#""}}"#);
     }
 
     /// Adds a request. A write without a body gets an empty one, which Graph demands in a batch.

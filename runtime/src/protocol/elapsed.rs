@@ -57,7 +57,7 @@ impl Elapsed {
         Elapsed((self.0 / 1_000).saturating_mul(u64::from(count)))
     }
 
-    /// This span, longer by so many thousandths of it.
+    /// This span, lengthened by this many thousandths.
     pub(crate) fn lengthened(self, thousandths: u16) -> Self {
         self.plus(self.thousandths(thousandths))
     }

@@ -22,7 +22,7 @@ const LONGEST: usize = 16 * 1024;
 /// against the root itself.
 ///
 /// A relative address, with or without its leading slash, is appended to the service root, with the
-/// version that `base` has. An absolute one is kept if it is of the root's origin.
+/// version that `base` has. An absolute one is returned as it is if it is of the root's origin.
 ///
 /// ```
 /// use graph_operation::protocol::resolve;
@@ -40,8 +40,8 @@ const LONGEST: usize = 16 * 1024;
 ///
 /// # Errors
 ///
-/// [`ErrorKind::ForeignLocation`] for another origin, [`ErrorKind::InvalidLocation`] for what is not
-/// an address, or leaves the service root by `..`.
+/// [`ErrorKind::ForeignLocation`] for another origin, and [`ErrorKind::InvalidLocation`] for a text
+/// that is not an address, or leaves the service root by `..`.
 pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, Error> {
     let text = printable(reference)?;
     if let Some(scheme) = scheme(text) {
@@ -137,8 +137,8 @@ pub(crate) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
 
 /// Whether both are absolute and have the same scheme, host and port.
 ///
-/// A client that cannot be kept from following redirects compares the URL that a response came from
-/// with its service root, as the adapters do, and refuses what came from elsewhere.
+/// A client that cannot be configured to follow no redirects compares the URL that a response came
+/// from with its service root, as the adapters do, and refuses a response of another origin.
 pub fn same_origin(one: &Uri, other: &Uri) -> bool {
     let same_host = match (one.host(), other.host()) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
@@ -197,7 +197,7 @@ impl fmt::Debug for Shown {
 fn printable(reference: &[u8]) -> Result<&str, Error> {
     let Ok(text) = std::str::from_utf8(reference) else {
         let text = String::from_utf8_lossy(reference);
-        return Err(invalid(&text, "it has characters that no address has"));
+        return Err(invalid(&text, "it contains characters that a URL cannot"));
     };
     let text = text.trim_matches([' ', '\t']);
     // A trailing comma has been published more than once.
@@ -209,7 +209,7 @@ fn printable(reference: &[u8]) -> Result<&str, Error> {
         return Err(invalid(text.get(..80).unwrap_or_default(), "it is too long"));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('\\') {
-        return Err(invalid(text, "it has characters that no address has"));
+        return Err(invalid(text, "it contains characters that a URL cannot"));
     }
     Ok(text)
 }
@@ -282,15 +282,15 @@ fn is_dot_segment(segment: &str) -> bool {
     (1..=2).contains(&dots)
 }
 
-/// The error for a response that came from another origin than the root's.
-pub(super) fn foreign_response(root: &Uri, url: &Uri) -> Error {
+/// The error for a response that came from another origin than the one that was asked.
+pub(crate) fn foreign_response(asked: &Uri, url: &str) -> Error {
+    let url = shown_text(url);
     let message = format!(
-        "the response came from {}, which is of another origin than the service root {}: \
-         the HTTP client must not follow redirects",
-        shown(url),
-        shown(root)
+        "the response came from {url}, which is of another origin than {}; \
+         configure the HTTP client to follow no redirects",
+        shown(asked)
     );
-    Error::new(ErrorKind::ForeignLocation, message).with_location(shown(url).to_string())
+    Error::new(ErrorKind::ForeignLocation, message).with_location(url.to_string())
 }
 
 fn foreign(text: &str) -> Error {

@@ -1,9 +1,9 @@
-//! The protocol without input, output or clock.
+//! The protocol without I/O or a clock.
 //!
-//! Every decision is made here, once: which responses accept a request, where the operation is found,
-//! when to check it, what a response means, which fault is retried, when to stop. The handles
-//! ([`Operation`](crate::Operation) and its blocking twin) only send and sleep; a driver of another
-//! kind, such as a workflow engine, does the same:
+//! All decisions are made here: which responses accept a request, where the operation is found,
+//! when to check it, what a response means, which faults are retried, when to stop. The handles
+//! ([`Operation`](crate::Operation) and its blocking twin) only send and sleep. Another driver,
+//! such as a workflow engine, does the same:
 //!
 //! 1. [`Start`] sends the starting request, or [`accept`] reads the response to one that was sent.
 //! 2. [`Poller`] follows the operation.
@@ -43,8 +43,8 @@
 //! # }
 //! ```
 //!
-//! Inside, time is a duration since the start, so that [`Poller::save`] gives plain data at any step
-//! and [`Poller::restore`] goes on from it, in another process if need be.
+//! Internally, time is a duration since the start, so [`Poller::save`] returns plain data at any
+//! step, and [`Poller::restore`] continues from it, even in another process.
 
 mod accept;
 mod answer;

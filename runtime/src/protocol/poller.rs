@@ -20,7 +20,7 @@ use crate::model::{Kept, Model, Monitor, Reader, State};
 use crate::printable::Printable;
 use crate::resume_token::ResumeToken;
 
-/// Follows one operation: decides what to do next, and reads what comes.
+/// Follows one operation: decides what to do next, and reads the responses.
 ///
 /// Its verbs are those of every [`Machine`].
 pub struct Poller {
@@ -58,9 +58,10 @@ impl Clock {
     }
 
     pub(super) fn elapsed(self, now: Instant) -> Elapsed {
-        self.elapsed
-            .plus(Elapsed::since(self.instant, now))
-            .minus(Elapsed::since(now, self.instant))
+        match now.checked_duration_since(self.instant) {
+            Some(after) => self.elapsed.plus(after.into()),
+            None => self.elapsed.minus(Elapsed::since(now, self.instant)),
+        }
     }
 
     pub(super) fn instant(self, elapsed: Elapsed) -> Instant {
@@ -133,7 +134,7 @@ impl Poller {
         }
     }
 
-    /// A check to make at `now`, whatever the policy says; `None` after the end.
+    /// A check to send at `now`, whatever the policy says; `None` after the end.
     pub fn check_now(&mut self, now: Instant) -> Option<Check<'_>> {
         self.tracker.advance(self.clock.elapsed(now));
         if self.tracker.is_ended() { None } else { self.check() }
@@ -329,17 +330,17 @@ impl Poller {
             .with_effort(self.waited_for(), self.checks())
     }
 
-    /// The last response that was read, to be decoded when somebody looks.
+    /// The last response that was read, decoded on first access.
     pub(crate) fn kept(&self) -> Option<Kept> {
         self.tracker.is_known().then(|| Kept::new(self.reader, self.tracker.body().clone()))
     }
 
-    /// Where the operation stands, by the last response.
+    /// The state of the operation, by the last response.
     pub fn state(&self) -> State {
         self.tracker.state()
     }
 
-    /// Whether the operation has ended, in whichever way.
+    /// Whether the operation has ended, successfully or not.
     pub fn is_ended(&self) -> bool {
         self.tracker.is_ended()
     }
@@ -399,17 +400,19 @@ impl Poller {
         self.tracker.is_retried()
     }
 
-    /// How long from the latest instant seen until the next check; `None` if there is none to come.
+    /// How long after the latest instant seen the next check is due; `None` if there is no next
+    /// one.
     pub fn until_next(&self) -> Option<Duration> {
         Some(self.tracker.until_next(&self.policy)?.into())
     }
 
-    /// Names the operation for another process; `None` if the service finished at once.
+    /// A token with which another process can follow the operation; `None` if the service finished
+    /// at once.
     pub fn resume_token(&self) -> Option<ResumeToken> {
         Some(self.origin()?.resume_token(self.reader.model))
     }
 
-    /// When the operation was started, by the wall clock, where that is known.
+    /// When the operation was started, by the wall clock, if that is known.
     pub fn started_at(&self) -> Option<SystemTime> {
         self.origin()?.started_at
     }

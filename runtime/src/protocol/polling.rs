@@ -26,12 +26,12 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
 /// | [`longest_interval`](Self::longest_interval) | no limit | |
 ///
 /// Every wait is lengthened by 1 to 10 percent at random (the first one by up to 25), so that
-/// operations that were started together are not checked together. After faults the wait doubles, up
-/// to three minutes. `Retry-After` is obeyed up to one hour and replaces the doubling.
+/// operations that were started together are not checked together. After faults the wait doubles,
+/// up to three minutes. `Retry-After` replaces the doubling, and is obeyed up to one hour.
 ///
-/// A last check is made shortly before the deadline, by a random part of at most a tenth of the
-/// interval, however short the time since the check before it; none is made if `Retry-After` reaches
-/// beyond the deadline. Values out of range are clamped; nothing panics.
+/// A last check is sent shortly before the deadline: earlier by a random part of up to a tenth of
+/// the interval, and even if less than the interval has passed since the check before it. It is not
+/// sent if `Retry-After` extends beyond the deadline. Values out of range are clamped.
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,7 +52,8 @@ pub struct Polling {
 }
 
 impl Polling {
-    /// The interval of the clone page: 5 seconds. Everything else as by default.
+    /// The default policy with an interval of 5 seconds, which the documentation of cloning a team
+    /// gives.
     ///
     /// Source: <https://learn.microsoft.com/graph/api/team-clone>
     pub fn frequent() -> Self {
@@ -67,7 +68,7 @@ impl Polling {
         self
     }
 
-    /// The least time between the sending of two checks, from a millisecond up to a day.
+    /// The least time between two checks, from a millisecond up to a day.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.clamp(SHORTEST, DAY).into();
@@ -76,22 +77,22 @@ impl Polling {
 
     /// How long to wait for the end, counted from the start of the operation, up to 1,000 days.
     ///
-    /// A request that is under way at the deadline is given up. It is also told the time that it has
-    /// left, as [`TimeLeft`](crate::TimeLeft).
+    /// A request in flight at the deadline is abandoned. A request that is sent near the deadline
+    /// carries the time that it has left, as [`TimeLeft`](crate::TimeLeft).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout.clamp(SHORTEST, LONGEST_TIMEOUT).into());
         self
     }
 
-    /// Waits forever. Operations that never end have been seen.
+    /// Waits without a deadline. There have been operations that never end.
     #[must_use]
     pub fn no_timeout(mut self) -> Self {
         self.timeout = None;
         self
     }
 
-    /// How many faults in a row are retried: no response, throttling, a service that is down, a
+    /// How many faults in a row are retried: no response, throttling, an unavailable service, or a
     /// response that cannot be read.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
@@ -109,8 +110,8 @@ impl Polling {
     /// The longest wait between two checks, from a millisecond up to a day: a limit for backoff,
     /// jitter and `Retry-After` alike, and for the interval itself.
     ///
-    /// For operations that the service forgets unless they are polled. An Excel workbook's have to
-    /// be polled within four minutes.
+    /// For operations that the service forgets unless they are polled, such as those of an Excel
+    /// workbook, which have to be polled within four minutes.
     ///
     /// Source: <https://learn.microsoft.com/graph/workbook-best-practice>
     #[must_use]

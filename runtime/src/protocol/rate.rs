@@ -76,9 +76,9 @@ impl Recovery {
     }
 }
 
-/// A token bucket with reservations: who comes first gets its tokens first, however few the next
-/// one wants. A reservation promises a time; the tokens are taken when it is claimed, so that one
-/// which is claimed late does not give more than the bucket holds.
+/// A token bucket with reservations. They are served in order, however few tokens a later one
+/// wants. A reservation promises a time; the tokens are taken when it is claimed, so that one which
+/// is claimed late does not give more than the bucket holds.
 #[derive(Debug)]
 pub(super) struct Bucket {
     pub(super) rate: u32,
@@ -113,7 +113,7 @@ impl Bucket {
         self.tokens = self.tokens.saturating_add(tokens_more).min(tokens(BURST));
     }
 
-    /// Reserves so many tokens, and says when they will be there.
+    /// Reserves this many tokens, and returns when they will be available.
     fn reserve(&mut self, count: u32, now: Elapsed) -> Elapsed {
         let now = self.refill(now);
         self.reserved = self.reserved.saturating_add(tokens(count));
@@ -124,7 +124,8 @@ impl Bucket {
         self.reserved = self.reserved.saturating_sub(tokens(count));
     }
 
-    /// Takes `count` tokens of a reservation, and gives the others back; or says when to try again.
+    /// Takes `count` tokens of a reservation and returns the others to the bucket, or returns when
+    /// to try again.
     fn claim(&mut self, reserved: u32, count: u32, now: Elapsed) -> Result<(), Elapsed> {
         let now = self.refill(now);
         let wanted = tokens(count);
@@ -136,7 +137,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// How long so many billionths of a token take, at the present rate.
+    /// How long this many billionths of a token take at the current rate.
     fn time_for(&self, tokens: u64, now: Elapsed) -> Elapsed {
         let speed = u128::from(self.rate) * u128::from(self.recovery.level(now));
         let nanos = (u128::from(tokens) * u128::from(FULL)).div_ceil(speed.max(1));
@@ -148,7 +149,7 @@ impl Bucket {
         self.recovery.refused(sent, now);
     }
 
-    /// How long `count` checks take at the present rate.
+    /// How long `count` checks take at the current rate.
     fn interval(&self, count: u64, now: Elapsed) -> Elapsed {
         self.time_for(count.saturating_mul(TOKEN), now)
     }
@@ -158,14 +159,14 @@ fn tokens(count: u32) -> u64 {
     u64::from(count) * TOKEN
 }
 
-/// A rate of requests that several [`OperationSet`](crate::OperationSet)s share, and that an author's
-/// own [`Client::send`](crate::Client::send) can keep to.
+/// A rate of requests that several [`OperationSet`](crate::OperationSet)s and a
+/// [`Client::send`](crate::Client::send) can share.
 ///
-/// Graph counts the requests of an app in a tenant, whichever part of the program makes them. Clones
-/// share one bucket of 20 tokens, which fills at the rate: in any `t` seconds there are at most
-/// `rate × t + 20` requests. Who asks first is served first. When the service throttles, the rate
-/// halves for all of them, down to a 64th; from 5 seconds after the last refusal it grows back by a
-/// twentieth of the setting a second.
+/// Graph counts all requests of an app in a tenant, whichever part of the program sends them.
+/// Clones share one bucket of 20 tokens, which fills at the rate: in any `t` seconds there are at
+/// most `rate × t + 20` requests. Requests are served in order. When the service throttles, the
+/// rate halves for all of them, down to a 64th; from 5 seconds after the last refusal it recovers
+/// by a twentieth of the setting per second.
 ///
 #[cfg_attr(feature = "testing", doc = "```")]
 #[cfg_attr(not(feature = "testing"), doc = "```ignore")]
@@ -194,7 +195,7 @@ impl Shared {
 }
 
 impl RateLimit {
-    /// A limit of so many requests a second, at least 1. Graph allows 30 for an app and a tenant.
+    /// A limit of `rate` requests per second, at least 1. Graph allows 30 for an app and a tenant.
     pub fn new(rate: u32) -> Self {
         let bucket = Bucket::new(rate, Elapsed::ZERO);
         RateLimit(Arc::new(Mutex::new(Shared { bucket, clock: None })))
@@ -226,7 +227,7 @@ impl RateLimit {
         shared.bucket.refused(clock.elapsed(sent), elapsed);
     }
 
-    /// How long so many requests take at the present rate.
+    /// How long this many requests take at the current rate.
     pub(super) fn interval(&self, count: u64, now: Instant) -> Duration {
         let mut shared = self.lock();
         let (_, elapsed) = shared.elapsed(now);
@@ -249,7 +250,7 @@ impl fmt::Debug for RateLimit {
 #[derive(Clone)]
 pub(crate) struct Admitted(pub(crate) RateLimit);
 
-/// Tokens that are reserved. Dropped, it gives them back.
+/// Reserved tokens. Dropping it returns them to the bucket.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     limit: RateLimit,
@@ -259,7 +260,7 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// When the tokens are there, or it is worth asking again.
+    /// When the tokens are available, or when to ask again.
     pub(crate) fn at(&self) -> Instant {
         self.at
     }
@@ -268,7 +269,8 @@ impl Reservation {
         self.count as usize
     }
 
-    /// Takes so many of the tokens, and gives the others back. `false` if they are not there yet.
+    /// Takes this many of the tokens, and returns the others to the bucket. `false` if they are not
+    /// available yet.
     pub(crate) fn claim(&mut self, count: usize, now: Instant) -> bool {
         let count = u32::try_from(count).unwrap_or(u32::MAX).min(self.count);
         let mut shared = self.limit.lock();

@@ -9,10 +9,10 @@ use http::{HeaderName, Method, Request, Uri};
 
 use super::elapsed::Elapsed;
 
-/// The time that a request may take: an extension of each request that is sent while a deadline is
+/// The time that a request may take, an extension of each request that is sent while a deadline is
 /// near.
 ///
-/// An author's `send` need not look at it where it goes through one of the adapters, which obey it.
+/// The adapters obey it; a `send` that calls one of them need not read it.
 ///
 /// ```
 /// use graph_operation::TimeLeft;
@@ -24,10 +24,10 @@ use super::elapsed::Elapsed;
 pub struct TimeLeft(pub Duration);
 
 impl TimeLeft {
-    /// What a request may take where no deadline is nearer, as long as Graph's own SDKs wait.
+    /// The time limit of a request if no deadline is nearer, the same as in Graph's own SDKs.
     ///
-    /// A check that the service never answers is thereby given up and made again, in place of
-    /// keeping the caller until the deadline.
+    /// A check that gets no response is abandoned after this time and retried, and does not block
+    /// the caller until the deadline.
     pub const DEFAULT: TimeLeft = TimeLeft(Duration::from_secs(100));
 
     /// The value of the extension of `request`, or [`TimeLeft::DEFAULT`].

@@ -6,13 +6,13 @@ use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 use time::{Date, Month, PrimitiveDateTime, Time};
 
-/// Below this a service that says "0" would be asked again at once.
+/// The shortest wait, so that a "0" does not lead to a retry at once.
 const FLOOR: Duration = Duration::from_secs(1);
 
-/// What a service may ask for at the most; nobody waits for a header gone mad.
+/// The longest wait that a service may ask for, as a limit for absurd values.
 const CAP: Duration = Duration::from_secs(60 * 60);
 
-/// How long the service asks to be left alone: at least a second, at most an hour.
+/// How long the service asks to wait: at least a second, at most an hour.
 ///
 /// Reads whole and fractional seconds (`10`, `2.128`), several values merged into one header
 /// (`0,120`: the longest counts) and a date, measured against the response's own `Date` so that the

@@ -19,13 +19,14 @@ use crate::model::{Model, Monitor, Reader, State};
 
 pub(super) const VERSION: u32 = 1;
 
-/// A [`Poller`] in plain data: what [`Poller::save`] gives and [`Poller::restore`] takes.
+/// A [`Poller`] as plain data: what [`Poller::save`] returns and [`Poller::restore`] takes.
 ///
-/// It holds no credential of the client. What decides is all in it: the policy, the deadline, the row
-/// of faults, the jitter, the last response. Times are durations since the start.
+/// It contains no credential of the client. It contains everything that decides: the policy, the
+/// deadline, the count of faults, the jitter and the last response. Times are durations since the
+/// start.
 ///
-/// As a [`ResumeToken`](crate::ResumeToken) of the same operation, it is a secret where the address of
-/// the operation is one.
+/// Like a [`ResumeToken`](crate::ResumeToken) of the same operation, it is a secret if the
+/// operation's address is one.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Saved {
@@ -348,7 +349,8 @@ impl Poller {
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let root = "https://graph.microsoft.com/v1.0".parse()?;
-    /// let started = Started::at("https://graph.microsoft.com/v1.0/teams('1')/operations('2')".parse()?);
+    /// let address = "https://graph.microsoft.com/v1.0/teams('1')/operations('2')".parse()?;
+    /// let started = Started::at(address);
     /// let now = Instant::now();
     /// let mut poller = Poller::new::<TeamsAsyncOperation>(started, Default::default(), now, 7);
     /// let Step::Wait(pause, _) = poller.next(now) else { unreachable!() };
@@ -416,12 +418,12 @@ impl fmt::Debug for Saved {
     }
 }
 
-/// What became of a request, in plain data: for the journal of an engine.
+/// The result of a request as plain data, for the journal of an engine.
 ///
 /// A step of an engine sends the request of a [`Check`](super::Check) and returns this; the instants
 /// come from inside the step. [`Machine::replay`](super::Machine::replay) takes it from the journal.
 ///
-/// Of the headers, only those are kept that the protocol reads. The body can be private.
+/// Only the headers that the protocol reads are kept. The body can be private.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recorded {
@@ -460,7 +462,7 @@ const HEADERS: [&str; 9] = [
 ];
 
 impl Recorded {
-    /// What a client's sending came to, with the wall clock's time before and after it.
+    /// The result of sending a request, with the wall clock's time before and after it.
     pub fn new(
         outcome: &Result<Response<Bytes>, Error>,
         sent: SystemTime,
@@ -499,7 +501,7 @@ impl Recorded {
         UNIX_EPOCH.checked_add(self.received).unwrap_or(UNIX_EPOCH)
     }
 
-    /// The response, with the headers that the protocol reads, or the error that came in its place.
+    /// The response, with the headers that the protocol reads, or the error in its place.
     ///
     /// # Errors
     ///

@@ -50,14 +50,14 @@ const AT_ONCE: usize = 4;
 /// about one operation are those of a [`Poller`].
 ///
 /// ```text
-///      ┌──────────────────────────────── next(now) ◄───────────────────────────────────┐
-///      │            │           │           │                    │                     │
-///  Wait(t, why)  Pending     Done      Start(ticket)      Send(dispatch)        Event(report)
-///      │            │                       │                    │ dispatch.request()
-///    sleep,   until a request          … start it …         … send it …
-///   or until    or a start                  │                    ├─ received(envelope, response, now)
-///  a response  has ended              started(ticket, …)         ├─ failed(envelope, error, now)
-///      │                                                         └─ unsent(envelope, now)
+///      ┌─────────────────────────────── next(now) ◄─────────────────────────────────┐
+///      │            │           │          │                  │                     │
+///  Wait(t, why)  Pending     Done     Start(ticket)    Send(dispatch)        Event(report)
+///      │            │                      │                  │ dispatch.request()
+///    sleep,   until a request         … start it …       … send it …
+///   or until    or a start                 │                  ├─ received(envelope, response, now)
+///  a response  has ended             started(ticket, …)       ├─ failed(envelope, error, now)
+///      │                                                      └─ unsent(envelope, now)
 ///   waited()
 /// ```
 ///
@@ -73,9 +73,9 @@ const AT_ONCE: usize = 4;
 /// let mut now = Instant::now();
 /// let mut set = Set::new::<TeamsAsyncOperation>(root.clone(), now, 7);
 /// for team in ["1", "2"] {
-///     let at = format!("https://graph.microsoft.com/v1.0/teams('{team}')/operations('3')").parse()?;
-///     let poller =
-///         Poller::new::<TeamsAsyncOperation>(Started::at(at), Default::default(), now, 7);
+///     let at = format!("https://graph.microsoft.com/v1.0/teams('{team}')/operations('3')");
+///     let started = Started::at(at.parse()?);
+///     let poller = Poller::new::<TeamsAsyncOperation>(started, Default::default(), now, 7);
 ///     set.insert(team, poller, now).unwrap();
 /// }
 ///
@@ -660,12 +660,21 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.members.iter().map(|(key, _)| key)
     }
 
+    /// The resume token of one operation; `None` if there is none with this key, if it is not
+    /// started, or if the service finished at once.
+    pub fn token(&self, key: &K) -> Option<ResumeToken> {
+        let member = self.members.get(self.members.find(key)?)?;
+        self.token_of(member)
+    }
+
+    fn token_of(&self, member: &Member) -> Option<ResumeToken> {
+        let runs = member.is_started() && !member.is_finished();
+        runs.then(|| member.origin(&self.root).resume_token(self.reader.model))
+    }
+
     /// The resume tokens of the operations that run, and of those whose end was not delivered.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
-        self.members
-            .iter()
-            .filter(|(_, member)| member.is_started() && !member.is_finished())
-            .map(|(key, member)| (key, member.origin(&self.root).resume_token(self.reader.model)))
+        self.members.iter().filter_map(|(key, member)| Some((key, self.token_of(member)?)))
     }
 
     /// The interval between two checks of an operation that the rate allows now, whatever the policy

@@ -22,12 +22,12 @@ use crate::model::{Model, Monitor, Reader};
 /// The wait after the first fault, as in Graph's own SDKs; it doubles, up to three minutes.
 const PAUSE: Elapsed = Elapsed::from_secs(3);
 
-/// Sends the request that starts an operation, and repeats it where it was refused for the moment.
+/// Sends the request that starts an operation, and retries it where that is safe.
 ///
-/// 429, 503 and 509 are repeated: the service refused the request. What may have been carried out (no
-/// response, 408, 500, 502, 504) is repeated only if the request is idempotent. A repeated request
-/// waits for as long as `Retry-After` says, or 3 seconds, doubled each time up to three minutes. A
-/// wait that would end after the deadline is not begun.
+/// 429, 503 and 509 are retried, because the service refused the request. A request that may have
+/// been carried out (no response, 408, 500, 502, 504) is retried only if it is idempotent. The wait
+/// is `Retry-After`, or 3 seconds, doubled after each failure up to three minutes. If it would end
+/// after the deadline, the start fails at once.
 ///
 /// Its verbs are those of every [`Machine`].
 pub struct Start {

@@ -12,7 +12,7 @@ use super::request::Outgoing;
 use super::saved::Recorded;
 use crate::Error;
 
-/// A machine of the protocol: it says what to do next, and takes what came of it.
+/// A machine of the protocol: it says what to do next, and takes the result.
 ///
 /// [`Start`](super::Start) sends a starting request, [`Poller`](super::Poller) follows the operation,
 /// and [`Target`](super::Target) reads the result. All have the same verbs, so that one driver serves
@@ -32,25 +32,25 @@ use crate::Error;
 ///           └───────────────────────────────────────────────────────────────────┘
 /// ```
 ///
-/// Nothing can be forgotten: taking the request of a [`Check`] notes that it was sent, a wait that
-/// [`waited`](Self::waited) does not end is ended by the clock, and a 401 that is not followed up is
-/// retried like any other fault.
+/// A driver cannot forget a step: taking the request of a [`Check`] notes that it was sent, a wait
+/// that [`waited`](Self::waited) does not end is ended by the clock, and a 401 without a call of
+/// [`authorized`](Self::authorized) is retried like any other fault.
 ///
-/// Instants are values. A machine that is asked later than it wanted to be acts late, and one that is
-/// shown an earlier instant than before stays at the later one.
+/// Instants are values. A machine that is called later than it asked for acts late, and one that is
+/// given an earlier instant than before keeps the later one.
 pub trait Machine {
-    /// What a response is read as.
+    /// The type that a response is read as.
     type Answer;
 
     /// What to do at `now`.
     fn next(&mut self, now: Instant) -> Step<'_>;
 
-    /// Ends the wait that [`next`](Self::next) asked for, also where the clock has not moved: a
+    /// Ends the wait that [`next`](Self::next) asked for, even if the clock has not advanced: a
     /// client whose sleeps take no time polls at full speed.
     fn waited(&mut self);
 
-    /// Moves the noted sending of the last request to `now`, where the driver knows better than at
-    /// the time when it took the request. It is never moved back.
+    /// Moves the time at which the last request was sent to `now`, for a driver that sent it later
+    /// than it took it. It is never moved back.
     fn sent_at(&mut self, now: Instant);
 
     /// Takes the response to the last request, received at `now`.
@@ -62,9 +62,9 @@ pub trait Machine {
     /// [`Error`](crate::Error) is passed as [`Error::transport`].
     fn failed(&mut self, error: Error, now: Instant) -> Event<Self::Answer>;
 
-    /// Takes what became of an [`Event::Unauthorized`]: the response that it carried, and whether
-    /// there is a new credential. If so, [`next`](Self::next) sends the request again at once;
-    /// otherwise the response is final.
+    /// Takes the result of an [`Event::Unauthorized`]: its response, and whether there is a new
+    /// credential. If there is, [`next`](Self::next) retries the request at once; otherwise the
+    /// response is final.
     fn authorized(
         &mut self,
         response: &Response<Bytes>,
@@ -78,8 +78,8 @@ pub trait Machine {
     /// How many requests were sent.
     fn requests(&self) -> u32;
 
-    /// Takes what the journal of an engine says of the last request. `instant` translates the wall
-    /// clock's time to the driver's instants.
+    /// Takes the result of the last request from the journal of an engine. `instant` translates the
+    /// wall clock's time to the driver's instants.
     fn replay(
         &mut self,
         recorded: Recorded,
@@ -100,11 +100,11 @@ pub trait Machine {
 /// What to do next.
 #[derive(Debug)]
 pub enum Step<'a> {
-    /// Nothing, for so long and for this reason.
+    /// Wait this long, for this reason.
     Wait(Duration, Reason),
     /// Send a request.
     Send(Check<'a>),
-    /// Nothing more: everything was done, or there is an error that stays.
+    /// Nothing more: it has succeeded, or failed for good.
     Done(Result<(), Error>),
 }
 
@@ -119,11 +119,11 @@ pub enum Reason {
     Interval,
     /// The service asked for it.
     RetryAfter,
-    /// Faults in a row.
+    /// Backoff after faults.
     Backoff,
     /// The last check is made at the deadline, or none is allowed before it.
     Deadline,
-    /// In a set, what is due waits a moment for others, to be checked in one request.
+    /// In a set, a check waits a moment for others, to share a request with them.
     Batch,
     /// In a set, the rate.
     Rate,
@@ -188,13 +188,13 @@ impl<'a> Check<'a> {
         self.time_left.map(Duration::from)
     }
 
-    /// Whether the request has to be sent without a credential, because it goes to another host than
-    /// the service root's; see [`Monitor::Anonymous`](crate::Monitor::Anonymous).
+    /// Whether the request has to be sent without a credential, because it goes to a host other
+    /// than the service root's; see [`Monitor::Anonymous`](crate::Monitor::Anonymous).
     pub fn is_anonymous(&self) -> bool {
         self.outgoing.is_anonymous()
     }
 
-    /// The address alone, for a driver that builds the request by itself, such as an item of a batch.
+    /// The address alone, for a driver that builds the request itself, such as an item of a batch.
     /// The request is noted as sent.
     pub fn into_uri(self) -> Uri {
         self.note.sent();
@@ -219,19 +219,19 @@ impl fmt::Debug for Check<'_> {
     }
 }
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Debug)]
 #[must_use = "an error may be in it"]
 pub enum Event<A> {
     /// The response was read.
     Received(A),
-    /// The request failed, and [`Machine::next`] says when it is made again.
+    /// The request failed, and [`Machine::next`] says when to retry it.
     Retrying(Error),
     /// The service refused the credential. Renew it, and call [`Machine::authorized`].
     Unauthorized(Response<Bytes>),
-    /// There is a new credential, and [`Machine::next`] sends the request again at once.
+    /// There is a new credential, and [`Machine::next`] retries the request at once.
     Authorized,
-    /// The request failed, and is not made again unless the driver goes on by its own decision.
+    /// The request failed, and is not retried unless the driver decides to continue.
     Failed(Error),
 }
 

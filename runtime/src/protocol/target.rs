@@ -26,10 +26,10 @@ const LONGEST_PAUSE: Elapsed = Elapsed::from_secs(30);
 /// What a request may take at least: patience limits the retries, not the only request that there is.
 const LEAST_TIME: Elapsed = Elapsed::from_secs(30);
 
-/// Reads the target of an operation that has succeeded, and retries where it is not there yet.
+/// Reads the target of an operation that has succeeded, and retries while it is not available.
 ///
-/// Retried are 404, what is retried for a check, and a body of a 2xx that is empty or not JSON, all
-/// within [`Polling::target_patience`].
+/// It retries a 404, the faults that are retried for a check, and a 2xx whose body is empty or not
+/// JSON, all within [`Polling::target_patience`].
 ///
 /// Its verbs are those of every [`Machine`].
 #[derive(Clone)]
@@ -144,7 +144,8 @@ impl Target {
         self.fault(error, transient)
     }
 
-    /// Takes a response back that could not be read as the target: its body is empty or not JSON.
+    /// Takes back a response that could not be read as the target, because its body is empty or not
+    /// JSON.
     pub fn unreadable(&mut self, error: Error) -> Event<Response<Bytes>> {
         self.fault(error, true)
     }
@@ -166,7 +167,7 @@ impl Target {
     }
 
     /// Puts the next request off by `pause`, or for as long as `error` asks; `false` if it is not
-    /// made within patience. A caller who goes on all the same keeps the pace.
+    /// made within patience. A caller who continues anyway keeps the backoff.
     fn put_off(&mut self, pause: Elapsed, error: &Error) -> bool {
         let attempts = &mut self.attempts;
         let left = self.policy.patience().minus(attempts.now);
@@ -202,7 +203,7 @@ impl Target {
         self.clock.instant(self.attempts.now)
     }
 
-    /// How often the target was asked for.
+    /// How many requests were sent.
     pub fn requests(&self) -> u32 {
         self.attempts.sent
     }

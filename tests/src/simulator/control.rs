@@ -93,7 +93,7 @@ async fn reset(State(shared): App) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// A plan of faults: for everything, or for one team or operation.
+/// A plan of faults: for all requests, or for one team or operation.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Faults {

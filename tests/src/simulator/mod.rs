@@ -2,16 +2,15 @@
 //!
 //! It speaks the service's dialect: a 202 whose relative `Location` lacks the version, documents
 //! that stay the same byte for byte while nothing changes, members of enumerations that are hidden
-//! from those who did not ask, targets that cannot be read yet although their operation has
-//! succeeded. And it has the service's bad days, planned by a [`FaultPlan`]: throttling, outages,
-//! cut connections, pages of HTML, redirects to another origin.
+//! from clients that did not ask, targets that cannot be read yet although their operation has
+//! succeeded. A [`FaultPlan`] adds the service's faults: throttling, outages, cut connections, pages
+//! of HTML, redirects to another origin.
 //!
-//! Beside Teams' operations it plays those of Graph's other families, the monitors of drive items on
-//! an origin of their own; it takes requests in batches, keeps a rate, and is controlled over HTTP
-//! too. `tests/README.md` is its manual.
+//! Besides Teams' operations it simulates those of Graph's other families, with the monitors of drive
+//! items on an origin of their own. It accepts batches, limits the rate, and can be controlled over
+//! HTTP. `tests/README.md` is its manual.
 //!
-//! Everything it says follows from its [`Options`] and the requests it gets. Each request is
-//! recorded.
+//! Its responses depend only on its [`Options`] and the requests. Each request is recorded.
 //!
 //! ```
 //! use graph_operation_tests::simulator::{Fault, FaultPlan, Life, Occasion, Options, Simulator};
@@ -149,14 +148,14 @@ impl Simulator {
         self.shared.certificate.as_deref()
     }
 
-    /// The origin of the listener that nothing should reach, to which redirects and foreign locations lead.
+    /// The origin that no client should call, to which redirects and foreign locations lead.
     pub fn foreign_origin(&self) -> String {
         self.shared.lock().foreign_origin.clone()
     }
 
-    /// Changes how operations are treated that have to do with this key (see
-    /// [`Options::behaviour_of`]). Faults hold at once; a life holds for the operations that start
-    /// from now on or, where the key is the id of an operation, for that one, anew from now.
+    /// Changes the behaviour of the operations of this key (see [`Options::behaviour_of`]). Faults
+    /// apply at once. A life applies to operations that start from now on; if the key is the id of an
+    /// operation, that operation starts over with it.
     pub fn set_behaviour(&self, key: impl Into<String>, behaviour: Behaviour) {
         self.shared.lock().set_behaviour(&key.into(), behaviour, Instant::now());
     }

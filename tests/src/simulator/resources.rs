@@ -352,11 +352,11 @@ impl Service {
         };
         let team = Address::new("teams", group);
         let of = Address::new("groups", group).identity();
-        if self.options.strict && !self.exists(&of, call.at) {
-            return context.not_found(&of);
-        }
         if self.exists(&team.identity(), call.at) {
             return context.has_team();
+        }
+        if self.options.strict && !self.exists(&of, call.at) {
+            return context.not_found(&of);
         }
         let mut sent = Document::new();
         if let Some(group) = self.resources.get(&of) {

@@ -41,6 +41,17 @@ fn foreign(error: graph_operation::Error) -> Foreign {
 
 type HttpResult = Result<Answer, MyError>;
 type Fallible<T> = Result<T, MyError>;
+type Lent<'a, T> = Result<T, LentError<'a>>;
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "it is there to be held")]
+struct LentError<'a>(&'a str, graph_operation::Error);
+
+impl From<graph_operation::Error> for LentError<'_> {
+    fn from(error: graph_operation::Error) -> Self {
+        LentError("", error)
+    }
+}
 
 fn refused() -> Answer {
     let mut answer = accepted();
@@ -68,6 +79,11 @@ mod results {
         #[async_operation]
         async fn alias(&self) -> Fallible<Answer> {
             Ok(self.post().await?)
+        }
+
+        #[async_operation]
+        async fn lent<'a>(&self, id: &'a str) -> Lent<'a, Answer> {
+            self.post().await.map_err(|error| LentError(id, error))
         }
 
         #[async_operation]
@@ -137,6 +153,7 @@ mod results {
         let _: Result<Operation, graph_operation::Error> = block_on(graph.archive_team("t"));
         let _: Result<Operation<Team>, MyError> = block_on(graph.create_team("1"));
         let _: Result<Operation, MyError> = block_on(graph.alias());
+        let _: Result<Operation, LentError<'_>> = block_on(graph.lent("t"));
         let _: Result<Operation, MyError> = block_on(graph.hidden("1"));
         let _: io::Result<Operation<Team>> = block_on(graph.io());
         let _: anyhow::Result<Operation> = block_on(graph.anyhow("1"));

@@ -107,7 +107,7 @@ async fn a_client_that_follows_redirects_is_found_out() {
     let error = graph.archive_team("a").await.unwrap().await.unwrap_err();
     // What the foreign origin said, that the operation has succeeded, is not believed.
     assert_eq!(error.kind(), ErrorKind::ForeignLocation);
-    assert!(error.to_string().contains("configure it to follow none"), "{error}");
+    assert!(error.to_string().contains("follow no redirects"), "{error}");
     assert!(!simulator.foreign_requests().is_empty());
     assert!(simulator.foreign_requests().iter().all(|request| request.authorization.is_none()));
 }

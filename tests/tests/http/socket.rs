@@ -3,11 +3,20 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Sends `response` to one request, and waits until the client closes the connection.
 ///
 /// Gives the origin, and in the end whether the client has opened another connection.
 pub(crate) fn serve(response: impl Into<String>) -> (String, JoinHandle<bool>) {
+    serve_slowly(response, 0)
+}
+
+/// The same, and after the response so many further bytes, one every 50 ms.
+pub(crate) fn serve_slowly(
+    response: impl Into<String>,
+    further: usize,
+) -> (String, JoinHandle<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let response = response.into();
@@ -15,6 +24,12 @@ pub(crate) fn serve(response: impl Into<String>) -> (String, JoinHandle<bool>) {
         let (mut connection, _) = listener.accept().unwrap();
         let _ = connection.read(&mut [0; 4096]).unwrap();
         connection.write_all(response.as_bytes()).unwrap();
+        for _ in 0..further {
+            std::thread::sleep(Duration::from_millis(50));
+            if connection.write_all(b"x").is_err() {
+                break;
+            }
+        }
         while connection.read(&mut [0; 1024]).is_ok_and(|read| read > 0) {}
         listener.set_nonblocking(true).unwrap();
         listener.accept().is_ok()

@@ -559,3 +559,324 @@ impl Teams for MyError {
 fn graph(_: &str) -> Graph {
     Graph { root: Uri::from_static("/"), count: 0 }
 }
+
+/// Shapes that programs have.
+impl Graph {
+    /// Leaves early where there is nothing.
+    #[async_operation]
+    pub async fn leaves(&self, id: Option<&str>) -> std::result::Result<Response<Bytes>, MyError> {
+        let Some(id) = id else {
+            return Ok(Response::new(Bytes::new()));
+        };
+        let url = id.parse::<Uri>().map_err(|error| MyError(graph_operation::Error::transport(error)))?;
+        Ok(self.post(url.to_string()).await?)
+    }
+
+    /// Fails by `?`.
+    #[async_operation]
+    pub async fn fails(&self, id: &str) -> HttpResult {
+        if id.is_empty() {
+            Err(graph_operation::Error::transport("empty"))?;
+        }
+        Ok(self.post(id.into()).await?)
+    }
+
+    /// Fails by `?`.
+    #[async_operation]
+    pub fn fails_blocking(&self, id: &str) -> HttpResult {
+        if id.is_empty() {
+            Err(graph_operation::Error::transport("empty"))?;
+        }
+        let answer = blocking::Client::send(self, Request::new(Bytes::new()))?;
+        Ok(answer)
+    }
+
+    /// Tries again.
+    #[async_operation]
+    pub async fn tries(&self, mut tries: u8) -> HttpResult {
+        loop {
+            match self.post(tries.to_string()).await {
+                Ok(answer) => break Ok(answer),
+                Err(error) if tries == 0 => break Err(error),
+                Err(_) => tries -= 1,
+            }
+        }
+    }
+
+    /// Has names of the expansion's.
+    #[async_operation]
+    pub async fn hygiene(&self, begin: String, start: u8, request: &str) -> HttpResult {
+        let answer = request.len() + usize::from(start);
+        let begin = begin + &answer.to_string();
+        self.post(begin).await
+    }
+
+    /// Uses what it says it does not.
+    #[async_operation]
+    pub async fn underscored_mutable(&self, mut _id: String, mut _count: u8) -> HttpResult {
+        _id.push('a');
+        self.post(_id).await
+    }
+
+    /// Takes tuples.
+    #[async_operation]
+    pub async fn patterns(&self, (mut a, b): (String, u8), [c, ..]: [u8; 2], Self { count, .. }: Graph) -> HttpResult {
+        self.post(a).await
+    }
+
+    /// Takes tuples.
+    #[async_operation]
+    pub fn patterns_blocking(&self, (mut a, b): (String, u8), [c, ..]: [u8; 2]) -> HttpResult {
+        let _ = a;
+        Ok(Response::new(Bytes::new()))
+    }
+
+    /// Goes on after its end.
+    #[async_operation]
+    pub async fn unreachable(&self) -> HttpResult {
+        return self.post(String::new()).await;
+        self.post(String::from("b")).await
+    }
+
+    /// Ignores what it should not.
+    #[async_operation]
+    pub async fn ignores(&self, mut list: Vec<String>) -> HttpResult {
+        list.pop();
+        self.post(String::new()).await;
+        self.post(String::new());
+        let _ = self.post(list.join("/"));
+        let url = async { async { String::new() } }.await.await;
+        self.post(url).await
+    }
+
+    /// Holds closures.
+    #[async_operation]
+    pub async fn closures(&self, ids: &[String]) -> HttpResult {
+        let all = ids.iter().map(|id| id.to_string()).collect::<Vec<_>>();
+        let first = || async { self.post(all.join("/")).await };
+        let answer = first().await?;
+        let unused = 3;
+        Ok(answer)
+    }
+
+    /// Clones for nothing.
+    #[async_operation]
+    pub async fn clones(&self, id: String) -> HttpResult {
+        let copy = id.clone();
+        let graph = self.clone();
+        graph.post(copy).await
+    }
+
+    /// Works on itself.
+    #[async_operation]
+    pub async fn works(mut self, id: String) -> HttpResult {
+        self.count += id.len();
+        self.post(self.count.to_string()).await
+    }
+
+    /// Works on itself.
+    #[async_operation]
+    pub fn works_blocking(mut self, id: String) -> HttpResult {
+        self.count += id.len();
+        blocking::Client::send(&self, Request::new(self.count.to_string().into()))
+    }
+
+    /// Is boxed.
+    #[async_operation]
+    pub async fn receiver_boxed(self: Box<Self>, id: &str) -> HttpResult {
+        self.post(id.to_owned()).await
+    }
+
+    /// Is shared.
+    #[async_operation]
+    pub async fn receiver_shared(self: &Arc<Self>, id: &str) -> HttpResult {
+        let other = Arc::clone(self);
+        other.post(id.to_owned()).await
+    }
+
+    /// Is counted.
+    #[async_operation(client = self.as_ref())]
+    pub async fn receiver_counted(self: std::rc::Rc<Self>) -> HttpResult {
+        self.post(String::new()).await
+    }
+
+    /// Is large.
+    #[async_operation]
+    pub async fn large(&self) -> HttpResult {
+        let buffer = [0_u8; 20_000];
+        let answer = self.post(String::new()).await;
+        drop(buffer.len());
+        answer
+    }
+
+    /// Awaits what is large.
+    #[async_operation]
+    pub async fn larger(&self) -> HttpResult {
+        let buffer = [0_u8; 20_000];
+        async { self.post(String::new()).await.map(|_| buffer) }.await?;
+        self.post(String::new()).await
+    }
+
+    /// Is complex.
+    #[async_operation]
+    #[rustfmt::skip]
+    pub async fn complex(&self, n: u8) -> HttpResult {
+        if n == 1 { return self.post(String::from("1")).await; }
+        if n == 2 { return self.post(String::from("2")).await; }
+        if n == 3 { return self.post(String::from("3")).await; }
+        if n == 4 { return self.post(String::from("4")).await; }
+        if n == 5 { return self.post(String::from("5")).await; }
+        if n == 6 { return self.post(String::from("6")).await; }
+        if n == 7 { return self.post(String::from("7")).await; }
+        if n == 8 { return self.post(String::from("8")).await; }
+        if n == 9 { return self.post(String::from("9")).await; }
+        if n == 10 { return self.post(String::from("10")).await; }
+        if n == 11 { return self.post(String::from("11")).await; }
+        if n == 12 { return self.post(String::from("12")).await; }
+        self.post(String::new()).await
+    }
+
+    /// Is as complex as it may be.
+    #[async_operation]
+    #[rustfmt::skip]
+    pub fn complex_blocking(&self, n: u8) -> HttpResult {
+        if n == 1 { return Ok(Response::new(Bytes::new())); }
+        if n == 2 { return Ok(Response::new(Bytes::new())); }
+        if n == 3 { return Ok(Response::new(Bytes::new())); }
+        if n == 4 { return Ok(Response::new(Bytes::new())); }
+        if n == 5 { return Ok(Response::new(Bytes::new())); }
+        if n == 6 { return Ok(Response::new(Bytes::new())); }
+        if n == 7 { return Ok(Response::new(Bytes::new())); }
+        if n == 8 { return Ok(Response::new(Bytes::new())); }
+        if n == 9 { return Ok(Response::new(Bytes::new())); }
+        if n == 10 { return Ok(Response::new(Bytes::new())); }
+        if n == 11 { return Ok(Response::new(Bytes::new())); }
+        if n == 12 { return Ok(Response::new(Bytes::new())); }
+        if n == 13 { return Ok(Response::new(Bytes::new())); }
+        if n == 14 { return Ok(Response::new(Bytes::new())); }
+        if n == 15 { return Ok(Response::new(Bytes::new())); }
+        if n == 16 { return Ok(Response::new(Bytes::new())); }
+        if n == 17 { return Ok(Response::new(Bytes::new())); }
+        if n == 18 { return Ok(Response::new(Bytes::new())); }
+        if n == 19 { return Ok(Response::new(Bytes::new())); }
+        if n == 20 { return Ok(Response::new(Bytes::new())); }
+        if n == 21 { return Ok(Response::new(Bytes::new())); }
+        if n == 22 { return Ok(Response::new(Bytes::new())); }
+        if n == 23 { return Ok(Response::new(Bytes::new())); }
+        if n == 24 { return Ok(Response::new(Bytes::new())); }
+        Ok(Response::new(Bytes::new()))
+    }
+
+    /// Could be a constant.
+    #[async_operation]
+    pub fn constant(&self, value: Response<Bytes>) -> HttpResult {
+        Ok(value)
+    }
+
+    /// Chooses.
+    #[async_operation]
+    pub async fn chooses(&self, id: Option<String>, not: bool) -> HttpResult {
+        let url = if let Some(id) = id { id } else { String::new() };
+        if !not {
+            let url = url.clone();
+            self.post(url).await
+        } else {
+            let url = url.clone();
+            self.post(url + "a").await
+        }
+    }
+
+    /// Has attributes.
+    #[inline]
+    #[cold]
+    #[deprecated(note = "for a test")]
+    #[async_operation]
+    #[doc(alias = "attr")]
+    pub async fn attributes(&self) -> HttpResult {
+        #![allow(unused_variables)]
+        let unused = 3;
+        self.post(String::new()).await
+    }
+
+    /// Holds a guard over an await.
+    #[async_operation]
+    pub async fn guards(&self, cell: &std::cell::RefCell<String>, lock: &std::sync::Mutex<u8>) -> HttpResult {
+        let url = cell.borrow_mut();
+        let guard = lock.lock().unwrap();
+        let answer = self.post(url.clone()).await;
+        drop(guard);
+        answer
+    }
+
+    /// Captures what it says.
+    #[async_operation]
+    pub fn captures<'a>(&'a self, id: &'a str) -> impl Future<Output = HttpResult> + use<'a> {
+        let url = id.to_owned();
+        async move { self.post(url).await }
+    }
+
+    /// A future at once.
+    #[async_operation]
+    pub fn passed(&self, id: String) -> impl Future<Output = HttpResult> {
+        self.post(id)
+    }
+
+    /// Is generic over constants.
+    #[async_operation]
+    pub async fn constants<const N: usize, T: AsRef<str> + ?Sized>(&self, ids: [&T; N]) -> HttpResult
+    where
+        Self: Sized,
+    {
+        let mut url = String::new();
+        for id in ids {
+            url += id.as_ref();
+        }
+        self.post(url).await
+    }
+
+    /// Casts and compares.
+    #[async_operation]
+    pub fn casts_blocking(&self, count: u64) -> HttpResult {
+        let small = count as u32;
+        let same = small as u32;
+        if same.to_string().len() == 0 || count <= 0 {
+            return Ok(Response::new(Bytes::new()));
+        }
+        Ok(Response::new(Bytes::new()))
+    }
+
+    /// Is under a condition.
+    #[async_operation]
+    pub async fn conditions(&self, #[cfg(any())] gone: u8, #[cfg(all())] id: String) -> HttpResult {
+        #[cfg(any())]
+        return Err(gone);
+        self.post(id).await
+    }
+}
+
+/// Any client.
+#[async_operation(client = client, target = Vec<String>, timeout = "1h")]
+pub async fn any_client<C: Client + Send + Sync>(client: &C, id: &str) -> Result<Request<String>> {
+    let url: String = String::from(id);
+    Ok(Request::new(url + &client.service_root().to_string()))
+}
+
+/// Any error.
+#[async_operation(client = graph, map_err = Box::from)]
+pub async fn any_error(graph: Graph, id: Option<u8>) -> std::result::Result<Response<Bytes>, Box<dyn std::error::Error>> {
+    let id = id.ok_or_else(|| "none")?;
+    Ok(graph.post(id.to_string()).await?)
+}
+
+macro_rules! archive {
+    ($name:ident, $body:block, $ty:ty, $ret:ty) => {
+        impl Graph {
+            /// Made by a macro.
+            #[async_operation]
+            pub async fn $name(&self, id: $ty) -> $ret $body
+        }
+    };
+}
+
+archive!(by_macro, { Ok(Response::new(Bytes::new())) }, String, HttpResult);
+archive!(by_macro_boxed, { { Ok(Response::new(Bytes::new())) } }, Box<String>, Result<Response<Bytes>>);

@@ -1,5 +1,7 @@
 //! Operations that another process goes on with.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use graph_operation::testing::{ScriptedClient, block_on, in_progress, status, succeeded};
 use graph_operation::{EngagementAsyncOperation, ErrorKind, Operation, ResumeToken};
 use http::Uri;
@@ -33,6 +35,34 @@ fn a_token_goes_through_text_and_json() {
     block_on(resumed.into_future()).unwrap();
     assert_eq!(client.requests()[0].uri(), OPERATION);
     assert!(client.sent_at()[0] > seconds(5));
+}
+
+/// Tokens as the library has written them since its first version, and as a later one may.
+#[test]
+fn tokens_of_every_version_are_read() {
+    let started = 1_767_225_540_000; // a minute before the client's clock begins
+    for (rest, at, request_id) in [
+        ("", None, None),
+        (r#","started":1767225540000"#, Some(started), None),
+        (r#","started":1767225540000,"requestId":"r1""#, Some(started), Some("r1")),
+        (r#","requestId":null,"started":1767225540000,"later":{"a":[1]}"#, Some(started), None),
+    ] {
+        let text = format!(
+            r#"{{"version":1,"model":"teamsAsyncOperation","location":"https://graph.microsoft.com/v1.0/teams('1')/operations('2')"{rest}}}"#
+        );
+        let token: ResumeToken = text.parse().unwrap();
+        assert_eq!(token.location(), OPERATION);
+        assert_eq!(token.started_at(), at.map(|at| UNIX_EPOCH + Duration::from_millis(at)));
+        assert_eq!(token.request_id(), request_id);
+
+        let client = ScriptedClient::new();
+        client.answer(in_progress()).answer(succeeded("/teams('1')"));
+        let mut resumed = Operation::resume(client.clone(), token).unwrap();
+        assert_eq!(resumed.request_id(), request_id);
+        block_on(resumed.wait()).unwrap();
+        let before = if at.is_some() { seconds(60) } else { Duration::ZERO };
+        assert_eq!(resumed.update().waited(), client.elapsed() + before);
+    }
 }
 
 #[test]

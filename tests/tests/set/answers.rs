@@ -4,12 +4,11 @@ use bytes::Bytes;
 use graph_operation::testing::{
     ScriptedClient, block_on, failed, graph_error, in_progress, status, succeeded, with_header,
 };
-use graph_operation::{
-    Client, DriveItemCopy, ErrorKind, Operation, OperationSet, Polling, Result, SetEvent,
-};
-use http::{Request, Response, Uri};
+use graph_operation::{DriveItemCopy, ErrorKind, Operation, OperationSet, Polling, SetEvent};
+use http::{Response, Uri};
 use serde_json::{Value, json};
 
+use crate::guarded::{Guarded, refused};
 use crate::{batch, ends, location, operation, running, seconds};
 
 fn done() -> Value {
@@ -74,9 +73,24 @@ fn order_names_and_encodings_do_not_matter() {
 fn a_failed_dependency_passes() {
     let client = ScriptedClient::new();
     let mut set = running(&client, 2);
-    client.answer(graph_error(424, "FailedDependency", "x")).answer(succeeded("/a"));
+    let dependency = graph_error(424, "FailedDependency", "x");
+    client.answer(with_header(dependency, "retry-after", "100")).answer(succeeded("/a"));
     client.answer(succeeded("/b"));
-    assert!(ends(&mut set).iter().all(|(_, result)| result.is_ok()));
+    let mut faults = Vec::new();
+    block_on(async {
+        while let Some(event) = set.next_event().await {
+            match event {
+                SetEvent::Update(_, update) => faults.extend(update.fault().cloned()),
+                SetEvent::Ended(_, end) => assert!(end.is_ok()),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    let [fault] = &faults[..] else { panic!("{faults:?}") };
+    assert_eq!((fault.kind(), fault.code()), (ErrorKind::Rejected, Some("FailedDependency")));
+    assert!(fault.is_retryable());
+    let times = client.sent_at();
+    assert!(times[1] - times[0] >= seconds(100), "{times:?}");
 }
 
 #[test]
@@ -275,58 +289,6 @@ fn a_fresh_operations_404_needs_no_confirmation() {
     assert!(times[1] - times[0] > seconds(29), "{times:?}");
 }
 
-/// A client whose credential is refused.
-#[derive(Clone)]
-struct Guarded {
-    client: ScriptedClient,
-    renews: bool,
-    asked: std::sync::Arc<std::sync::Mutex<Vec<Response<Bytes>>>>,
-}
-
-impl Guarded {
-    fn new(client: &ScriptedClient, renews: bool) -> Self {
-        Guarded { client: client.clone(), renews, asked: std::sync::Arc::default() }
-    }
-}
-
-impl Client for Guarded {
-    type Error = graph_operation::Error;
-
-    fn service_root(&self) -> &Uri {
-        Client::service_root(&self.client)
-    }
-
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
-        Client::send(&self.client, request).await
-    }
-
-    async fn unauthorized(&self, answer: &Response<Bytes>) -> bool {
-        self.asked.lock().unwrap().push(answer.clone());
-        self.renews
-    }
-
-    async fn sleep(&self, time: std::time::Duration) {
-        Client::sleep(&self.client, time).await;
-    }
-
-    fn now(&self) -> std::time::Instant {
-        Client::now(&self.client)
-    }
-
-    fn time_limit(&self, time: std::time::Duration) -> impl Future<Output = ()> + Send {
-        Client::time_limit(&self.client, time)
-    }
-
-    async fn send_anonymous(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
-        Client::send(&self.client, request).await
-    }
-}
-
-fn refused() -> Response<Bytes> {
-    let error = graph_error(401, "InvalidAuthenticationToken", "Expired.");
-    with_header(error, "www-authenticate", "Bearer claims=\"x\"")
-}
-
 fn guarded(client: &Guarded, count: usize) -> OperationSet<usize> {
     let mut set = OperationSet::new(client.clone());
     for at in 0..count {
@@ -352,7 +314,7 @@ fn a_refused_credential_is_asked_for_once_an_envelope() {
             client.answer(succeeded("/a"));
         }
         assert!(ends(&mut set).iter().all(|(_, result)| result.is_ok()));
-        let asked = guard.asked.lock().unwrap().clone();
+        let asked = guard.asked();
         assert_eq!(asked.len(), 1);
         assert_eq!((asked[0].status().as_u16(), asked[0].headers().len()), (401, 2), "{whole}");
         let times = client.sent_at();
@@ -380,9 +342,53 @@ fn a_credential_that_is_not_renewed_is_final_and_is_not_asked_for_twice() {
             assert_eq!(error.code(), Some("InvalidAuthenticationToken"));
             assert!(error.resume_token().is_some());
         }
-        assert_eq!(guard.asked.lock().unwrap().len(), 1);
+        assert_eq!(guard.asked().len(), 1);
         assert_eq!(set.counts().failed, 2);
     }
+}
+
+/// The same for an operation that is checked alone.
+#[test]
+fn a_lone_check_asks_for_its_own_credential() {
+    for (renews, refusals) in [(true, 1), (true, 2), (false, 1)] {
+        let client = ScriptedClient::new();
+        let guard = Guarded::new(&client, renews);
+        let mut set = guarded(&guard, 1);
+        for _ in 0..refusals {
+            client.answer(refused());
+        }
+        let found = renews && refusals == 1;
+        if found {
+            client.answer(succeeded("/a"));
+        }
+        let (_, end) = ends(&mut set).remove(0);
+        match end {
+            Ok(_) => assert!(found),
+            Err(error) => {
+                assert!(!found, "{error}");
+                assert_eq!(error.status().unwrap().as_u16(), 401);
+                assert_eq!(error.code(), Some("InvalidAuthenticationToken"));
+            }
+        }
+        assert_eq!((guard.asked().len(), client.batches().len()), (1, 0));
+        let times = client.sent_at();
+        assert_eq!(times.len(), if renews { 2 } else { 1 });
+        assert!(times.iter().all(|at| *at - times[0] < seconds(2)), "{times:?}");
+    }
+}
+
+#[test]
+fn a_check_that_confirms_a_batch_asks_for_its_own_credential() {
+    let client = ScriptedClient::new();
+    let guard = Guarded::new(&client, true);
+    let mut set = guarded(&guard, 2);
+    client.answer(graph_error(404, "NotFound", "Gone.")).answer(in_progress()); // the batch
+    client.answer(refused()).answer(graph_error(404, "NotFound", "Gone.")); // alone
+    client.answer(succeeded("/b"));
+    let ends = ends(&mut set);
+    assert_eq!(ends[0].1.as_ref().unwrap_err().code(), Some("NotFound"));
+    assert!(ends[1].1.is_ok());
+    assert_eq!((guard.asked().len(), client.requests().len()), (1, 4));
 }
 
 #[test]

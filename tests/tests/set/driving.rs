@@ -1,4 +1,4 @@
-//! How a set is driven: its requests, its events, and its twin.
+//! How a set is driven: its requests and its events.
 
 use std::time::Duration;
 
@@ -76,30 +76,6 @@ fn starts_updates_and_ends() {
         ["a started", "a Running None", "a Running Some(Rejected)", "a Failed None", "a Failed",]
     );
     assert!(client.waits().iter().any(|wait| *wait > Duration::from_secs(30)));
-}
-
-/// The twin for programs without an executor.
-#[test]
-fn a_set_that_blocks_ends_the_same_way() {
-    use graph_operation::blocking::{Next, Operation, OperationSet};
-
-    let client = ScriptedClient::new();
-    let mut set = OperationSet::new(client.clone());
-    for at in 0..3 {
-        let operation = Operation::from_location(client.clone(), location(at)).unwrap();
-        set.insert(at, operation).unwrap();
-    }
-    for _ in 0..3 {
-        client.answer(in_progress());
-    }
-    client.answer(succeeded("/a")).answer(succeeded("/b")).answer(failed("code", "message"));
-    assert!(matches!(set.next_within(Duration::from_secs(20)), Next::TimeUp));
-    assert_eq!((client.elapsed(), set.tokens().count()), (Duration::from_secs(20), 3));
-    let ends: Vec<_> = set.by_ref().map(|(key, result)| (key, result.is_ok())).collect();
-    assert_eq!(ends.len(), 3);
-    assert_eq!((set.counts().succeeded, set.counts().failed), (2, 1));
-    assert!(matches!(set.next_within(Duration::ZERO), Next::Empty));
-    assert_eq!(client.batches().len(), 2);
 }
 
 /// Each operation counts its own checks, however many share a request.

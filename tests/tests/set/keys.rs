@@ -143,6 +143,7 @@ fn tokens_name_what_runs_or_has_ended_undelivered() {
         keys
     };
     assert_eq!(names(&set), [0, 1, 2]);
+    assert_eq!(set.token(&8), None, "it is not started");
     client.answer(accepted(&location(8)));
     for at in 0..4 {
         client.answer(succeeded(&format!("/teams('{at}')")));
@@ -153,6 +154,11 @@ fn tokens_name_what_runs_or_has_ended_undelivered() {
     assert_eq!(set.len(), 3);
     let tokens: Vec<(usize, ResumeToken)> =
         set.tokens().map(|(key, token)| (*key, token)).collect();
+    for (key, token) in &tokens {
+        assert_eq!(set.token(key).as_ref(), Some(token));
+        assert!(token.location().path().ends_with(&location(*key)));
+    }
+    assert_eq!(set.token(&first), None);
     drop(set);
 
     let mut set = OperationSet::<usize>::new(client.clone());
@@ -223,69 +229,4 @@ fn a_service_that_finishes_at_once_ends_the_start() {
     client.answer(status(204));
     let (key, completed) = block_on(set.next()).unwrap();
     assert!(key == 1 && completed.unwrap().operation().is_none());
-}
-
-/// Dropped after each number of polls, and taken up again, a set comes to the same end with the
-/// same requests.
-#[test]
-fn next_may_be_dropped_at_every_await() {
-    for events in [false, true] {
-        for polls in 1..6 {
-            let client = ScriptedClient::new().yielding();
-            let mut set = OperationSet::new(client.clone());
-            client.answer(accepted(&location(5)));
-            start(&mut set, &client, 5);
-            for at in 0..2 {
-                let polling = Polling::default().no_timeout();
-                set.insert(at, operation(&client, at).with_polling(polling)).unwrap();
-            }
-            for _ in 0..3 {
-                client.answer(in_progress());
-            }
-            for at in 0..3 {
-                client.answer(succeeded(&format!("/teams('{at}')")));
-            }
-            let mut ended = Vec::new();
-            for _ in 0..10_000 {
-                if events {
-                    match interrupt(set.next_event(), polls) {
-                        Some(Some(SetEvent::Ended(key, result))) => {
-                            result.unwrap();
-                            ended.push(key);
-                        }
-                        Some(None) => break,
-                        Some(_) | None => {}
-                    }
-                } else {
-                    match interrupt(set.next(), polls) {
-                        Some(Some((key, result))) => {
-                            result.unwrap();
-                            ended.push(key);
-                        }
-                        Some(None) => break,
-                        None => {}
-                    }
-                }
-            }
-            ended.sort_unstable();
-            assert_eq!(ended, [0, 1, 5], "{polls} polls at a time");
-            let checks: usize = client.batches().iter().map(Vec::len).sum();
-            let alone = client.requests().len() - client.batches().len() - 1;
-            assert_eq!(checks + alone, 6, "no check was made twice");
-            assert_eq!(client.remaining(), 0);
-        }
-    }
-}
-
-#[test]
-fn a_request_that_grew_old_is_made_again() {
-    let client = ScriptedClient::new().yielding();
-    let mut set = running(&client, 2);
-    while client.requests().is_empty() {
-        assert!(interrupt(set.next(), 1).is_none());
-    }
-    client.advance(crate::seconds(101));
-    client.answer(succeeded("/a")).answer(succeeded("/b"));
-    assert_eq!(ends(&mut set).len(), 2);
-    assert_eq!(client.batches().len(), 2);
 }

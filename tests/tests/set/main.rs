@@ -1,10 +1,13 @@
-//! Sets of operations, by the scripted client in virtual time.
+//! Sets of operations in virtual time, by the scripted client and over HTTP.
 
 #![allow(missing_docs)]
 #![allow(clippy::unchecked_time_subtraction, reason = "a difference below zero is a failed test")]
 
 mod answers;
+mod blocking;
 mod driving;
+mod dropping;
+mod guarded;
 mod keys;
 mod machine;
 mod memory;
@@ -12,6 +15,7 @@ mod pace;
 mod panics;
 mod saved;
 mod starts;
+mod throttled;
 
 use std::time::Duration;
 

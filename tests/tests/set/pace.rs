@@ -6,7 +6,7 @@ use std::time::Duration;
 use graph_operation::testing::{
     ScriptedClient, block_on, in_progress, interrupt, status, succeeded, with_header,
 };
-use graph_operation::{Client, ErrorKind, Operation, OperationSet, Polling, RateLimit};
+use graph_operation::{Client, ErrorKind, Operation, OperationSet, Polling, RateLimit, TimeLeft};
 use http::{Method, Request};
 
 use crate::{ends, location, operation, seconds};
@@ -111,25 +111,56 @@ fn what_shares_a_deadline_ends_within_the_time_that_the_rate_takes() {
     assert_eq!(set.counts().running, 200);
 }
 
-/// Those that wait for the rate behind their deadline do not wait for the end of a pause too.
+/// Those that wait for the rate behind their deadline do not wait for the end of a pause too, whether
+/// the service has said how long it is or not.
 #[test]
 fn a_pause_ends_at_once_what_is_past_its_deadline() {
+    for refused in [with_header(status(429), "retry-after", "3000"), status(503)] {
+        let client = ScriptedClient::new();
+        let mut set = OperationSet::new(client.clone()).rate(1);
+        for at in 0..100 {
+            let polling = Polling::default().first_check(seconds(600)).timeout(seconds(10));
+            set.insert(at, operation(&client, at).with_polling(polling)).unwrap();
+        }
+        for _ in 0..40 {
+            client.answer(in_progress());
+        }
+        for _ in 0..40 {
+            let (_, end) = block_on(set.next()).unwrap();
+            assert_eq!(end.unwrap_err().kind(), ErrorKind::TimedOut);
+        }
+        let (before, requests) = (client.elapsed(), client.requests().len());
+        assert!(before > seconds(10), "{before:?}");
+        client.answer_batch(refused);
+        for _ in 40..100 {
+            let (_, end) = block_on(set.next()).unwrap();
+            let error = end.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            let reason = std::error::Error::source(&error).unwrap().to_string();
+            assert!(reason.starts_with("the batch was answered with "), "{reason}");
+        }
+        assert_eq!(client.requests().len(), requests + 1);
+        assert!(client.elapsed() - before < seconds(30), "{:?}", client.elapsed() - before);
+    }
+}
+
+/// An operation whose last check falls into a pause ends at its deadline.
+#[test]
+fn a_deadline_does_not_wait_for_the_end_of_a_pause() {
     let client = ScriptedClient::new();
-    let mut set = OperationSet::new(client.clone()).rate(1);
-    for at in 0..100 {
-        let polling = Polling::default().first_check(seconds(600)).timeout(seconds(10));
+    let mut set = OperationSet::new(client.clone());
+    for at in 0..2 {
+        let polling = Polling::default().first_check(seconds(5)).no_timeout();
         set.insert(at, operation(&client, at).with_polling(polling)).unwrap();
+        client.answer(succeeded("/a"));
     }
-    for _ in 0..30 {
-        client.answer(in_progress());
-        assert!(block_on(set.next()).is_some());
-    }
-    client.answer_batch(with_header(status(429), "retry-after", "3000"));
-    for _ in 30..100 {
-        let (_, end) = block_on(set.next()).unwrap();
-        assert_eq!(end.unwrap_err().kind(), ErrorKind::TimedOut);
-    }
-    assert!(client.elapsed() < seconds(60), "{:?}", client.elapsed());
+    let polling = Polling::default().first_check(seconds(600)).timeout(seconds(8));
+    set.insert(2, operation(&client, 2).with_polling(polling)).unwrap();
+    client.answer_batch(status(429)); // no later than after 8 s, and for 3 s at least
+    let (key, end) = block_on(set.next()).unwrap();
+    assert_eq!((key, end.unwrap_err().kind()), (2, ErrorKind::TimedOut));
+    assert_eq!((client.elapsed(), client.requests().len()), (seconds(8), 1));
+    assert!(ends(&mut set).iter().all(|(_, end)| end.is_ok()));
 }
 
 #[test]
@@ -155,6 +186,47 @@ fn throttling_halves_the_rate_once_a_burst_and_it_recovers() {
     assert_eq!(set.pace(), seconds(20), "five refusals of one burst halve it once");
     client.advance(seconds(16));
     assert_eq!(set.pace(), seconds(10));
+}
+
+#[test]
+fn the_rate_is_lowered_to_a_64th_and_no_further() {
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::new(client.clone()).rate(64).batch(1);
+    for at in 0..64 {
+        set.insert(at, operation(&client, at)).unwrap();
+    }
+    let mut slowest = Duration::ZERO;
+    for refusals in 1..=64 {
+        client.answer(status(429));
+        while client.requests().len() < refusals {
+            assert!(block_on(set.next_event()).is_some());
+        }
+        slowest = slowest.max(set.pace());
+    }
+    assert_eq!(slowest, seconds(64));
+}
+
+/// A request may take as long as the one of its operations that has most time left.
+#[test]
+fn the_time_left_of_a_batch_is_the_longest_of_its_items() {
+    for (timeouts, left) in [([40, 70], Some(70)), ([70, 40], Some(70)), ([40, 0], None)] {
+        let client = ScriptedClient::new();
+        let mut set = OperationSet::new(client.clone());
+        for (at, timeout) in timeouts.into_iter().enumerate() {
+            let polling = Polling::default();
+            let polling = match timeout {
+                0 => polling.no_timeout(),
+                timeout => polling.timeout(seconds(timeout)),
+            };
+            set.insert(at, operation(&client, at).with_polling(polling)).unwrap();
+            client.answer(succeeded("/a"));
+        }
+        assert_eq!(ends(&mut set).len(), 2);
+        let request = client.requests().remove(0);
+        let told = request.extensions().get::<TimeLeft>().map(|left| left.0);
+        let left = left.map(|left| seconds(left) - client.sent_at()[0]);
+        assert_eq!((client.batches().len(), told), (1, left));
+    }
 }
 
 #[test]

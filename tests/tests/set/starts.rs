@@ -5,9 +5,10 @@ use graph_operation::testing::{
     ScriptedClient, accepted, block_on, graph_error, interrupt, status, succeeded, with_header,
 };
 use graph_operation::{Client, Error, ErrorKind, Operation, OperationSet, Polling};
-use http::{Method, Request};
+use http::{Method, Request, Response};
 use serde_json::{Value, json};
 
+use crate::guarded::{Guarded, refused};
 use crate::{ends, location, seconds};
 
 fn archive(client: &ScriptedClient, at: usize) -> Request<Bytes> {
@@ -132,6 +133,56 @@ fn a_start_that_is_rejected_ends_alone() {
     let ends = ends(&mut set);
     assert_eq!(ends[0].1.as_ref().unwrap_err().code(), Some("Forbidden"));
     assert!(ends[1].1.is_ok());
+}
+
+fn answer_all(client: &ScriptedClient, answers: impl Iterator<Item = Response<Bytes>>) {
+    for answer in answers {
+        client.answer(answer);
+    }
+}
+
+/// A start whose credential is refused, alone or in a batch, is made again with a new one, once.
+#[test]
+fn a_start_asks_for_a_new_credential_once() {
+    for (count, whole) in [(1, false), (3, false), (3, true)] {
+        for (renews, refusals) in [(true, 1), (true, 2), (false, 1)] {
+            let client = ScriptedClient::new();
+            let guard = Guarded::new(&client, renews);
+            let mut set = OperationSet::<usize>::new(guard.clone());
+            for at in 0..count {
+                set.start_request(at, archive(&client, at)).unwrap();
+            }
+            for _ in 0..refusals {
+                if whole {
+                    client.answer_batch(refused());
+                } else {
+                    answer_all(&client, (0..count).map(|_| refused()));
+                }
+            }
+            let made = renews && refusals == 1;
+            if made {
+                answer_all(&client, (0..count).map(|at| accepted(&location(at))));
+                answer_all(&client, (0..count).map(|_| succeeded("/a")));
+            }
+            let ends = ends(&mut set);
+            assert_eq!(ends.len(), count);
+            for (_, end) in ends {
+                match end {
+                    Ok(_) => assert!(made),
+                    Err(error) => {
+                        assert!(!made, "{error}");
+                        assert_eq!(error.status().unwrap().as_u16(), 401);
+                        assert_eq!(error.code(), Some("InvalidAuthenticationToken"));
+                    }
+                }
+            }
+            assert_eq!(guard.asked().len(), 1, "{count} {whole} {renews}");
+            assert_eq!((client.remaining(), set.counts().starting), (0, 0));
+            // The start, the start again, and the check.
+            let requests = 1 + usize::from(renews) + usize::from(made);
+            assert_eq!(client.requests().len(), requests, "{count} {whole} {renews}");
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use graph_operation_tests::simulator::{
     Behaviour, Fault, FaultPlan, Life, Occasion, Options, RetryAfter, Simulator,
 };
 
-use super::http::{Calls as _, raw};
+use super::http::{Calls as _, Reply, raw};
 
 const TOKEN: &[&str] = &["Authorization: Bearer secret"];
 
@@ -47,33 +47,47 @@ fn outages_are_graph_errors_and_pass() {
     assert_eq!((report.checks, report.faults, report.ends), (7, 6, 1));
 }
 
+/// Checks that a reply's `Retry-After` has this form.
+fn assert_form(form: &RetryAfter, reply: &Reply) {
+    let sent = reply.all("retry-after");
+    match form {
+        RetryAfter::Date(ahead) => {
+            // Within one day, times of the day can be compared as they stand.
+            let seconds = |date: &str| {
+                let parts = date[17..25].split(':').map(|part| part.parse::<u64>().unwrap());
+                parts.fold(0, |total, part| total * 60 + part)
+            };
+            let gap = seconds(sent[0]) + 86_400 - seconds(reply.header("date").unwrap());
+            assert_eq!(gap % 86_400, ahead.as_secs());
+        }
+        RetryAfter::Absent => assert!(sent.is_empty()),
+        RetryAfter::Seconds(_) => assert_eq!(sent, ["10"]),
+        RetryAfter::Fraction => assert_eq!(sent, ["2.128"]),
+        RetryAfter::Merged => assert_eq!(sent, ["0,120"]),
+        RetryAfter::Twice => assert_eq!(sent, ["0", "120"]),
+        RetryAfter::Negative => assert_eq!(sent, ["-1"]),
+        RetryAfter::Huge => assert!(sent[0].parse::<u64>().is_err()),
+        RetryAfter::Garbage => assert_eq!(sent, ["soon"]),
+        other => panic!("untested: {other:?}"),
+    }
+}
+
 #[test]
 fn throttling_has_every_form_of_retry_after() {
     let simulator = faulty(RetryAfter::all().into_iter().map(Fault::Throttle));
     let operation = simulator.archive("a");
     for form in RetryAfter::all() {
-        let reply = simulator.get(&operation);
-        let sent = reply.all("retry-after");
-        match form {
-            RetryAfter::Date(ahead) => {
-                // Within one day, times of the day can be compared as they stand.
-                let seconds = |date: &str| {
-                    let parts = date[17..25].split(':').map(|part| part.parse::<u64>().unwrap());
-                    parts.fold(0, |total, part| total * 60 + part)
-                };
-                let gap = seconds(sent[0]) + 86_400 - seconds(reply.header("date").unwrap());
-                assert_eq!(gap % 86_400, ahead.as_secs());
-            }
-            RetryAfter::Absent => assert!(sent.is_empty()),
-            RetryAfter::Seconds(_) => assert_eq!(sent, ["10"]),
-            RetryAfter::Fraction => assert_eq!(sent, ["2.128"]),
-            RetryAfter::Merged => assert_eq!(sent, ["0,120"]),
-            RetryAfter::Twice => assert_eq!(sent, ["0", "120"]),
-            RetryAfter::Negative => assert_eq!(sent, ["-1"]),
-            RetryAfter::Huge => assert!(sent[0].parse::<u64>().is_err()),
-            RetryAfter::Garbage => assert_eq!(sent, ["soon"]),
-            other => panic!("untested: {other:?}"),
-        }
+        assert_form(&form, &simulator.get(&operation));
+    }
+}
+
+#[test]
+fn a_starting_answer_has_every_form_of_retry_after() {
+    for form in RetryAfter::all() {
+        let simulator = Simulator::spawn(Options::new().retry_after(form.clone())).unwrap();
+        let started = simulator.post("/v1.0/teams/a/archive", "");
+        assert_eq!(started.status, 202);
+        assert_form(&form, &started);
     }
 }
 

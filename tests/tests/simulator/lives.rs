@@ -1,4 +1,4 @@
-//! How operations go on and end.
+//! How operations proceed and end.
 
 use std::{thread::sleep, time::Duration};
 

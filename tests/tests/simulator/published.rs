@@ -1,4 +1,4 @@
-//! The simulator's documents beside published and recorded ones.
+//! The simulator's documents against published and recorded ones.
 
 use std::{fmt, fs, path::Path};
 

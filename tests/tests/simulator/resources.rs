@@ -134,6 +134,12 @@ fn a_group_becomes_a_team_in_both_ways() {
     assert_eq!(simulator.get(&path).json()["displayName"], "G");
     let again = simulator.post("/v1.0/teams", &json!({ "group@odata.bind": bound }).to_string());
     assert_eq!((again.status, again.code().as_str()), (409, "Conflict"));
+    let created = team(&simulator, &json!({ "displayName": "T" }));
+    for id in [ids[0].as_str(), created.split('\'').nth(1).unwrap()] {
+        let path = format!("/v1.0/groups/{id}/team");
+        let again = simulator.send("PUT", &path, r#"{"funSettings":{}}"#);
+        assert_eq!((again.status, again.code().as_str()), (409, "Conflict"), "{id}");
+    }
     let unknown = json!({ "group@odata.bind": "https://graph.microsoft.com/v1.0/groups/none" });
     assert_eq!(simulator.post("/v1.0/teams", &unknown.to_string()).status, 404);
     assert_eq!(simulator.send("PUT", "/v1.0/groups/none/team", r#"{"a":1}"#).status, 404);
@@ -143,6 +149,24 @@ fn a_group_becomes_a_team_in_both_ways() {
         [simulator.get(&path).status, simulator.post(&format!("{path}/archive"), "").status],
         [404, 404]
     );
+}
+
+#[test]
+fn a_change_shows_in_the_team_and_in_its_group() {
+    let simulator = strict();
+    let path = team(&simulator, &json!({ "displayName": "a", "description": "kept" }));
+    let group = path.replace("teams", "groups");
+    for (changed, name, visibility) in [(&path, "b", "public"), (&group, "c", "private")] {
+        let body = json!({ "displayName": name, "visibility": visibility });
+        assert_eq!(simulator.send("PATCH", changed, &body.to_string()).status, 204);
+        for read in [&path, &group] {
+            let read = simulator.get(read).json();
+            assert_eq!(read["displayName"], name);
+            assert_eq!(read["visibility"], visibility);
+            assert_eq!(read["description"], "kept");
+        }
+    }
+    assert_eq!(simulator.send("PATCH", "/v1.0/teams/none", r#"{"displayName":"b"}"#).status, 404);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::model::{GraphError, OperationError};
 use crate::protocol::Polling;
 
 evolvable! {
-    /// Where a [`ConnectionOperation`] stands.
+    /// The status of a [`ConnectionOperation`].
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/externalconnectors-connectionoperation>
     ConnectionOperationStatus {
@@ -26,7 +26,7 @@ evolvable! {
 }
 
 resource! {
-    /// The registration of an external connection's schema, as one poll found it.
+    /// The registration of an external connection's schema, as read by one check.
     ///
     /// `PATCH /external/connections/{id}/schema` starts one. It takes between 5 and 15 minutes, so the
     /// family is polled every minute by default. It names no result: read the schema where it was
@@ -36,7 +36,7 @@ resource! {
     ConnectionOperation = "connectionOperation" {
         /// The operation's id. Empty if absent.
         "id" => id: String,
-        /// Where the operation stands.
+        /// The status of the operation.
         "status" => status: ConnectionOperationStatus,
         /// Why the operation failed; often without a code.
         "error" => error: Option<GraphError>,

@@ -10,7 +10,7 @@ use crate::model::{GraphError, Monitor, OperationError, Progress, State, TargetR
 use crate::protocol::Polling;
 
 evolvable! {
-    /// Where a [`DriveItemCopy`] stands.
+    /// The status of a [`DriveItemCopy`].
     ///
     /// Sources: <https://learn.microsoft.com/graph/api/driveitem-copy>,
     /// <https://learn.microsoft.com/onedrive/developer/rest-api/resources/asyncjobstatus>
@@ -23,7 +23,7 @@ evolvable! {
         Updating = "updating" => Running,
         /// Interrupted; the service will try again.
         Waiting = "waiting" => Running,
-        /// What was copied before is being deleted.
+        /// The part that was copied is being deleted.
         DeletePending = "deletePending" => Running,
         /// Cancelled, but not stopped yet.
         CancelPending = "cancelPending" => Running,
@@ -31,7 +31,7 @@ evolvable! {
         Completed = "completed" => Succeeded,
         /// Failed.
         Failed = "failed" => Failed,
-        /// Failed, and what was copied before could not be deleted.
+        /// Failed, and the part that was copied could not be deleted.
         DeleteFailed = "deleteFailed" => Failed,
         /// Cancelled; the operation counts as failed.
         Cancelled = "cancelled" => Failed,
@@ -39,18 +39,18 @@ evolvable! {
 }
 
 resource! {
-    /// The copy of a file or folder, as one poll found it.
+    /// The copy of a file or folder, as read by one check.
     ///
     /// `POST …/items/{id}/copy` starts one; with `Prefer: respond-async` so do
     /// `PATCH …/items/{id}` with another drive as the parent, and `POST …/children` with a URL to
-    /// upload from. Refusals, such as a name that exists, are often told only here.
+    /// upload from. Some errors, such as that of a name that exists, are only reported here.
     ///
-    /// The operation lies outside of Graph and has to be read without a token: its address is the
-    /// credential ([`Monitor::Anonymous`]). The result is an item's id. Which drive it is in, only the
-    /// request that started the copy says; the `resourceLocation` that some services give is of
-    /// another API, with a token of its own, and is shown, not followed.
+    /// The operation is monitored outside of Graph and has to be read without a token: its address is
+    /// the credential ([`Monitor::Anonymous`]). The result is an item's id, in the drive that the
+    /// starting request named. Some services also send a `resourceLocation`, which belongs to another
+    /// API with a token of its own; it is not followed.
     ///
-    /// The documentation recommends no pace; the family is polled every 5 seconds by default.
+    /// The documentation recommends no interval; the default is 5 seconds.
     ///
     /// Sources: <https://learn.microsoft.com/graph/long-running-actions-overview>,
     /// <https://learn.microsoft.com/onedrive/developer/rest-api/resources/asyncjobstatus>
@@ -63,9 +63,9 @@ resource! {
         "lastActionDateTime" => last_action_date_time: Option<OffsetDateTime>,
         /// What the operation does, such as `ItemCopy`; only OneDrive personal gives it.
         "operation" => operation: Option<String>,
-        /// Where the operation stands.
+        /// The status of the operation.
         "status" => status: DriveItemCopyStatus,
-        /// More about the status; of a failure it may be the only text.
+        /// Details of the status. It may be the only reason of a failure.
         "statusDescription" => status_description: Option<String>,
         /// How far the operation has come, from 0 to 100. It can stay at 0.
         "percentageComplete" => percentage_complete: Option<f64>,
@@ -73,11 +73,11 @@ resource! {
         "resourceId" => resource_id: Option<String>,
         /// The location of the new item in the API of SharePoint.
         "resourceLocation" => resource_location: Option<String>,
-        /// Why the operation failed. The codes can be in the details alone.
+        /// Why the operation failed. The codes may be in the details only.
         "error" => error: Option<GraphError>,
         /// Why the operation failed, as OneDrive personal says it.
         "errorCode" => error_code: Option<String>,
-        /// Why the operation failed, for a person.
+        /// Why the operation failed, in words.
         "message" => message: Option<String>,
     }
 

@@ -6,11 +6,11 @@ use crate::model::resource::{failure_text, resource, target};
 use crate::model::{LongRunningOperationStatus, OperationError, TargetRef};
 
 resource! {
-    /// A long-running operation of no more specific type, as one poll found it: resetting a password.
+    /// A long-running operation of no more specific type, as read by one check: resetting a password.
     ///
     /// `POST /users/{id}/authentication/methods/{id}/resetPassword` starts one. The new password, if
-    /// the service chose it, is only in the body of the starting answer. The query of the operation's
-    /// address is needed.
+    /// the service chose it, is only in the body of the starting response. The operation's address does
+    /// not work without its query.
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/longrunningoperation>
     LongRunningOperation = "longRunningOperation" {
@@ -20,7 +20,7 @@ resource! {
         "createdDateTime" => created_date_time: Option<OffsetDateTime>,
         /// When the operation was last worked on.
         "lastActionDateTime" => last_action_date_time: Option<OffsetDateTime>,
-        /// Where the operation stands.
+        /// The status of the operation.
         "status" => status: LongRunningOperationStatus,
         /// More about the status, such as `ResetSuccess`.
         "statusDetail" => status_detail: Option<String>,

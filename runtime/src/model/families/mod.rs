@@ -1,4 +1,4 @@
-//! The families beside Teams and Viva Engage, one file each.
+//! The families other than Teams and Viva Engage, one file each.
 
 mod connection_operation;
 mod drive_item_copy;

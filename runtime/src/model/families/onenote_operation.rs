@@ -7,7 +7,7 @@ use crate::model::resource::{resource, target};
 use crate::model::{OperationError, Progress, TargetRef};
 
 evolvable! {
-    /// Where a [`OnenoteOperation`] stands. (`operationStatus` in the metadata.)
+    /// The status of a [`OnenoteOperation`]. (`operationStatus` in the metadata.)
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/onenoteoperation>
     OnenoteOperationStatus {
@@ -23,7 +23,7 @@ evolvable! {
 }
 
 resource! {
-    /// A long-running operation of OneNote, as one poll found it.
+    /// A long-running operation of OneNote, as read by one check.
     ///
     /// The actions `copyNotebook`, `copyToNotebook`, `copyToSectionGroup` and `copyToSection` start
     /// one.
@@ -36,7 +36,7 @@ resource! {
         "createdDateTime" => created_date_time: Option<OffsetDateTime>,
         /// When the operation was last worked on.
         "lastActionDateTime" => last_action_date_time: Option<OffsetDateTime>,
-        /// Where the operation stands.
+        /// The status of the operation.
         "status" => status: OnenoteOperationStatus,
         /// Why the operation failed. The code is a number.
         "error" => error: Option<OperationError>,

@@ -10,7 +10,7 @@ use crate::model::{OperationError, State, TargetRef};
 use crate::protocol::Polling;
 
 evolvable! {
-    /// Where a [`PrintOperation`] stands.
+    /// The status of a [`PrintOperation`].
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/printoperationstatus>
     PrintOperationProcessingState {
@@ -32,7 +32,7 @@ resource! {
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/printoperationstatus>
     PrintOperationStatus {
-        /// Where the operation stands.
+        /// The status of the operation.
         "state" => state: PrintOperationProcessingState,
         /// More about that, in a sentence.
         "description" => description: Option<String>,
@@ -78,7 +78,7 @@ impl Property for PrintOperationStatus {
 }
 
 resource! {
-    /// A long-running operation of Universal Print, as one poll found it: registering a printer.
+    /// A long-running operation of Universal Print, as read by one check: registering a printer.
     ///
     /// `POST /print/printers/create` starts one and asks for 5 seconds between polls. The result is
     /// part of the operation. (The type is `printerCreateOperation`, the only one derived from
@@ -91,7 +91,7 @@ resource! {
         "id" => id: String,
         /// When the operation was created.
         "createdDateTime" => created_date_time: Option<OffsetDateTime>,
-        /// Where the operation stands.
+        /// The status of the operation.
         "status" => status: PrintOperationStatus,
         /// The signed certificate of the printer.
         "certificate" => certificate: Option<String>,

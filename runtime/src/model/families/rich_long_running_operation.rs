@@ -6,7 +6,7 @@ use crate::model::resource::{failure_text, resource, target};
 use crate::model::{GraphError, LongRunningOperationStatus, OperationError, Progress, TargetRef};
 
 resource! {
-    /// A long-running operation of SharePoint, as one poll found it.
+    /// A long-running operation of SharePoint, as read by one check.
     ///
     /// `POST /sites/{id}/contentTypes/addCopyFromContentTypeHub`, the same of a list, and
     /// `POST /sites` (beta) start one, unless they finish at once. The id of a copy names the content
@@ -20,7 +20,7 @@ resource! {
         "createdDateTime" => created_date_time: Option<OffsetDateTime>,
         /// When the operation was last worked on.
         "lastActionDateTime" => last_action_date_time: Option<OffsetDateTime>,
-        /// Where the operation stands.
+        /// The status of the operation.
         "status" => status: LongRunningOperationStatus,
         /// More about the status.
         "statusDetail" => status_detail: Option<String>,

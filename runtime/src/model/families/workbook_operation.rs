@@ -8,7 +8,7 @@ use crate::model::{GraphError, OperationError, TargetRef};
 use crate::protocol::Polling;
 
 evolvable! {
-    /// Where a [`WorkbookOperation`] stands.
+    /// The status of a [`WorkbookOperation`].
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/workbookoperation>
     WorkbookOperationStatus {
@@ -24,7 +24,7 @@ evolvable! {
 }
 
 resource! {
-    /// A long-running operation of an Excel workbook, as one poll found it.
+    /// A long-running operation of an Excel workbook, as read by one check.
     ///
     /// `POST …/workbook/createSession` and `POST …/workbook/tables/{id}/rows` start one if they take
     /// long and the request has `Prefer: respond-async`. By default the family is polled every 30
@@ -38,7 +38,7 @@ resource! {
     WorkbookOperation = "workbookOperation" {
         /// The operation's id. Empty if absent.
         "id" => id: String,
-        /// Where the operation stands.
+        /// The status of the operation.
         "status" => status: WorkbookOperationStatus,
         /// Why the operation failed. The innermost `innerError` says most.
         "error" => error: Option<GraphError>,

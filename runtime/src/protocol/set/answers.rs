@@ -1,5 +1,6 @@
 //! What the responses say, each about its operations.
 
+use std::borrow::Cow;
 use std::hash::Hash;
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -302,7 +303,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
         items: Vec<Sent>,
         response: &Response<Bytes>,
     ) -> (Vec<Sent>, Option<Response<Bytes>>) {
-        let text = String::from_utf8_lossy(response.body());
+        // Validating is several times as fast as replacing what is not valid.
+        let text = match std::str::from_utf8(response.body()) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(response.body()),
+        };
         let answers = match batch::take_apart(&text, items.len()) {
             Ok(answers) => answers,
             Err(error) => {
@@ -344,7 +349,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         if status == StatusCode::FAILED_DEPENDENCY {
             // It was not carried out, because another item was not.
             let error = Error::rejected("the request", &answer.response());
-            self.fail_item(item, Error::not_sent(error));
+            self.fail_item(item, error.not_carried_out());
             return false;
         }
         if is_at(&self.members, item.id, Place::Starting) {
@@ -462,7 +467,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let until = self.now.plus(pause.lengthened(self.jitter.draw()));
         if until > self.put_off.until {
             self.put_off = PutOff { until, asked: asked.is_some(), refusals, reason: Some(reason) };
-            self.remind_overdue();
+            self.end_put_off();
         }
         self.put_off.refusals = refusals;
     }
@@ -484,15 +489,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             if let Some(before) = item.before {
                 member.tracker.unsent(before);
             }
-            let policy = self.policies.get(member.policy);
-            if member.deadline(&policy).is_some_and(|deadline| deadline <= self.now)
-                && self.put_off.until > self.now
-            {
-                let reason = self.put_off.reason.clone();
-                self.time_out(number, reason);
-            } else {
-                self.make_ready(Id { member: number, stamp }, true);
-            }
+            self.make_ready(Id { member: number, stamp }, true);
         }
     }
 

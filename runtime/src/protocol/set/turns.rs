@@ -115,6 +115,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// Puts an operation that is due into its line, as the first or the last.
     pub(super) fn make_ready(&mut self, id: Id, first: bool) {
+        if self.end_if_put_off(id.member) {
+            return;
+        }
         let now = self.now;
         let Some(member) = self.members.get_mut(id.member) else { return };
         let policy = self.policies.get(member.policy);
@@ -134,17 +137,27 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Schedules a look at urgent operations past their deadline, because the set was put off.
-    pub(super) fn remind_overdue(&mut self) {
-        let is_overdue = |member: &Member| {
-            let deadline = member.deadline(&self.policies.get(member.policy));
-            deadline.is_some_and(|deadline| deadline <= self.now)
-        };
+    /// Ends an operation whose deadline has passed while the set is put off: nobody knows whether its
+    /// last check would be refused too, and its deadline does not wait for the end of the pause.
+    /// `false` if it goes on.
+    fn end_if_put_off(&mut self, number: u32) -> bool {
+        let Some(member) = self.members.get(number) else { return false };
+        let deadline = member.deadline(&self.policies.get(member.policy));
+        let overdue = deadline.is_some_and(|deadline| deadline <= self.now);
+        if !overdue || self.put_off.until <= self.now {
+            return false;
+        }
+        let reason = self.put_off.reason.clone();
+        self.time_out(number, reason);
+        true
+    }
+
+    /// Looks for operations past their deadline, because the set was put off.
+    pub(super) fn end_put_off(&mut self) {
         let lines = self.queues.iter().flat_map(|queue| queue.urgent.iter().copied());
         let urgent = lines.filter(|&id| is_at(&self.members, id, Place::Urgent));
-        let overdue = urgent.filter(|id| self.members.get(id.member).is_some_and(is_overdue));
-        for id in overdue.collect::<Vec<_>>() {
-            self.remind(self.now, id);
+        for id in urgent.collect::<Vec<_>>() {
+            self.end_if_put_off(id.member);
         }
     }
 
@@ -165,9 +178,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             match member.place {
                 // Its place in the other line is passed over.
                 Place::Ready => self.make_ready(id, false),
-                Place::Urgent if self.put_off.asked && self.put_off.until > self.now => {
-                    let reason = self.put_off.reason.clone();
-                    self.time_out(id.member, reason);
+                Place::Urgent => {
+                    self.end_if_put_off(id.member);
                 }
                 Place::InFlight => {
                     let error = Error::transport("the time for the check is up");

@@ -1,5 +1,7 @@
 //! What one writes without a library: no deadline, no retry, no token, no second thought.
 
+pub mod queue;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! graph-operation: its handle, and its protocol core.
 
+pub mod set;
+
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,8 @@
 //! An in-memory transport that allocates nothing, so that every allocation counted is a
 //! contestant's.
 
+pub mod batch;
+
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -21,9 +23,14 @@ const COPIES: usize = 16;
 static SAME: LazyLock<Vec<String>> = LazyLock::new(|| vec![RUNNING.to_owned(); COPIES]);
 /// Each differs from the one before it, and none in length.
 static CHANGING: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let other = RUNNING.replace("48.7884587Z\",\"attempts", "49.1938211Z\",\"attempts");
-    [RUNNING, &other].map(str::to_owned).into_iter().cycle().take(COPIES).collect()
+    [RUNNING, &other()].map(str::to_owned).into_iter().cycle().take(COPIES).collect()
 });
+
+/// What differs from [`RUNNING`], and not in length.
+fn other() -> String {
+    RUNNING.replace("48.7884587Z\",\"attempts", "49.1938211Z\",\"attempts")
+}
+
 static ENDED: LazyLock<String> = LazyLock::new(|| RUNNING.replace("inProgress", "succeeded"));
 
 /// What the service says.

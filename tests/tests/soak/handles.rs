@@ -1,77 +1,21 @@
-//! The process that is killed: starts what was not started, goes on with what was.
+//! A process that has a handle for each operation: starts what was not started, goes on with what was.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use graph_operation::{Client, ErrorKind, Operation, Polling, Result, async_operation};
-use http::header::{AUTHORIZATION, HeaderValue};
-use http::{Method, Request, Response, Uri};
+use graph_operation::{ErrorKind, Operation};
 use tokio::sync::Semaphore;
 
+use crate::client::{Graph, polling, runtime};
 use crate::journal::{Journal, Pen};
 use crate::team;
-
-const TOKEN: &str = "Bearer soak";
 
 /// So many operations at once.
 const AT_ONCE: usize = 400;
 
-#[derive(Clone)]
-struct Graph {
-    http: reqwest::Client,
-    service_root: Uri,
-}
-
-impl Client for Graph {
-    type Error = graph_operation::Error;
-
-    fn service_root(&self) -> &Uri {
-        &self.service_root
-    }
-
-    async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
-        request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(TOKEN));
-        graph_operation::reqwest::send(&self.http, request).await
-    }
-
-    // Moments in place of seconds, also before a start that is repeated.
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration.min(MOMENT)).await;
-    }
-
-    async fn time_limit(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
-}
-
-impl Graph {
-    #[async_operation(polling = polling(), idempotent)]
-    async fn archive_team(&self, team_id: &str) -> Result<Request<Bytes>> {
-        self.request(Method::POST, ["teams", team_id, "archive"])
-    }
-}
-
-const MOMENT: Duration = Duration::from_millis(30);
-
-fn polling() -> Polling {
-    // A third of the responses are faulty: rows of more than ten happen in a soak.
-    Polling::default().first_check(MOMENT).interval(MOMENT).retries(40)
-}
-
 pub(crate) fn work(root: &str, path: &Path, operations: usize) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let graph = Graph {
-            http: http.build().expect("an HTTP client"),
-            service_root: root.parse().expect("a service root"),
-        };
+    runtime().block_on(async {
+        let graph = Graph::new(root);
         let journal = Journal::read(path);
         let pen = Arc::new(Pen::open(path));
         let places = Arc::new(Semaphore::new(AT_ONCE));
