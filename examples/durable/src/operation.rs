@@ -117,9 +117,8 @@ impl<J: Journal> Starting<'_, J> {
             };
             // What is still on its way has arrived by then.
             self.journal.sleep(SETTLING).await?;
-            let (operations, now) = match self.operations(task.team()).await? {
-                Ok(found) => found,
-                Err(_) => return Ok(Err(error)),
+            let Ok((operations, now)) = self.operations(task.team()).await? else {
+                return Ok(Err(error));
             };
             let new = operations.into_iter().find(|(id, kind)| {
                 *kind == task.operation_type() && !known.iter().any(|(known, _)| known == id)

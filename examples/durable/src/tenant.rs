@@ -76,7 +76,7 @@ pub async fn turn<J: Journal>(
     let now = clock.instant(time);
     set.set_wall_clock(time, now);
     let mut ended = Vec::new();
-    let mut sent = false;
+    let mut asked = false;
     let pause = loop {
         let now = set.latest().max(now);
         let (request, envelope) = match set.next(now) {
@@ -86,13 +86,13 @@ pub async fn turn<J: Journal>(
             }
             SetStep::Event(_) => continue,
             // The next request is that of another wake, so that no journal grows.
-            SetStep::Send(_) if sent => break Some(Duration::ZERO),
+            SetStep::Send(_) if asked => break Some(Duration::ZERO),
             SetStep::Send(dispatch) => dispatch.request(),
             SetStep::Wait(pause, _) => break Some(pause),
             // Nothing is under way here, and the set sends all starts itself.
             SetStep::Pending | SetStep::Start(_) | SetStep::Done => break None,
         };
-        sent = true;
+        asked = true;
         let recorded = steps::send(journal, graph, &intent, request).await?;
         if let Received::Unauthorized(envelope, response) =
             set.replay(envelope, recorded, |time| clock.instant(time))
@@ -140,13 +140,12 @@ impl Tenant {
         let root = self.graph.service_root();
         let clock = Clock::since(kept.as_ref().map_or(at, |kept| kept.at));
         let now = clock.instant(UNIX_EPOCH + at);
-        let (mut set, wake) = match kept {
-            Some(kept) => (self.restore(kept.set, clock)?, kept.wake),
-            None => {
-                let mut set = Set::new::<TeamsAsyncOperation>(root.clone(), now, seed);
-                set.set_rate(self.rate);
-                (set, 0)
-            }
+        let (mut set, wake) = if let Some(kept) = kept {
+            (self.restore(kept.set, clock)?, kept.wake)
+        } else {
+            let mut set = Set::new::<TeamsAsyncOperation>(root.clone(), now, seed);
+            set.set_rate(self.rate);
+            (set, 0)
         };
         for (number, Submission { key, task }) in (0..).zip(submissions) {
             let request = task.request(&self.graph)?;
@@ -180,7 +179,7 @@ impl Tenant {
         let kept = context.get::<Json<KeptSet>>(KEPT).await?.map(Json::into_inner);
         let (seed, submissions) = (context.random_seed(), submissions.into_inner());
         let kept = add(&Engine(&context), self, kept, seed, submissions).await?;
-        keep(&context, kept.map_err(terminal)?, Some(Duration::ZERO));
+        keep(&context, kept.map_err(|error| terminal(&error))?, Some(Duration::ZERO));
         Ok(())
     }
 
@@ -191,7 +190,7 @@ impl Tenant {
         if kept.wake != number {
             return Ok(());
         }
-        let turn = turn(&Engine(&context), self, kept).await?.map_err(terminal)?;
+        let turn = turn(&Engine(&context), self, kept).await?.map_err(|error| terminal(&error))?;
         for (key, outcome) in turn.ended {
             context.object_client::<OperationClient<'_>>(key).finish(Json(outcome)).send();
         }
@@ -207,7 +206,7 @@ impl Tenant {
     }
 }
 
-fn terminal(error: Error) -> TerminalError {
+fn terminal(error: &Error) -> TerminalError {
     TerminalError::new(error.to_string())
 }
 

@@ -92,15 +92,15 @@ pub async fn run(measure: &Measure) -> Result<()> {
     sleep(Duration::from_secs(measure.seconds)).await;
     let (checks, counted) = (simulator.counts().checks - checks, counted.elapsed());
     let after = Use::of(&stage, server.id(), worker.id())?;
-    let state = stage.query("SELECT SUM(LENGTH(value_utf8)) AS bytes FROM state").await?;
-    let state = state.first().and_then(|row| row["bytes"].as_u64()).unwrap_or_default();
+    let kept = stage.query("SELECT SUM(LENGTH(value_utf8)) AS bytes FROM state").await?;
+    let kept = kept.first().and_then(|row| row["bytes"].as_u64()).unwrap_or_default();
 
     let count = u64::try_from(teams.len())?;
     let row = |name: &str, bytes: u64| {
         println!("{name:22}{:>8} MB{:>10} B an operation", bytes / 1_000_000, bytes / count);
     };
-    println!("polls a second        {:>8.1}", checks as f64 / counted.as_secs_f64());
-    row("state", state);
+    println!("polls a second        {:>8}", checks / counted.as_secs().max(1));
+    row("state", kept);
     row("server's disk", after.disk.saturating_sub(before.disk));
     row("server's memory", after.server.saturating_sub(before.server));
     row("worker's memory", after.worker.saturating_sub(before.worker));
