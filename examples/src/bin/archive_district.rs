@@ -82,12 +82,11 @@ async fn at_the_service(team_ids: &Path, arguments: &Arguments) -> Result<bool, 
 async fn at_the_simulator(arguments: &Arguments) -> Result<bool, BoxError> {
     let rate = arguments.rate.unwrap_or(400);
     let mut simulator = None;
-    let service_root = match &arguments.service_root {
-        Some(service_root) => service_root.clone(),
-        None => {
-            let options = Options::new().life(Life::checks(1, 0)).rate(rate);
-            simulator.insert(Simulator::start(options).await?).service_root()
-        }
+    let service_root = if let Some(service_root) = &arguments.service_root {
+        service_root.clone()
+    } else {
+        let options = Options::new().life(Life::checks(1, 0)).rate(rate);
+        simulator.insert(Simulator::start(options).await?).service_root()
     };
     let graph = Graph::new(&service_root, "a-token-for-the-simulator")?;
     let teams = (1..=arguments.teams).map(|index| format!("00000000-0000-0000-0000-{index:012}"));
