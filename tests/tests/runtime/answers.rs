@@ -30,6 +30,7 @@ fn only_these_statuses_start_or_finish_an_operation() {
 
 #[test]
 fn the_operation_is_found_in_the_header_that_names_it() {
+    const JOB: &str = "https://graph.microsoft.com/v1.0/jobs/1";
     let team = "/teams('1')";
     let other = "/teams('8')/operations('9')";
     for (headers, expected) in [
@@ -40,6 +41,9 @@ fn the_operation_is_found_in_the_header_that_names_it() {
         (&[("Operation-Location", LOCATION), ("Location", team)], Ok(OPERATION)),
         (&[("Location", LOCATION), ("Operation-Location", other)], Ok(OPERATION)),
         (&[("Location", LOCATION), ("Content-Location", other)], Ok(OPERATION)),
+        // Where none says that it is an operation, `Content-Location` is not one.
+        (&[("Operation-Location", "/jobs/1"), ("Content-Location", team)], Ok(JOB)),
+        (&[("Location", "/jobs/1"), ("Operation-Location", team)], Ok(JOB)),
         (&[], Err(ErrorKind::MissingLocation)),
         (&[("Content-Location", team)], Err(ErrorKind::MissingLocation)),
         (&[("Location", "")], Err(ErrorKind::InvalidLocation)),
