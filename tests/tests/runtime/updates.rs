@@ -34,6 +34,17 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
 }
 
 #[test]
+fn no_check_is_announced_that_retry_after_puts_off_beyond_the_deadline() {
+    let (client, mut operation) = started();
+    operation.set_polling(Polling::default().timeout(seconds(300)));
+    client.answer(testing::with_header(in_progress(), "retry-after", "200"));
+    let next = block_on(operation.poll()).unwrap().next_check().unwrap();
+    assert!(next >= seconds(200), "{next:?}");
+    client.answer(testing::with_header(in_progress(), "retry-after", "400"));
+    assert_eq!(block_on(operation.poll()).unwrap().next_check(), None);
+}
+
+#[test]
 fn poll_sends_one_check_now_and_none_after_the_end() {
     let (client, mut operation) = started();
     let last = testing::with_header(failed("a", "b"), "request-id", "of the failure");
