@@ -83,7 +83,7 @@ const AT_ONCE: usize = 4;
 ///     match set.next(now) {
 ///         SetStep::Wait(pause, _) => now += pause,
 ///         SetStep::Send(dispatch) => {
-///             let (request, envelope) = dispatch.request(); // notes the sending
+///             let (request, envelope) = dispatch.request(); // counts as sent
 ///             assert_eq!(request.uri(), "https://graph.microsoft.com/v1.0/$batch");
 ///             break envelope;
 ///         }

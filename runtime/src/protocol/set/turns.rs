@@ -47,7 +47,7 @@ impl Member {
         let due = self.tracker.due(policy).map_or(Elapsed::ZERO, |(due, _)| due);
         let slack = policy.between().thousandths(SLACK).min(LONGEST_SLACK);
         let limit = due.plus(slack);
-        // Past the deadline, it does not wait for a batch to fill.
+        // It does not wait beyond the deadline.
         let limit = policy.deadline().map_or(limit, |deadline| limit.min(deadline.max(due)));
         self.start.plus(limit)
     }
@@ -529,8 +529,8 @@ impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
         self.picked.as_ref().map_or(&[], |picked| &picked.members)
     }
 
-    /// How long the request may take: until the latest deadline of its operations; `None` if one
-    /// has no deadline.
+    /// How long the request may take: the longest time that one of its operations has left; `None`
+    /// if one has no deadline.
     pub fn time_left(&self) -> Option<Duration> {
         let mut longest = Elapsed::ZERO;
         for &number in self.members() {
