@@ -94,7 +94,7 @@ fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) 
     }
     let mut call = Span::call_site();
     if returns.success.is_none() {
-        // If the type is not a `Result`, the signature reports it here already.
+        // If the type is not a `Result`, the signature already causes an error here.
         call = place;
         returned = quote_spanned!(call=> { #returned });
     }
