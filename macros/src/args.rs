@@ -165,8 +165,8 @@ impl Pair<'_> {
     }
 }
 
-/// Skips past the next comma that is followed by a key, so that one malformed value causes one error.
-/// The comma in `HashMap<A, B>` does not qualify.
+/// Skips past the next comma that is followed by a key, so that one malformed value causes one
+/// error. The comma in `HashMap<A, B>` does not qualify.
 fn skip_to_next_pair(input: ParseStream<'_>) -> Result<()> {
     while !input.is_empty() {
         let comma = input.parse::<Option<Token![,]>>()?;

@@ -159,8 +159,8 @@ pub(crate) fn emit(
 //     where
 //         R:;
 //
-// so that the import of a type which the author named does not count as unused, and the documentation
-// shows no clause that the author did not write.
+// so that the import of a type which the author named does not count as unused, and the
+// documentation shows no clause that the author did not write.
 fn declaration(
     returns: &Returns,
     head: &TokenStream,
@@ -193,7 +193,7 @@ fn declaration(
 //         { ; stmts }
 //     }
 //
-// where the dead branch gives `return`, `?` and the last expression the type that they had. Where the
+// where the dead branch makes `return`, `?` and the last expression keep their types. Where the
 // function is not async, a closure says its type itself:
 //
 //     move || -> Result<R, E> {

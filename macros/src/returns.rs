@@ -28,8 +28,8 @@ pub(crate) struct Returns {
     pub(crate) result: Type,
     /// The `R` in it, unless an alias hides it.
     pub(crate) success: Option<Type>,
-    /// Whether `R` is only assumed to be the success type: an alias may take its arguments in another
-    /// order.
+    /// Whether `R` is only assumed to be the success type: an alias may take its arguments in
+    /// another order.
     pub(crate) is_assumed: bool,
     /// Where messages about R and E belong: at their own tokens, or at the alias that hides them.
     pub(crate) response: Span,

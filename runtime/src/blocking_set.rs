@@ -171,8 +171,8 @@ where
     /// # Errors
     ///
     /// [`DuplicateKey`](crate::ErrorKind::DuplicateKey) if the key is in the set, and
-    /// [`InvalidToken`](crate::ErrorKind::InvalidToken) if the token is of another origin or another
-    /// model.
+    /// [`InvalidToken`](crate::ErrorKind::InvalidToken) if the token is of another origin or
+    /// another model.
     pub fn resume(&mut self, key: K, token: ResumeToken) -> Result<()> {
         self.inner.resume(key, token)
     }

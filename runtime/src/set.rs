@@ -326,7 +326,8 @@ where
     /// # Errors
     ///
     /// [`DuplicateKey`](ErrorKind::DuplicateKey) if the key is in the set, and
-    /// [`InvalidToken`](ErrorKind::InvalidToken) if the token is of another origin or another model.
+    /// [`InvalidToken`](ErrorKind::InvalidToken) if the token is of another origin or another
+    /// model.
     pub fn resume(&mut self, key: K, token: ResumeToken) -> Result<()> {
         if self.machine.contains(&key) {
             return Err(duplicate());

@@ -302,7 +302,7 @@ where
     }
 }
 
-/// The number of ends, with this one.
+/// The state after one more end.
 fn ended(at: Duration, status: Status, before: u32) -> Kept {
     Kept { at, machine: None, status, ends: before + 1 }
 }

@@ -32,8 +32,8 @@ pub trait Journal: Sync {
     fn sleep(&self, pause: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Converts between the journal's wall-clock times and instants. Only differences matter, so the base
-/// is arbitrary.
+/// Converts between the journal's wall-clock times and instants. Only differences matter, so the
+/// base is arbitrary.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     at: SystemTime,

@@ -369,7 +369,8 @@ impl Tracker {
         } else if fault == Fault::Transient {
             let pause = backoff(policy.between(), self.faults).lengthened(self.lengthening);
             let until = self.sent.unwrap_or(now).plus(policy.capped(pause));
-            // A pause beyond the last check has no effect, but `Retry-After` applies to that check too.
+            // A pause beyond the last check has no effect, but `Retry-After` applies to that check
+            // too.
             if until > self.not_before && !(self.asked && self.is_past_last(policy)) {
                 (self.not_before, self.asked) = (until, false);
             }

@@ -1,5 +1,5 @@
-//! The machine that follows many operations: one queue, and checks of up to twenty operations in one
-//! request.
+//! The machine that follows many operations: one queue, and checks of up to twenty operations in
+//! one request.
 
 mod answers;
 mod member;

@@ -125,8 +125,8 @@ struct Arguments {
     #[arg(long, value_name = "FORM", long_help = location_help())]
     location: Option<LocationForm>,
 
-    /// How the monitors of drive items answer: sharepoint or personal, running=STATUS, and end= with
-    /// 200, 202, 303, 303-bare, 500, vanished or not-found, divided by commas.
+    /// How the monitors of drive items answer: sharepoint or personal, running=STATUS, and end=
+    /// with 200, 202, 303, 303-bare, 500, vanished or not-found, divided by commas.
     #[arg(long, value_name = "FORM", default_value = "sharepoint")]
     monitor: Monitor,
 
@@ -149,8 +149,8 @@ struct Arguments {
     #[arg(long, value_name = "RATE", value_parser = rate)]
     fault_rate: Option<f64>,
 
-    /// Which answers get faults (repeatable): start, check, target, batch (envelopes), item (requests
-    /// inside batches) [default: check].
+    /// Which answers get faults (repeatable): start, check, target, batch (envelopes), item
+    /// (requests inside batches) [default: check].
     #[arg(long, value_name = "OCCASION")]
     fault_on: Vec<Occasion>,
 
