@@ -8,13 +8,13 @@ use std::path::Path;
 use graph_operation::ResumeToken;
 use serde::{Deserialize, Serialize};
 
-/// How far an operation has come.
+/// The progress of an operation.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Entry {
     /// It is about to be started.
     Starting,
-    /// It was accepted, and this names it.
+    /// It was accepted, and this token names it.
     Accepted(ResumeToken),
     /// It has succeeded.
     Succeeded,
@@ -22,18 +22,18 @@ pub enum Entry {
     Failed(String),
 }
 
-/// A file with a line of JSON for each entry.
+/// A file with one line of JSON per entry.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
 }
 
 impl Journal {
-    /// Opens the journal, and gives the last entry of each key.
+    /// Opens the journal, and returns the last entry of each key.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read or written, or is not a journal.
+    /// Returns an error if the file cannot be read or written, or is not a journal.
     pub fn open(path: &Path) -> Result<(Self, HashMap<String, Entry>)> {
         let file = File::options().read(true).append(true).create(true).open(path)?;
         let mut text = std::fs::read_to_string(path)?;
@@ -49,7 +49,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// If the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn write(&self, key: &str, entry: &Entry) -> Result<()> {
         let line = serde_json::to_string(&(key, entry))? + "\n";
         (&self.file).write_all(line.as_bytes())

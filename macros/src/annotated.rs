@@ -21,13 +21,14 @@ impl Annotated {
         Annotated { args, function, returns, krate }
     }
 
-    /// The path of the runtime in a certain place, unless the author has named it in another.
+    /// The path of the runtime with this span, unless the author has named the path.
     pub(crate) fn krate_at(&self, span: Span) -> TokenStream {
         runtime(self.args.krate.as_ref(), span)
     }
 }
 
-/// The tokens of the author's path count as generated, `$crate` excepted, which would lose its meaning.
+/// The path of the runtime. The tokens of the author's path are marked as generated, except
+/// `$crate`, which would lose its meaning.
 fn runtime(path: Option<&ModPath>, span: Span) -> TokenStream {
     let Some(ModPath(path)) = path else {
         return quote_spanned!(span=> ::graph_operation);

@@ -42,7 +42,7 @@ pub(crate) struct Wait {
 }
 
 impl Args {
-    /// What could be read; a key that could not be read is as if it were absent.
+    /// The keys that could be read. A key that could not be read counts as absent.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Args::default();
         let parsed = (|input: ParseStream<'_>| {
@@ -104,7 +104,7 @@ impl Parse for ModPath {
     }
 }
 
-/// A key, and what follows it.
+/// A key and its value.
 struct Pair<'a> {
     key: &'a Ident,
     input: ParseStream<'a>,
@@ -147,7 +147,7 @@ impl Pair<'_> {
         Ok(())
     }
 
-    /// Reads `= value`, or says what the key takes.
+    /// Reads `= value`; the error says what the key takes.
     fn value<T: Parse>(&self, takes: &str) -> Result<T> {
         let Pair { key, input } = self;
         let wrong = |span| Error::new(span, format_args!("`{key}` takes {takes}"));
@@ -157,7 +157,7 @@ impl Pair<'_> {
         }
         let span = input.span();
         let value = input.parse().map_err(|_| wrong(span))?;
-        // Before these, a comma is missing.
+        // A comma is missing before these.
         if at_end() || input.peek(Ident::peek_any) || input.peek(Token![;]) {
             return Ok(value);
         }
@@ -165,8 +165,8 @@ impl Pair<'_> {
     }
 }
 
-/// Skips past the next comma that is followed by a key, so that one malformed value causes one error.
-/// The comma in `HashMap<A, B>` does not qualify.
+/// Skips past the next comma that is followed by a key, so that one malformed value causes one
+/// error. The comma in `HashMap<A, B>` does not qualify.
 fn skip_to_next_pair(input: ParseStream<'_>) -> Result<()> {
     while !input.is_empty() {
         let comma = input.parse::<Option<Token![,]>>()?;
@@ -194,14 +194,14 @@ fn unknown_key(name: &str) -> String {
     format!("unknown key `{name}`; {meant}{}", known_keys())
 }
 
-/// The key that has two thirds of its letters in common with `name`.
+/// The key that shares two thirds of its letters with `name`.
 pub(crate) fn near_key(name: &str) -> Option<&'static str> {
     let near = KEYS.iter().map(|key| (common(name, key), *key));
     let near = near.filter(|(common, key)| common * 3 >= key.len().max(name.len()) * 2);
     near.max().map(|(_, key)| key)
 }
 
-/// The number of letters in common at both ends.
+/// The number of letters that both have in common at their ends.
 fn common(a: &str, b: &str) -> usize {
     let prefix = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let suffix = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();

@@ -1,11 +1,11 @@
 //! The grammar of `"45s"`, `"20m"` and `"1h 30m"`.
 
-/// A thousand days: far beyond any operation, and far below what a clock can add up.
+/// A thousand days: far longer than any operation, and far below the limit of a clock.
 const LONGEST: u64 = 1_000 * 24 * 3_600_000;
 
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// The duration in milliseconds, or what is wrong with it as the end of a sentence about it.
+/// The duration in milliseconds. The error is the end of a sentence about it.
 pub(crate) fn parse(text: &str) -> Result<u64, String> {
     let mut rest = text.trim();
     if rest.is_empty() {

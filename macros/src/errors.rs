@@ -1,7 +1,7 @@
 use proc_macro2::{Span, TokenStream};
 use std::fmt::Display;
 
-/// Every mistake found so far: the keys and the function are checked independently of each other.
+/// The mistakes found so far: the keys and the function are checked independently of each other.
 #[derive(Default)]
 pub(crate) struct Errors(Option<syn::Error>);
 

@@ -1,4 +1,4 @@
-//! The function that is emitted.
+//! The generated function.
 
 use crate::annotated::Annotated;
 use crate::args::Args;
@@ -43,7 +43,7 @@ use syn::{
 //
 //     blocking::client::<_, _, _>(self).begin::<_, _, _, _>(call(request))
 //
-// Each `_` has the place of what it stands for, so that a bound which is not met is reported there.
+// Each `_` has the span of what it stands for, so that an unsatisfied bound is reported there.
 pub(crate) fn expand(annotated: &Annotated) -> TokenStream {
     let krate = &annotated.krate;
     let start = start(annotated);
@@ -67,12 +67,12 @@ pub(crate) fn expand(annotated: &Annotated) -> TokenStream {
     })
 }
 
-/// A variable that no code of the author's can mean.
+/// A variable that the author's code cannot refer to.
 fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
-/// From what the author's code returned to the operation.
+/// Turns the return value of the author's code into the operation.
 fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) -> TokenStream {
     let Annotated { args, returns, krate, .. } = annotated;
     let any = |span| Token![_](generated_at(span));
@@ -83,7 +83,7 @@ fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) 
     let declared = Token![_](place).to_token_stream();
     let mut result = match returns.shape {
         Shape::Async | Shape::Blocking => None,
-        // What a closure's future gives is known to the compiler only once it is told.
+        // The compiler does not infer the output of a closure's future by itself.
         Shape::Future | Shape::BoxedFuture => nameable(&returns.result),
     }
     .unwrap_or_else(|| declared.clone());
@@ -94,7 +94,7 @@ fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) 
     }
     let mut call = Span::call_site();
     if returns.success.is_none() {
-        // Of a type that is no `Result`, the signature has said so here already.
+        // If the type is not a `Result`, the signature already causes an error here.
         call = place;
         returned = quote_spanned!(call=> { #returned });
     }
@@ -159,8 +159,8 @@ pub(crate) fn emit(
 //     where
 //         R:;
 //
-// so that the import of a type which the author named does not count as unused, and the documentation
-// shows no clause that the author did not write.
+// so that the import of a type which the author named does not count as unused, and the
+// documentation shows no clause that the author did not write.
 fn declaration(
     returns: &Returns,
     head: &TokenStream,
@@ -193,7 +193,7 @@ fn declaration(
 //         { ; stmts }
 //     }
 //
-// where the dead branch gives `return`, `?` and the last expression the type that they had. Where the
+// where the dead branch makes `return`, `?` and the last expression keep their types. Where the
 // function is not async, a closure says its type itself:
 //
 //     move || -> Result<R, E> {
@@ -201,13 +201,13 @@ fn declaration(
 //         { ; stmts }
 //     }
 //
-// The outer braces are of this crate's edition, 2024: in any edition of the author's, what their last
-// expression borrows is let go before `a` drops.
+// The outer braces are of this crate's edition, 2024: in any edition of the author's crate,
+// temporaries of the last expression are dropped before `a`.
 fn request(annotated: &Annotated, bindings: &TokenStream, block: &Block) -> TokenStream {
     let Returns { shape, arrow, declared, result, .. } = &annotated.returns;
     if let Shape::Async = shape {
         let pin = nameable(result).map(|result| {
-            // The compiler points here to say which type it expects.
+            // The compiler points here to report which type it expects.
             let place = generated_at(arrow.span());
             let krate = annotated.krate_at(place);
             quote_spanned!(place=> if false { return #krate::__private::never::<#result>(); })
@@ -225,8 +225,8 @@ fn request(annotated: &Annotated, bindings: &TokenStream, block: &Block) -> Toke
     }
 }
 
-/// The author's braces inside of others. Around a single expression they would be called
-/// unnecessary, so an empty statement stands before it.
+/// The author's braces inside other braces. The compiler would call braces around a single
+/// expression unnecessary, so an empty statement precedes it.
 fn inner_braces(block: &Block) -> Group {
     let stmts = &block.stmts;
     braces(block, quote!(; #stmts))
@@ -254,9 +254,9 @@ fn braces(block: &Block, stmts: TokenStream) -> Group {
 //     let __arg4 = __arg4;
 //     let (d, e) = __arg4;
 //
-// so that what is passed by value moves into the request, used there or not, and drops at its end
-// in the order in which Rust drops the arguments of an `async fn`. References have no need of it.
-// An argument that only a key uses is used here too, so that rustc does not call it unused.
+// so that by-value arguments move into the request, used there or not, and drop at its end in the
+// order in which Rust drops the arguments of an `async fn`. References do not need this. An
+// argument that only a key uses is used here too, so that rustc does not report it as unused.
 fn rebind(sig: &mut Signature, args: &Args) -> TokenStream {
     let mut used = idents(args.client.to_token_stream());
     used.extend(idents(args.polling.to_token_stream()));
@@ -279,8 +279,8 @@ fn rebind(sig: &mut Signature, args: &Args) -> TokenStream {
                 let mutability = mutability.take();
                 let variable = ident.clone();
                 if ident.unraw().to_string().starts_with('_') {
-                    // Such a variable should have neither a use nor a value without effects, say
-                    // lints; they do not look at a generated use, nor into a tuple.
+                    // Lints reject a use of such a variable, and a value without effects. They
+                    // ignore a generated use, and the inside of a tuple.
                     ident.set_span(generated_at(ident.span()));
                     quote!(#(#attrs)* let (#mutability #variable,) = (#ident,);)
                 } else {
@@ -305,8 +305,8 @@ fn rebind(sig: &mut Signature, args: &Args) -> TokenStream {
     bindings
 }
 
-/// The attributes of a parameter that the variable in its place has to have too. A lint that is
-/// expected comes true at that variable alone.
+/// The attributes of a parameter that the variable in its place has to have too. An expected lint
+/// is fulfilled only at that variable.
 fn take_inner_attrs(attrs: &mut Vec<Attribute>) -> Vec<Attribute> {
     const SHARED: [&str; 6] = ["cfg", "cfg_attr", "allow", "warn", "deny", "forbid"];
     let is_expect = |attr: &Attribute| attr.path().is_ident("expect");
@@ -316,7 +316,7 @@ fn take_inner_attrs(attrs: &mut Vec<Attribute>) -> Vec<Attribute> {
     inner
 }
 
-/// `Operation`, with its generic arguments where they are not the defaults.
+/// `Operation`, with its generic arguments unless they are the defaults.
 fn operation(annotated: &Annotated) -> TokenStream {
     let Annotated { args, returns, krate, .. } = annotated;
     let blocking = (returns.shape == Shape::Blocking).then(|| quote!(blocking::));

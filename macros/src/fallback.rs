@@ -1,6 +1,6 @@
-//! What is emitted when something was refused: a function that makes for no messages but ours, which
-//! follow it. To complete a key, rust-analyzer compares the expansions with and without the text that
-//! is being typed, by what stands before it.
+//! The output after a mistake: a function that causes no errors of its own, followed by our errors.
+//! To complete a key, rust-analyzer compares the expansions with and without the text being typed,
+//! by the code that precedes it.
 
 use crate::annotated::Annotated;
 use crate::expand;
@@ -9,9 +9,10 @@ use crate::tokens::nameable;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-/// The function as its callers should see it. Its body is still checked, its operation never begins.
+/// The function as its callers should see it. Its body is still checked; its operation never
+/// begins.
 pub(crate) fn fallback(errors: &TokenStream, mut annotated: Annotated) -> TokenStream {
-    // What was refused in the signature would break rules of Rust's too.
+    // A rejected signature would also break Rust's own rules.
     let sig = &mut annotated.function.sig;
     (sig.constness, sig.abi, sig.variadic) = (None, None, None);
     let Annotated { returns, krate, .. } = &annotated;

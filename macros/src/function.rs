@@ -1,5 +1,5 @@
-//! A function whose signature is parsed and whose body stays tokens: a body that is being typed
-//! still expands, there is nothing in it to get wrong, and it takes no time.
+//! A function whose signature is parsed and whose body stays tokens: an incomplete body still
+//! expands while it is being typed, and parsing it would take time.
 
 use crate::tokens::peel;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
@@ -19,13 +19,13 @@ pub(crate) struct Function {
 
 pub(crate) enum Body {
     Block(Block),
-    /// A trait's method without one.
+    /// `None` for a trait method without a body.
     None(Token![;]),
 }
 
 pub(crate) struct Block {
     pub(crate) braces: Group,
-    /// `#![…]`, valid at the start of a function alone.
+    /// `#![…]`, valid only at the start of a function.
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) stmts: TokenStream,
 }
@@ -64,7 +64,7 @@ impl Block {
     }
 }
 
-/// The braces, also in the invisible group around a `$body:block`.
+/// The braces, also inside the invisible group around a `$body:block`.
 fn braces(token: &TokenTree) -> Option<Group> {
     let TokenTree::Group(group) = token else { return None };
     match group.delimiter() {
@@ -74,8 +74,8 @@ fn braces(token: &TokenTree) -> Option<Group> {
     }
 }
 
-/// Whether the receiver is a plain reference, which is the client as it stands and needs no care in
-/// what drops when.
+/// Whether the receiver is a plain reference, which is the client as it is and does not affect the
+/// drop order.
 pub(crate) fn by_reference(receiver: &Receiver) -> bool {
     match &receiver.kind {
         ReceiverKind::Reference(..) => true,

@@ -1,4 +1,4 @@
-//! What an editor is told about the keys.
+//! Hints about the keys for editors.
 
 use crate::annotated::Annotated;
 use proc_macro2::TokenStream;
@@ -12,8 +12,9 @@ use quote::quote;
 //         use keys::{target as _, timeout as _};
 //     };
 //
-// where the items of the runtime that are named like keys complete them, and document them on hover. It
-// stands in the function's body, or before a declaration: the editor takes it in a trait, too.
+// where items of the runtime with the names of the keys provide completion, and documentation on
+// hover. It is placed in the function's body, or before a declaration: editors accept it in a
+// trait, too.
 pub(crate) fn keys(annotated: &Annotated) -> TokenStream {
     let krate = &annotated.krate;
     let keys = annotated.args.keys.iter().filter(|key| *key != "crate");

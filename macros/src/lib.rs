@@ -29,8 +29,8 @@ use proc_macro2::TokenStream;
 
 /// # In short
 ///
-/// `#[async_operation]` turns a function that returns a request, or what sending it returned, into one
-/// that returns the operation which the request started.
+/// `#[async_operation]` turns a function that returns a request, or its response, into one that
+/// returns the operation that the request started.
 ///
 /// | key | value | default |
 /// |---|---|---|
@@ -39,7 +39,7 @@ use proc_macro2::TokenStream;
 /// | `model` | a type: the family of operations | `TeamsAsyncOperation` |
 /// | `first_check`, `interval`, `timeout` | durations: `"45s"`, `"20m"`, `"1h 30m"` | the model's |
 /// | `polling` | an expression: the whole policy | the model's |
-/// | `idempotent` | no value: a request that may have been carried out is sent again | off |
+/// | `idempotent` | no value: a request that may have been carried out is retried | off |
 /// | `map_err` | the path of a function from `graph_operation::Error` | `From` |
 /// | `crate` | the path of the library | `::graph_operation` |
 #[proc_macro_attribute]
@@ -66,7 +66,7 @@ fn attribute(args: TokenStream, mut item: TokenStream) -> TokenStream {
         },
         Err(error) => {
             errors.push(error);
-            // The item as it was written.
+            // The item as written.
             item.extend(errors.into_compile_error());
             item
         }

@@ -1,4 +1,4 @@
-//! The return type: the `Result` in it found, and its success type replaced.
+//! The return type: finding the `Result` in it, and replacing its success type.
 
 use crate::tokens::{generated_at, name_span, peel_mut};
 use proc_macro2::{Span, TokenStream};
@@ -18,18 +18,18 @@ const NO_RESULT: [&str; 28] = [
     "u32", "u64", "u128", "usize",
 ];
 
-/// The return type that the author wrote.
+/// The return type as the author wrote it.
 pub(crate) struct Returns {
     pub(crate) shape: Shape,
     pub(crate) arrow: Token![->],
-    /// All of it.
+    /// The whole type.
     pub(crate) declared: Type,
     /// The `Result<R, E>` in it, or an alias.
     pub(crate) result: Type,
     /// The `R` in it, unless an alias hides it.
     pub(crate) success: Option<Type>,
-    /// Whether `R` is only assumed to be the success type: an alias may take its arguments in another
-    /// order.
+    /// Whether `R` is only assumed to be the success type: an alias may take its arguments in
+    /// another order.
     pub(crate) is_assumed: bool,
     /// Where messages about R and E belong: at their own tokens, or at the alias that hides them.
     pub(crate) response: Span,
@@ -127,7 +127,8 @@ pub(crate) fn replace(ty: &mut Type, shape: Shape, krate: &TokenStream, operatio
         *success = Type::Verbatim(operation);
     } else {
         let span = generated_at(name_span(result));
-        // The end of a return type is the author's: lints ask there where an item comes from.
+        // The end of a return type has the author's span: lints check there where an item comes
+        // from.
         let end = Token![>](name_span(result));
         *result = Type::Verbatim(quote_spanned! {span=>
             ::core::result::Result<#operation, <#result as #krate::__private::ResultType>::Error #end
@@ -135,7 +136,7 @@ pub(crate) fn replace(ty: &mut Type, shape: Shape, krate: &TokenStream, operatio
     }
 }
 
-/// The place of the `Result` in a return type, if it has the shape.
+/// The position of the `Result` in a return type of a supported shape.
 fn result_in(shape: Shape, ty: &mut Type) -> Option<&mut Type> {
     match (shape, peel_mut(ty)) {
         (Shape::Async | Shape::Blocking, ty) => Some(ty),
@@ -154,7 +155,7 @@ fn result_in(shape: Shape, ty: &mut Type) -> Option<&mut Type> {
     }
 }
 
-/// A future whose `Result` cannot be found, or not be put back.
+/// A future whose `Result` cannot be found or replaced.
 fn is_future(ty: &mut Type) -> bool {
     bounds(ty).is_some_and(|bounds| future_in(bounds).is_some())
 }
@@ -193,7 +194,8 @@ fn output_of(bounds: &mut Bounds) -> Option<&mut Type> {
     })
 }
 
-/// The type arguments of a `Result`. What has a lifetime is an alias that hides more than a `Result`.
+/// The type arguments of a `Result`. A type with a lifetime argument is an alias that hides more
+/// than a `Result`.
 fn success_and_error(segment: &mut PathSegment) -> impl Iterator<Item = &mut Type> {
     let is_borrowed = generic_args(segment).any(|arg| matches!(arg, GenericArgument::Lifetime(_)));
     type_args(segment).take(if is_borrowed { 0 } else { 2 })

@@ -1,4 +1,4 @@
-//! What an operation begins with: a client and a policy.
+//! The start of the expansion: the client and the policy.
 
 use crate::annotated::Annotated;
 use crate::function::by_reference;
@@ -24,7 +24,7 @@ pub(crate) fn start(annotated: &Annotated) -> TokenStream {
     let (client, is_reference) = match (&args.client, function.sig.receiver()) {
         (Some(client), _) => (client.to_token_stream(), false),
         (None, Some(receiver)) => own_client(receiver),
-        // Refused before, with a better message.
+        // Rejected before, with a better message.
         (None, None) => return TokenStream::new(),
     };
     let first = client.clone().into_iter().next();
@@ -39,9 +39,9 @@ pub(crate) fn start(annotated: &Annotated) -> TokenStream {
         (quote!(client_from), quote_spanned!(place=> { #import (#client).#clone() }))
     };
     let start = if returns.shape == Shape::Blocking {
-        // Without the runtime's feature of that name, the compiler says so at the `fn` that is not async.
+        // Without the runtime's `blocking` feature, the error points to the `fn` that is not async.
         let blocking = Ident::new("blocking", generated_at(function.sig.fn_token.span));
-        // Which client it has to be depends on what the function returns.
+        // The required client trait depends on what the function returns.
         let result = Token![_](generated_at(name_span(&returns.result)));
         let place = Token![_](place);
         quote!(#krate::__private::#blocking::#from::<#result, _, #place>(#client))
@@ -59,13 +59,13 @@ pub(crate) fn start(annotated: &Annotated) -> TokenStream {
     quote!(#start #(#setters)*)
 }
 
-/// The receiver as a client, and whether as a reference to one.
+/// The receiver as a client, and whether it is a reference to one.
 fn own_client(receiver: &Receiver) -> (TokenStream, bool) {
     let this = receiver.self_token;
     let span = generated_at(this.span);
     match &receiver.kind {
         ReceiverKind::Value => (quote_spanned!(span=> &#this), true),
-        // Neither is a client for holding one.
+        // These are not clients themselves, although they hold one.
         ReceiverKind::Typed(_, ty) if is_named(ty, "Pin") || is_named(ty, "Rc") => {
             (quote_spanned!(span=> *#this), false)
         }

@@ -1,4 +1,4 @@
-//! Small questions about tokens, and where generated ones stand.
+//! Helpers for tokens and their spans.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use syn::Type;
 use syn::spanned::Spanned as _;
 
-/// Whether rust-analyzer expands the attribute. `cfg(rust_analyzer)` in an expansion would be an
-/// unexpected one to every compiler.
+/// Whether rust-analyzer expands the attribute. Every compiler would report `cfg(rust_analyzer)` in
+/// an expansion as unexpected.
 pub(crate) fn is_editor() -> bool {
     static IS_EDITOR: LazyLock<bool> = LazyLock::new(|| {
         let program = std::env::current_exe().unwrap_or_default();
@@ -16,18 +16,17 @@ pub(crate) fn is_editor() -> bool {
     *IS_EDITOR
 }
 
-/// The place of the author's token, without its being the author's: no lint takes generated code for
-/// theirs, and no name in it meets one of theirs.
+/// The location of the author's token with the hygiene of generated code: lints do not take the
+/// code for the author's, and its names do not collide with theirs.
 ///
-/// Only what a message can be about stands in such a place. Everything else stands at the attribute, as
-/// all does in an editor, which would explain each name that has the place of the author's.
+/// Only tokens that an error can point to get this span. All others get the attribute's span, as do
+/// all tokens in an editor, which would otherwise describe generated names at the author's tokens.
 pub(crate) fn generated_at(span: Span) -> Span {
     let generated = Span::call_site();
     if is_editor() { generated } else { generated.located_at(span) }
 }
 
-/// The type without parentheses, and without the invisible groups that a `macro_rules!` macro puts
-/// around it.
+/// The type without parentheses, and without the invisible groups that a `macro_rules!` macro adds.
 pub(crate) fn peel(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => peel(&group.elem),
@@ -44,7 +43,7 @@ pub(crate) fn peel_mut(ty: &mut Type) -> &mut Type {
     }
 }
 
-/// The token that names a type, for messages about it: stable Rust cannot join a path's tokens.
+/// The token that names a type, for errors about it: stable Rust cannot join the spans of a path.
 pub(crate) fn name_span(ty: &Type) -> Span {
     match peel(ty) {
         Type::Path(ty) => {
@@ -54,18 +53,18 @@ pub(crate) fn name_span(ty: &Type) -> Span {
     }
 }
 
-/// The type, unless there is an `impl Trait` in it, which has no name inside the function.
+/// The type, unless it contains an `impl Trait`, which cannot be named inside the function.
 pub(crate) fn nameable(ty: &Type) -> Option<TokenStream> {
     let tokens = ty.to_token_stream();
     (!idents(tokens.clone()).iter().any(|ident| ident == "impl")).then_some(tokens)
 }
 
-/// Neither a lifetime that is left out nor an `impl Trait` can stand in a `where` clause.
+/// A `where` clause can contain neither an elided lifetime nor an `impl Trait`.
 pub(crate) fn is_global(ty: &Type) -> bool {
     nameable(ty).is_some_and(|tokens| !tokens.to_string().contains(['&', '\'']))
 }
 
-/// The identifiers and keywords, also those in brackets.
+/// The identifiers and keywords, including those in groups.
 pub(crate) fn idents(tokens: TokenStream) -> Vec<Ident> {
     let idents_of = |token| match token {
         TokenTree::Ident(ident) => vec![ident],

@@ -1,5 +1,5 @@
-//! Every rule about an annotated function that its tokens can break. The others are the traits' of the
-//! runtime.
+//! The rules that can be checked from the tokens of an annotated function. The runtime's traits
+//! check the others.
 
 use crate::args::{Args, Wait};
 use crate::errors::Errors;
@@ -20,7 +20,7 @@ pub(crate) fn validate(args: &Args, function: &Function, errors: &mut Errors) {
     }
 }
 
-/// The attribute twice comes to this, too.
+/// Using the attribute twice also leads here.
 pub(crate) fn returns(returns: &Returns, errors: &mut Errors) {
     let Some(Type::Path(success)) = &returns.success else {
         return;

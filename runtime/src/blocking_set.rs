@@ -17,7 +17,7 @@ use crate::resume_token::ResumeToken;
 use crate::set::Turn;
 use crate::update::Update;
 
-/// Many operations of one client; see [`OperationSet`](crate::OperationSet), its twin.
+/// Many operations of one client; see the asynchronous [`OperationSet`](crate::OperationSet).
 ///
 /// An iterator over the operations as they end. It sends one request at a time, while
 /// [`next`](Iterator::next), [`next_within`](Self::next_within) or [`next_event`](Self::next_event)
@@ -68,7 +68,7 @@ pub enum Next<K, T = Value, M = TeamsAsyncOperation> {
     Empty,
 }
 
-/// What happened in an [`OperationSet`]; see [`SetEvent`](crate::SetEvent), its twin.
+/// What happened in an [`OperationSet`]; see the asynchronous [`SetEvent`](crate::SetEvent).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SetEvent<K, T = Value, M = TeamsAsyncOperation> {
@@ -95,19 +95,19 @@ where
         OperationSet { inner: inner.requests_at_once(1).starts_at_once(1) }
     }
 
-    /// The policy of operations that are resumed or started by
-    /// [`start_request`](Self::start_request) from here on. Others keep their own.
+    /// Sets the policy of operations that are resumed, or started by
+    /// [`start_request`](Self::start_request), from now on. Other operations keep their own.
     pub fn polling(self, polling: Polling) -> Self {
         OperationSet { inner: self.inner.polling(polling) }
     }
 
-    /// How many operations one request may check: 1 to 20, and 20 by default; see
+    /// Sets the maximum number of operations that one request checks: 1 to 20, by default 20; see
     /// [`OperationSet::batch`](crate::OperationSet::batch).
     pub fn batch(self, operations: usize) -> Self {
         OperationSet { inner: self.inner.batch(operations) }
     }
 
-    /// The limit of checks and starts per second, at least 1, and 20 by default; see
+    /// Sets the limit of checks and starts per second: at least 1, by default 20; see
     /// [`OperationSet::rate`](crate::OperationSet::rate).
     pub fn rate(self, rate: u32) -> Self {
         OperationSet { inner: self.inner.rate(rate) }
@@ -118,9 +118,9 @@ where
         OperationSet { inner: self.inner.rate_limit(limit) }
     }
 
-    /// Adds an operation that `start` starts. The set calls it when it is its turn.
+    /// Adds an operation that `start` starts. The set calls it when its turn comes.
     ///
-    /// An error that is not an [`Error`](crate::Error) is delivered as the source of
+    /// An error of a type other than [`Error`](crate::Error) becomes the source of a
     /// [`NotStarted`](crate::ErrorKind::NotStarted).
     ///
     /// # Errors
@@ -135,7 +135,7 @@ where
         self.inner.start(key, async move { start().map(|operation| operation.inner) })
     }
 
-    /// Adds an operation that `request` starts. The set sends it, up to 20 in one request; see
+    /// Adds an operation that `request` starts. The set sends it, in a batch of up to 20; see
     /// [`OperationSet::start_request`](crate::OperationSet::start_request).
     ///
     /// # Errors
@@ -160,8 +160,8 @@ where
     ///
     /// # Errors
     ///
-    /// Returns the operation if the key is in the set, or if it is of another origin than the set's
-    /// service root, which must not get the token.
+    /// Returns the operation if the key is in the set, or if its address has another origin than
+    /// the set's service root, which must not get the token.
     pub fn insert(&mut self, key: K, operation: Operation<T, M>) -> Result<(), Operation<T, M>> {
         self.inner.insert(key, operation.inner).map_err(|inner| Operation { inner })
     }
@@ -171,22 +171,22 @@ where
     /// # Errors
     ///
     /// [`DuplicateKey`](crate::ErrorKind::DuplicateKey) if the key is in the set, and
-    /// [`InvalidToken`](crate::ErrorKind::InvalidToken) if the token is of another origin or another
-    /// model.
+    /// [`InvalidToken`](crate::ErrorKind::InvalidToken) if the token is of another origin or
+    /// another model.
     pub fn resume(&mut self, key: K, token: ResumeToken) -> Result<()> {
         self.inner.resume(key, token)
     }
 
-    /// Takes an operation out of the set, with the set's client. A start that waits for its turn is
-    /// dropped, and the result is `None`.
+    /// Removes an operation from the set, and returns it with the set's client. A start that waits
+    /// for its turn is dropped, and the result is `None`.
     pub fn remove(&mut self, key: &K) -> Option<Operation<T, M>> {
         self.inner.remove(key).map(|inner| Operation { inner })
     }
 
-    /// The next operation that ends, if one does within this time.
+    /// Returns the next operation that ends within this time.
     ///
     /// Nothing else can interrupt the set: call it with a short time to do other work in between.
-    /// Requests and starts that are due are still made, so the call can take longer.
+    /// It still sends the requests and starts that are due, so the call can take longer.
     ///
     #[cfg_attr(feature = "testing", doc = "```")]
     #[cfg_attr(not(feature = "testing"), doc = "```ignore")]
@@ -226,7 +226,7 @@ where
         }
     }
 
-    /// The next event; `None` if the set is empty; see
+    /// Returns the next event; `None` if the set is empty. See
     /// [`OperationSet::next_event`](crate::OperationSet::next_event).
     pub fn next_event(&mut self) -> Option<SetEvent<K, T, M>> {
         Some(match run(self.inner.next_event())? {
@@ -236,12 +236,12 @@ where
         })
     }
 
-    /// The number of operations and starts whose end was not delivered.
+    /// The number of operations and starts whose result was not returned yet.
     pub fn len(&self) -> usize {
         self.inner.len()
     }
 
-    /// Whether every end was delivered.
+    /// Whether every result was returned.
     pub fn is_empty(&self) -> bool {
         self.inner.is_empty()
     }
@@ -251,20 +251,19 @@ where
         self.inner.counts()
     }
 
-    /// The keys whose end was not delivered.
+    /// The keys whose result was not returned yet.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.inner.keys()
     }
 
-    /// The resume token of one operation: what a journal keeps when
-    /// [`Started`](SetEvent::Started) is told. `None` if there is none with this key, if it is not
-    /// started, or if the service finished at once.
+    /// The resume token of one operation, to store after its [`Started`](SetEvent::Started). `None`
+    /// if no operation has this key, if it is not started, or if the service finished it at once.
     pub fn token(&self, key: &K) -> Option<ResumeToken> {
         self.inner.token(key)
     }
 
-    /// The resume tokens of the operations whose end was not delivered, for a program to store
-    /// before it stops. A start has none.
+    /// The resume tokens of the operations whose result was not returned yet, for a program to
+    /// store before it stops. A start has none.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
         self.inner.tokens()
     }

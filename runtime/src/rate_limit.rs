@@ -1,4 +1,4 @@
-//! Keeping to a shared rate in an author's own `send`.
+//! Waiting for a shared rate limit in a client's `send`.
 
 use http::Request;
 
@@ -8,9 +8,9 @@ use crate::protocol::{Admitted, RateLimit};
 impl RateLimit {
     /// Waits until the rate allows this request. Calls are served in order.
     ///
-    /// Call it in [`Client::send`](crate::Client::send), so that every request of the client keeps
-    /// to the rate. A request of an [`OperationSet`](crate::OperationSet) that shares this limit
-    /// has its tokens already, and does not wait. Dropping the future takes no token.
+    /// Call it in [`Client::send`](crate::Client::send), so that every request of the client counts
+    /// towards the limit. A request of an [`OperationSet`](crate::OperationSet) that shares this
+    /// limit has its tokens already, and does not wait. Dropping the future takes no token.
     ///
     /// ```
     /// # use bytes::Bytes;
@@ -44,7 +44,7 @@ impl RateLimit {
             {
                 client.sleep(wait).await;
             }
-            // A sleep that has finished counts as slept.
+            // A finished sleep counts, whatever the clock says.
             let now = client.now().max(reservation.at());
             if reservation.claim(1, now) {
                 return reservation.used();
@@ -52,7 +52,7 @@ impl RateLimit {
         }
     }
 
-    /// The same for a client that blocks.
+    /// The same for a blocking client.
     #[cfg(feature = "blocking")]
     pub fn admit_blocking<C: crate::blocking::Client, B>(&self, client: &C, request: &Request<B>) {
         if self.has_admitted(request) {

@@ -29,8 +29,8 @@ use crate::protocol::{
 use crate::resume_token::ResumeToken;
 use crate::update::Update;
 
-/// Many operations of one client: started a few at a time, checked up to twenty in one request, at a
-/// rate that the service bears.
+/// Many operations of one client: started a few at a time, checked up to twenty in one request, at
+/// a limited rate.
 ///
 #[cfg_attr(feature = "testing", doc = "```")]
 #[cfg_attr(not(feature = "testing"), doc = "```ignore")]
@@ -66,48 +66,48 @@ use crate::update::Update;
 /// # }
 /// ```
 ///
-/// Operations come into the set as starts ([`start`](Self::start),
+/// Operations enter the set as starts ([`start`](Self::start),
 /// [`start_request`](Self::start_request)), as handles ([`insert`](Self::insert)) or as tokens
-/// ([`resume`](Self::resume)), each with a key, and leave it when their end is delivered. From then on
-/// the key is free again.
+/// ([`resume`](Self::resume)). Each has a key, and leaves the set when its result is returned. The
+/// key can then be used again.
 ///
 /// # Requests
 ///
 /// Checks are sent as [JSON batches](https://learn.microsoft.com/graph/json-batching) of up to 20
-/// operations of one version. What is due waits a moment for a batch to fill: at most a twentieth of
-/// the interval and 2 seconds. No operation is checked earlier than its policy says, and in any `t`
-/// seconds there are at most `rate × t + 20` checks and starts. Of one owner, such as a team, there
-/// are at most four checks a second. Where these allow less than the policies ask for, the rate wins:
-/// 10,000 operations at 20 checks a second are each checked every 500 seconds
-/// ([`pace`](Self::pace)). Last checks at a deadline go before all others. An operation whose deadline
-/// passes while the service refuses the batches ends without one.
+/// operations of one API version. A check that is due waits for a batch to fill, for at most a
+/// twentieth of the interval and at most 2 seconds. No operation is checked earlier than its policy
+/// says, and in any `t` seconds there are at most `rate × t + 20` checks and starts. Each owner,
+/// such as a team, gets at most four checks per second. The rate takes precedence over the
+/// interval: 10,000 operations at 20 checks per second are each checked every 500 seconds
+/// ([`pace`](Self::pace)). The last check before a deadline takes precedence over all others. If a
+/// deadline passes while the service refuses batches, the operation ends without a last check.
 ///
-/// When the service throttles, the rate halves, and grows back. Where it does not take batches,
-/// operations are checked by requests of their own, as are those whose address is not below the
-/// version of the service root's.
+/// When the service throttles, the rate halves, and recovers later. If the service does not accept
+/// batches, each operation is checked with a separate request. So are operations whose address is
+/// outside the service's API versions.
 ///
 /// All requests go through the set's client, and so does [`Completed::target`].
 ///
 /// # Driving it
 ///
-/// Requests and starts advance while [`next`](Self::next) or [`next_event`](Self::next_event) is
-/// polled, and only then. A long `await` in the body of the loop stops them all: spawn what takes
-/// long.
+/// Requests and starts make progress only while [`next`](Self::next) or
+/// [`next_event`](Self::next_event) is polled. A long `await` in the body of the loop stops all of
+/// them: spawn such work.
 ///
-/// The future of `next` may be dropped at any time. A request that is under way stays with the set
-/// and is taken up by the next call; one that is then older than
-/// [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT) is made again.
+/// The future of `next` may be dropped at any time. A request in flight stays with the set, and the
+/// next call resumes it; if it is then older than [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT),
+/// it is sent anew.
 ///
-/// Dropping the set loses what [`tokens`](Self::tokens) and [`keys`](Self::keys) would have named: the
-/// operations run on, and a start under way may have been carried out. Write the tokens down before,
-/// and [`resume`](Self::resume) them later.
+/// Dropping the set loses its state: the operations continue at the service, and a start in flight
+/// may have been carried out. Store the [`tokens`](Self::tokens) and [`keys`](Self::keys) before,
+/// and [`resume`](Self::resume) the tokens later.
 #[must_use = "operations run on without the set, but nobody learns how they end"]
 pub struct OperationSet<K, T = Value, M = TeamsAsyncOperation> {
     machine: Set<K>,
     reader: &'static Reader,
     connection: Arc<dyn Connection>,
     polling: Polling,
-    /// Never contended: the lock only makes the set `Sync`, although its futures need not be.
+    /// Never contended: the lock makes the set `Sync` although its futures need not be.
     under_way: Mutex<UnderWay>,
     types: PhantomData<fn() -> (T, M)>,
 }
@@ -126,19 +126,19 @@ pub enum SetEvent<K, T = Value, M = TeamsAsyncOperation> {
 
 type Starting = Pin<Box<dyn Future<Output = Result<Poller>> + Send>>;
 
-/// What happens at the moment.
+/// What is in progress.
 struct UnderWay {
     requests: Vec<Sending>,
     queued: VecDeque<(Ticket, Starting)>,
     starts: Vec<(Ticket, Polled<Starting>)>,
-    /// The start that is being polled: still here in the next poll if it has panicked.
+    /// The start that is being polled. It is still here in the next poll if it has panicked.
     polled: Option<Ticket>,
     sleeper: Option<Box<dyn Sleeper>>,
-    /// Until when it sleeps.
+    /// When the sleep ends.
     until: Option<Instant>,
 }
 
-/// A request under way.
+/// A request in flight.
 struct Sending {
     exchange: Polled<Exchange>,
     envelope: Envelope,
@@ -146,7 +146,7 @@ struct Sending {
     limit: Option<Duration>,
 }
 
-/// A future, and whether it was polled since the caller polled.
+/// A future, and whether it was polled since the caller's last poll.
 struct Polled<F>(F, bool);
 
 impl<F: Future + Unpin> Polled<F> {
@@ -159,10 +159,10 @@ impl<F: Future + Unpin> Polled<F> {
     }
 }
 
-/// What a set came to.
+/// Why driving the set has stopped.
 pub(crate) enum Turn<K> {
     Report(Report<K>),
-    /// There is nothing left.
+    /// The set is empty.
     Empty,
     /// The time is up.
     TimeUp,
@@ -199,52 +199,51 @@ where
         }
     }
 
-    /// The policy of operations that are resumed or started by
-    /// [`start_request`](Self::start_request) from here on. Others keep their own.
+    /// Sets the policy of operations that are resumed, or started by
+    /// [`start_request`](Self::start_request), from now on. Other operations keep their own.
     pub fn polling(mut self, polling: Polling) -> Self {
         self.polling = polling;
         self
     }
 
-    /// How many operations one request may check: 1 to 20, and 20 by default. With 1, each is read by
-    /// a GET of its own.
+    /// Sets the maximum number of operations that one request checks: 1 to 20, by default 20. With
+    /// 1, each operation is checked with a separate GET.
     pub fn batch(mut self, operations: usize) -> Self {
         self.machine.set_batch(operations);
         self
     }
 
-    /// How many checks and starts a second there are, at least 1, and 20 by default. Graph allows 30
+    /// Sets the limit of checks and starts per second: at least 1, by default 20. Graph allows 30
     /// for an app and a tenant, in batches or not.
     pub fn rate(mut self, rate: u32) -> Self {
         self.machine.set_rate(rate);
         self
     }
 
-    /// Shares a rate with other sets, and with an author's own `send`; see [`RateLimit::admit`].
+    /// Shares a rate with other sets, and with a client's `send`; see [`RateLimit::admit`].
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.machine.set_rate_limit(limit);
         self
     }
 
-    /// How many requests may be under way at once, at least 1, and 4 by default.
+    /// Sets the maximum number of requests in flight: at least 1, by default 4.
     pub fn requests_at_once(mut self, requests: usize) -> Self {
         self.machine.set_requests_at_once(requests);
         self
     }
 
-    /// How many starts may be under way at once, at least 1, and 4 by default. A batch of
+    /// Sets the maximum number of starts in flight: at least 1, by default 4. A batch of
     /// [`start_request`](Self::start_request)s counts as one.
     pub fn starts_at_once(mut self, starts: usize) -> Self {
         self.machine.set_starts_at_once(starts);
         self
     }
 
-    /// Adds an operation that `future` starts, when it is its turn.
+    /// Adds an operation that `future` starts. The set polls the future when its turn comes.
     ///
-    /// The future is first polled when fewer starts are under way than
-    /// [`starts_at_once`](Self::starts_at_once) and the rate allows one more. It is polled by the set.
-    /// An error that is not an [`Error`] is delivered as the source of
-    /// [`NotStarted`](ErrorKind::NotStarted).
+    /// The future is first polled when fewer starts than [`starts_at_once`](Self::starts_at_once)
+    /// are in flight and the rate allows one more. An error of a type other than [`Error`] becomes
+    /// the source of a [`NotStarted`](ErrorKind::NotStarted).
     ///
     /// # Errors
     ///
@@ -269,25 +268,25 @@ where
         Ok(())
     }
 
-    /// Adds an operation that `request` starts. The set sends it, up to 20 in one request, with
-    /// others of the same version.
+    /// Adds an operation that `request` starts. The set sends it, in a batch of up to 20 requests
+    /// of the same API version.
     ///
-    /// What is repeated is what [`Operation::start`] repeats. In a batch, a write without a body gets
-    /// an empty JSON object, which Graph demands there. The request's own `Authorization` is left out
-    /// of a batch: the client adds one to each request, a batch included.
+    /// It is retried as by [`Operation::start`]. In a batch, a write without a body gets an empty
+    /// JSON object, which Graph requires there. The request's own `Authorization` header is not
+    /// sent in a batch: the client adds one to each batch.
     ///
     /// # Errors
     ///
     /// [`DuplicateKey`](ErrorKind::DuplicateKey) if the key is in the set, and
     /// [`ForeignLocation`](ErrorKind::ForeignLocation) or
-    /// [`InvalidLocation`](ErrorKind::InvalidLocation) if the request is not of the service root's
-    /// origin.
+    /// [`InvalidLocation`](ErrorKind::InvalidLocation) if the request's URL does not have the
+    /// origin of the service root.
     pub fn start_request(&mut self, key: K, request: Request<Bytes>) -> Result<()> {
         self.begin(key, request, false)
     }
 
-    /// The same for a request that may be carried out twice without harm: it is also repeated when
-    /// nobody knows whether it was carried out, as in [`Operation::start_idempotent`].
+    /// The same for a request that may be carried out twice without harm: it is also retried if it
+    /// may have been carried out, as by [`Operation::start_idempotent`].
     ///
     /// # Errors
     ///
@@ -305,13 +304,13 @@ where
         self.machine.queue_request(key, start).map_err(|_| duplicate())
     }
 
-    /// Adds an operation that runs already. It keeps its policy, and its deadline counts from its
-    /// start; its checks go through the set's client.
+    /// Adds a running operation. It keeps its policy, and its deadline counts from its start; its
+    /// checks go through the set's client.
     ///
     /// # Errors
     ///
-    /// Gives the operation back if the key is in the set, or if it is of another origin than the set's
-    /// service root, so that no token goes astray.
+    /// Returns the operation if the key is in the set, or if its address has another origin than
+    /// the set's service root, which must not get the token.
     // The handle itself is one pointer.
     pub fn insert(&mut self, key: K, operation: Operation<T, M>) -> Result<(), Operation<T, M>> {
         if self.machine.contains(&key) || is_foreign(self.connection.service_root(), &operation) {
@@ -322,13 +321,13 @@ where
         inserted.map_err(|poller| Operation::of_poller(*poller, Arc::clone(&self.connection)))
     }
 
-    /// Adds an operation that another handle, perhaps in another process, has named; see
-    /// [`Operation::resume`].
+    /// Adds the operation that a token names; see [`Operation::resume`].
     ///
     /// # Errors
     ///
     /// [`DuplicateKey`](ErrorKind::DuplicateKey) if the key is in the set, and
-    /// [`InvalidToken`](ErrorKind::InvalidToken) if the token is of another origin or another model.
+    /// [`InvalidToken`](ErrorKind::InvalidToken) if the token is of another origin or another
+    /// model.
     pub fn resume(&mut self, key: K, token: ResumeToken) -> Result<()> {
         if self.machine.contains(&key) {
             return Err(duplicate());
@@ -339,8 +338,8 @@ where
         self.machine.insert(key, poller, self.connection.now()).map_err(|_| duplicate())
     }
 
-    /// Takes an operation out of the set, with the set's client. A start that waits for its turn is
-    /// dropped and gives `None`, as does one under way, which stays.
+    /// Removes an operation from the set, and returns it with the set's client. For a start,
+    /// returns `None`: one that waits for its turn is dropped, and one in flight stays in the set.
     pub fn remove(&mut self, key: &K) -> Option<Operation<T, M>> {
         if let Some(ticket) = self.machine.ticket(key) {
             self.under_way().queued.retain(|(other, _)| *other != ticket);
@@ -349,19 +348,19 @@ where
         Some(Operation::of_poller(poller, Arc::clone(&self.connection)))
     }
 
-    /// The next end, in the order in which they are found; `None` if the set is empty. More may be
-    /// added then.
+    /// Returns the next operation that has ended, in the order in which the ends are observed;
+    /// `None` if the set is empty. More operations may be added then.
     ///
-    /// Other events are passed over. The future may be dropped at any time, and nothing is lost.
+    /// Other events are skipped. The future may be dropped at any time without losing anything.
     pub async fn next(&mut self) -> Option<(K, Result<Completed<T, M>>)> {
         self.begin_call();
         poll_fn(|cx| self.poll_end(cx)).await
     }
 
-    /// The next event; `None` if the set is empty.
+    /// Returns the next event; `None` if the set is empty.
     ///
-    /// There is an update for each response that differs from the one before, and for each check that
-    /// failed and is retried. What `next` has passed over is not given again.
+    /// There is an update for each response that differs from the previous one, and for each check
+    /// that failed and is retried. Events that `next` has skipped are not returned.
     pub async fn next_event(&mut self) -> Option<SetEvent<K, T, M>> {
         self.begin_call();
         poll_fn(|cx| self.poll_event(cx)).await
@@ -402,47 +401,46 @@ where
         result.map(|poller| Completed::of(&poller, Arc::clone(&self.connection)))
     }
 
-    /// How many operations and starts there are whose end was not delivered.
+    /// The number of operations and starts whose result was not returned yet.
     pub fn len(&self) -> usize {
         self.machine.len()
     }
 
-    /// Whether every end was delivered.
+    /// Whether every result was returned.
     pub fn is_empty(&self) -> bool {
         self.machine.is_empty()
     }
 
-    /// How many there are of each sort.
+    /// The number of operations in each state.
     pub fn counts(&self) -> Counts {
         self.machine.counts()
     }
 
-    /// The keys whose end was not delivered.
+    /// The keys whose result was not returned yet.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.machine.keys()
     }
 
-    /// The resume token of one operation: what a journal keeps when
-    /// [`Started`](SetEvent::Started) is told. `None` if there is none with this key, if it is not
-    /// started, or if the service finished at once.
+    /// The resume token of one operation, to store after its [`Started`](SetEvent::Started). `None`
+    /// if no operation has this key, if it is not started, or if the service finished it at once.
     pub fn token(&self, key: &K) -> Option<ResumeToken> {
         self.machine.token(key)
     }
 
-    /// The resume tokens of the operations that run, and of those whose end was not delivered: what a
-    /// program writes down before it stops. A start has none.
+    /// The resume tokens of the operations whose result was not returned yet, for a program to
+    /// store before it stops. A start has none.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
         self.machine.tokens()
     }
 
-    /// The interval between two checks of an operation that the rate allows now, whatever the policy
-    /// says.
+    /// The interval between two checks of an operation that the rate currently allows, whatever the
+    /// policy says.
     pub fn pace(&self) -> Duration {
         self.machine.pace(self.connection.now())
     }
 }
 
-/// What does not depend on the types of the operations.
+/// The part that does not depend on the types of the operations.
 impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
     #[cfg(feature = "blocking")]
     pub(crate) fn now(&self) -> Instant {
@@ -453,7 +451,7 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
         self.under_way.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a call of a caller's: a request whose response could be stale is made again.
+    /// Begins a call: a request whose response could be stale is sent anew.
     pub(crate) fn begin_call(&mut self) {
         let now = self.connection.now();
         self.under_way()
@@ -461,7 +459,7 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
             .retain(|sending| now.saturating_duration_since(sending.since) <= TimeLeft::DEFAULT.0);
     }
 
-    /// Does what the machine says until there is something to tell, or `until` is over.
+    /// Drives the machine until there is an event, or until `until`.
     pub(crate) fn poll_turn(
         &mut self,
         watched: bool,
@@ -505,7 +503,7 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                 return Poll::Ready(Turn::TimeUp);
             }
             ready!(under_way.poll_sleep(connection, now, wake, cx));
-            // A sleep that has finished counts as slept.
+            // A finished sleep counts, whatever the clock says.
             machine.waited();
         }
     }
@@ -595,7 +593,7 @@ impl UnderWay {
         }
     }
 
-    /// Sleeps until `until`. One sleep serves as long as that stays the same.
+    /// Sleeps until `until`. The sleep is reused while `until` stays the same.
     fn poll_sleep(
         &mut self,
         connection: &Arc<dyn Connection>,
@@ -618,7 +616,7 @@ fn duplicate() -> Error {
     Error::new(ErrorKind::DuplicateKey, "the key is in the set already")
 }
 
-/// What a start failed with. An error of another type is the source.
+/// The error of a failed start. An error of another type becomes the source.
 fn not_started(error: BoxError) -> Error {
     let error = match error.downcast::<Error>() {
         Ok(error) => return *error,
@@ -642,7 +640,7 @@ fn is_foreign<T, M>(root: &Uri, operation: &Operation<T, M>) -> bool {
     !same_origin(root, operation.connection().service_root())
 }
 
-/// Ends when the set is empty. More may be added then, and the stream goes on.
+/// Ends when the set is empty. More operations may be added then, and the stream continues.
 impl<K, T, M> Stream for OperationSet<K, T, M>
 where
     K: Clone + Eq + Hash + Send + Unpin,

@@ -1,5 +1,5 @@
-//! A worker of a durable engine: the engine owns the sleep and the restart, and the library's machine
-//! is the step.
+//! A worker for a durable engine: the engine sleeps and restarts, and each step drives one of the
+//! library's machines.
 
 mod engine;
 mod operation;

@@ -15,24 +15,24 @@ use crate::engine::Engine;
 use crate::steps::{self, Asked, Clock, Journal, ask};
 use crate::task::{Outcome, Task};
 
-/// What the object holds between two checks.
+/// The object's state between two checks.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Kept {
-    /// When it was saved, by the wall clock.
+    /// The wall-clock time at which it was saved.
     at: Duration,
-    /// The machine; `None` after the end.
+    /// The machine; `None` after the operation has ended.
     machine: Option<Saved>,
-    /// What there is to tell.
+    /// The status to report.
     pub status: Status,
-    /// How often it has ended: once, if all is well.
+    /// How often it has ended: at most once, unless there is a bug.
     pub ends: u32,
 }
 
-/// Where an operation stands.
+/// The status of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
-    /// It runs.
+    /// It is running.
     Running,
     /// It has succeeded, and this is the target's id.
     Succeeded(Option<String>),
@@ -40,7 +40,7 @@ pub enum Status {
     Failed(String),
 }
 
-/// Starts an operation, and gives the first wait.
+/// Starts an operation, and returns the first wait.
 ///
 /// # Errors
 ///
@@ -69,10 +69,10 @@ pub async fn start<J: Journal>(
     Ok((running(&poller, clock), Some(pause)))
 }
 
-/// How often a start is made that cannot be found afterwards.
+/// How often a start is sent whose operation cannot be found afterwards.
 const STARTS: u32 = 3;
 
-/// How long after a start of which nothing is known the service is asked for it.
+/// How long after a start without a response the service is asked for its operation.
 const SETTLING: Duration = Duration::from_secs(30);
 
 /// How long the list of a team's operations may be unavailable.
@@ -100,10 +100,11 @@ impl<J: Journal> Starting<'_, J> {
         }
     }
 
-    /// The same for a request that must not be carried out twice. Where nobody knows whether it was, the
-    /// operations of the team are looked through for a new one before it is sent again.
+    /// The same for a request that must not be carried out twice. If it may have been carried out,
+    /// the team's operations are searched for a new one before it is retried.
     ///
-    /// Two of one kind that are started on one team at the same time cannot be told apart.
+    /// Two operations of one kind that are started on one team at the same time cannot be told
+    /// apart.
     async fn send_or_find(&self, task: &Task) -> Result<Finished<Accepted>, J::Error> {
         let known = match self.operations(task.team()).await? {
             Ok((operations, _)) => operations,
@@ -115,7 +116,7 @@ impl<J: Journal> Starting<'_, J> {
                 Err(error) if may_have_been_carried_out(&error) => error,
                 result => return Ok(result),
             };
-            // What is still on its way has arrived by then.
+            // A request that is still on its way has arrived by then.
             self.journal.sleep(SETTLING).await?;
             let Ok((operations, now)) = self.operations(task.team()).await? else {
                 return Ok(Err(error));
@@ -173,7 +174,7 @@ fn may_have_been_carried_out(error: &Error) -> bool {
     error.status().map_or(error.kind() == ErrorKind::Transport, in_doubt)
 }
 
-/// Makes the check that is due, and gives the next wait; `None` after the end.
+/// Sends the check that is due, and returns the next wait; `None` after the operation has ended.
 ///
 /// # Errors
 ///
@@ -206,7 +207,7 @@ pub async fn wake<J: Journal>(
     Ok((ended(clock.wall(poller.latest()), status, kept.ends), None))
 }
 
-/// Takes the end of an operation that a tenant's set has followed, and reads its target.
+/// Takes the result of an operation that a tenant's set has followed, and reads its target.
 ///
 /// # Errors
 ///
@@ -280,8 +281,8 @@ async fn read<J: Journal>(
 /// The answer and its instant.
 type Finished<A> = Result<(A, std::time::Instant), Error>;
 
-/// Drives a machine to its answer within one invocation: a start, or a target, is retried for
-/// minutes at most.
+/// Drives a machine to its answer within one invocation: a start or a target is retried for minutes
+/// at most.
 async fn drive<J: Journal, M: Machine + Send>(
     journal: &J,
     graph: &Graph,
@@ -301,12 +302,12 @@ where
     }
 }
 
-/// An end more than there were before.
+/// The state after one more end.
 fn ended(at: Duration, status: Status, before: u32) -> Kept {
     Kept { at, machine: None, status, ends: before + 1 }
 }
 
-/// The engine's object: its key is the operation's.
+/// The engine's object. Its key is the operation's.
 #[derive(Debug)]
 pub struct Operation {
     /// The client.
@@ -319,7 +320,7 @@ const KEPT: &str = "kept";
 
 #[object]
 impl Operation {
-    /// Starts an operation, unless one of this key was submitted before.
+    /// Starts an operation, unless one with this key was submitted before.
     #[handler]
     async fn submit(&self, context: ObjectContext<'_>, task: Json<Task>) -> HandlerResult<()> {
         if context.get::<Json<Kept>>(KEPT).await?.is_some() {
@@ -332,7 +333,7 @@ impl Operation {
         Ok(())
     }
 
-    /// Makes the next check.
+    /// Sends the next check.
     #[handler]
     async fn wake(&self, context: ObjectContext<'_>) -> HandlerResult<()> {
         let Some(Json(kept)) = context.get::<Json<Kept>>(KEPT).await? else { return Ok(()) };
@@ -341,7 +342,7 @@ impl Operation {
         Ok(())
     }
 
-    /// Takes the end of an operation that a tenant's set has followed.
+    /// Takes the result of an operation that a tenant's set has followed.
     #[handler]
     async fn finish(
         &self,
@@ -354,7 +355,7 @@ impl Operation {
         Ok(())
     }
 
-    /// Where the operation stands.
+    /// The status of the operation.
     #[handler]
     async fn status(
         &self,

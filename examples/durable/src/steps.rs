@@ -12,13 +12,13 @@ use http::{Request, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What the worker needs of an engine.
+/// What the worker needs from an engine.
 pub trait Journal: Sync {
     /// Why the engine stops the invocation.
     type Error: Send;
 
-    /// Does `work`, unless the journal has its result from before a crash. The result is in the
-    /// journal before it is given.
+    /// Does `work`, unless the journal has its result from before a crash. The result is journaled
+    /// before it is returned.
     fn step<T, F>(
         &self,
         name: &'static str,
@@ -28,12 +28,12 @@ pub trait Journal: Sync {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: Future<Output = T> + Send + 'static;
 
-    /// Sleeps, through crashes if need be.
+    /// Sleeps, even across crashes.
     fn sleep(&self, pause: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Converts between the journal's wall-clock times and instants. Only differences matter, so the base
-/// is arbitrary.
+/// Converts between the journal's wall-clock times and instants. Only differences matter, so the
+/// base is arbitrary.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     at: SystemTime,
@@ -53,24 +53,24 @@ impl Clock {
         self.instant + time.duration_since(self.at).unwrap_or_default()
     }
 
-    /// The wall clock's time at an instant, since the Unix epoch.
+    /// The wall-clock time at an instant, since the Unix epoch.
     #[must_use]
     pub fn wall(&self, instant: Instant) -> Duration {
         let time = self.at + instant.saturating_duration_since(self.instant);
         time.duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
-    /// The instant of its base.
+    /// The instant of the clock's base.
     #[must_use]
     pub fn base(&self) -> Instant {
         self.instant
     }
 }
 
-/// What a machine wanted, and what came of it.
+/// What a machine did in one turn.
 #[derive(Debug)]
 pub enum Asked<A> {
-    /// Nothing is due for so long.
+    /// Nothing is due for this long.
     Wait(Duration),
     /// A request was sent, or may have been.
     Sent(Event<A>),
@@ -78,17 +78,17 @@ pub enum Asked<A> {
     Done(Result<(), Error>),
 }
 
-/// The wall clock's time, from inside a step.
+/// The wall-clock time, read inside a step.
 pub(crate) async fn now<J: Journal>(journal: &J) -> Result<Duration, J::Error> {
     journal.step("now", async { UNIX_EPOCH.elapsed().unwrap_or_default() }).await
 }
 
-/// That a request is about to be sent.
+/// The intent to send a request.
 #[derive(Debug)]
 pub(crate) struct Intent {
-    /// When, since the Unix epoch.
+    /// The time, since the Unix epoch.
     pub(crate) at: Duration,
-    /// Whether this process wrote it, and not one that has died.
+    /// Whether this process wrote it, instead of one that has died.
     here: Arc<AtomicBool>,
 }
 
@@ -103,12 +103,12 @@ pub(crate) async fn intend<J: Journal>(journal: &J) -> Result<Intent, J::Error> 
     Ok(Intent { at: journal.step("intent", intent).await?, here })
 }
 
-/// Sends a request, and journals what came of it.
+/// Sends a request, and journals its result.
 ///
-/// If the journal has the intent but not the response, the process that wrote the intent has died. It is
-/// unknown whether it sent the request, so the request is not sent again at once: the machine is told
-/// that it failed, and decides. No two checks are closer than the policy allows, and a request that is
-/// not idempotent is not repeated blindly.
+/// If the journal has the intent but not the response, the process that wrote the intent has died.
+/// It is unknown whether it sent the request, so the request is not retried at once: the machine is
+/// told that it failed, and decides. No two checks are closer than the policy allows, and a request
+/// that is not idempotent is not retried blindly.
 pub(crate) async fn send<C: Client<Error = Error>, J: Journal>(
     journal: &J,
     client: &C,
@@ -122,8 +122,8 @@ pub(crate) async fn send<C: Client<Error = Error>, J: Journal>(
         } else {
             Err(Error::transport("the worker died, perhaps while sending"))
         };
-        // The interval counts from the latest time at which the service can have got the request, so
-        // that a request which was slow on its way is not followed too soon.
+        // The interval counts from the latest time at which the service can have received the
+        // request, so that the next check does not follow a slow request too closely.
         let now = SystemTime::now();
         Recorded::new(&outcome, now, now)
     };

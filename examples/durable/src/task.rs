@@ -1,4 +1,4 @@
-//! What passes between the client, the engine and its objects.
+//! The messages between the client, the engine and its objects.
 
 use bytes::Bytes;
 use graph_operation::protocol::Saved;
@@ -12,12 +12,12 @@ use serde_json::json;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Task {
-    /// Archives a team. To archive it twice does no harm.
+    /// Archives a team. Archiving it twice does no harm.
     Archive {
         /// The team's id.
         team: String,
     },
-    /// Creates a shared channel. To repeat it makes two.
+    /// Creates a shared channel. Repeating it creates a second one.
     CreateChannel {
         /// The team's id.
         team: String,
@@ -27,7 +27,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// The team that it is about.
+    /// The team that the task is about.
     #[must_use]
     pub fn team(&self) -> &str {
         match self {
@@ -35,13 +35,13 @@ impl Task {
         }
     }
 
-    /// Whether the request may be repeated when nobody knows whether it was carried out.
+    /// Whether the request may be retried if it may have been carried out.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
         matches!(self, Task::Archive { .. })
     }
 
-    /// What the service calls its operation.
+    /// The service's name for the operation's type.
     pub(crate) fn operation_type(&self) -> &'static str {
         match self {
             Task::Archive { .. } => "archiveTeam",
@@ -53,7 +53,7 @@ impl Task {
     ///
     /// # Errors
     ///
-    /// If the team's id cannot stand in a URL.
+    /// Returns an error if the team's id cannot be part of a URL.
     pub fn request(&self, graph: &Graph) -> Result<Request<Bytes>, Error> {
         match self {
             Task::Archive { team } => graph.request(Method::POST, ["teams", team, "archive"]),
@@ -74,7 +74,7 @@ pub struct Submission {
     pub task: Task,
 }
 
-/// How an operation of a tenant has ended.
+/// The result of an operation of a tenant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {

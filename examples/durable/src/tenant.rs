@@ -13,21 +13,21 @@ use crate::operation::OperationClient;
 use crate::steps::{self, Clock, Journal};
 use crate::task::{Outcome, Submission};
 
-/// What the object holds between two requests.
+/// The object's state between two requests.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct KeptSet {
-    /// When it was saved, by the wall clock.
+    /// The wall-clock time at which it was saved.
     at: Duration,
     /// The set's machine.
     set: SavedSet<String>,
-    /// The number of the next wake: one that was scheduled before another is passed over.
+    /// The number of the next wake; one with an earlier number is ignored.
     wake: u64,
 }
 
-/// What one wake came to.
+/// The result of one wake.
 #[derive(Debug)]
 pub struct Turn {
-    /// What to hold until the next one.
+    /// The state until the next wake.
     pub kept: KeptSet,
     /// The operations that have ended.
     pub ended: Vec<(String, Outcome)>,
@@ -35,9 +35,9 @@ pub struct Turn {
     pub pause: Option<Duration>,
 }
 
-/// Adds operations to a set, or to a new one. A key that is in the set is passed over.
+/// Adds operations to a set, or to a new one. A key that is already in the set is skipped.
 ///
-/// The inner error is of a set that is not this library's, or not this service's.
+/// The inner error says that the saved set is not of this library or not of this service.
 ///
 /// # Errors
 ///
@@ -53,9 +53,9 @@ pub async fn add<J: Journal>(
     Ok(tenant.add(kept, at, seed, submissions))
 }
 
-/// Sends what is due in one request, and gives the ends that are known then.
+/// Sends what is due in one request, and returns the ends that are known then.
 ///
-/// The inner error is of a set that is not this library's, or not this service's.
+/// The inner error says that the saved set is not of this library or not of this service.
 ///
 /// # Errors
 ///
@@ -85,11 +85,11 @@ pub async fn turn<J: Journal>(
                 continue;
             }
             SetStep::Event(_) => continue,
-            // The next request is that of another wake, so that no journal grows.
+            // The next request belongs to another wake, so that no journal grows.
             SetStep::Send(_) if asked => break Some(Duration::ZERO),
             SetStep::Send(dispatch) => dispatch.request(),
             SetStep::Wait(pause, _) => break Some(pause),
-            // Nothing is under way here, and the set sends all starts itself.
+            // Nothing is in flight here, and the set sends all starts itself.
             SetStep::Pending | SetStep::Start(_) | SetStep::Done => break None,
         };
         asked = true;
@@ -120,7 +120,7 @@ pub struct Tenant {
     pub graph: Graph,
     /// The policy.
     pub polling: Polling,
-    /// How many checks and starts a second there are.
+    /// The limit of checks and starts per second.
     pub rate: u32,
 }
 
@@ -158,7 +158,7 @@ impl Tenant {
                 now,
                 seed,
             )?;
-            // It is there already, and goes on.
+            // It is in the set already, and continues.
             let _ = set.queue_request(key, start);
         }
         Ok(KeptSet { at: clock.wall(set.latest()), set: set.save(), wake: wake + 1 })
@@ -169,7 +169,7 @@ const KEPT: &str = "kept";
 
 #[object]
 impl Tenant {
-    /// Starts operations, but for those whose keys are in the set.
+    /// Starts operations, except those whose keys are in the set.
     #[handler]
     async fn submit(
         &self,
@@ -198,7 +198,7 @@ impl Tenant {
         Ok(())
     }
 
-    /// How many operations have not ended.
+    /// The number of operations that have not ended.
     #[handler]
     async fn running(&self, context: SharedObjectContext<'_>) -> HandlerResult<Json<usize>> {
         let kept = context.get::<Json<KeptSet>>(KEPT).await?;

@@ -20,15 +20,15 @@ const FIRST_LOOK: usize = 5;
 
 const INTERVAL: Duration = Duration::from_millis(60);
 
-/// As many as a batch holds, and some more.
+/// More operations than fit in a batch.
 const TOGETHER: usize = 25;
 
 /// The journal of an object's invocations, and the process that dies once.
 struct Memory {
-    /// Of the invocation under way.
+    /// The entries of the current invocation.
     entries: Mutex<Vec<String>>,
-    /// How often the process goes on until it dies. Each step has two such places: before the work, and
-    /// after it, before its result is kept.
+    /// How many places the process passes before it dies. Each step has two: before the work, and
+    /// after it, before its result is stored.
     left: Mutex<Option<usize>>,
 }
 
@@ -104,7 +104,7 @@ impl Memory {
     }
 }
 
-/// What an object holds, as the engine does.
+/// An object's state, as the engine stores it.
 fn written<T: Serialize>(kept: &T) -> String {
     serde_json::to_string(kept).unwrap()
 }
@@ -117,7 +117,7 @@ fn polling() -> Polling {
     Polling::default().first_check(Duration::ZERO).interval(INTERVAL)
 }
 
-/// Runs one operation to its end, and gives how often it has ended.
+/// Runs one operation to its end, and returns how often it has ended.
 async fn run(graph: &Graph, memory: &Memory, task: &Task) -> (Status, u32) {
     let begin = memory.invoke(async |run| start(run, graph, polling(), 7, task).await);
     let (mut kept, mut pause) = begin.await;
@@ -224,7 +224,7 @@ async fn a_start_that_is_not_idempotent_is_looked_for_and_not_made_twice() {
         }
         let requests = simulator.requests();
         let looks = requests.iter().filter(|request| request.path.ends_with("/operations"));
-        // Before, the first look itself is made again.
+        // Up to there, the first look itself is repeated.
         doubts += usize::from(kill > FIRST_LOOK && looks.count() == 3);
     }
 }

@@ -27,7 +27,7 @@ The exit status is 0 if every team was archived, and 1 otherwise.";
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 struct Arguments {
-    /// A file with the ids of the teams to archive at the real service, one a line.
+    /// A file with the ids of the teams to archive at the real service, one per line.
     #[arg(long, value_name = "PATH", requires = "journal", conflicts_with = "teams")]
     team_ids: Option<PathBuf>,
 
@@ -39,13 +39,13 @@ struct Arguments {
     #[arg(long, value_name = "PATH")]
     journal: Option<PathBuf>,
 
-    /// How many checks and starts a second there are [default: 20, and 400 at the simulator]; Graph
+    /// The limit of checks and starts per second [default: 20, or 400 with the simulator]; Graph
     /// allows 30.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
 
-    /// The service root, or a simulator that runs already [default: that of the real service, or one
-    /// is started].
+    /// The service root, or that of a running simulator [default: the real service's, or a
+    /// simulator is started].
     #[arg(long, value_name = "URL")]
     service_root: Option<String>,
 }
@@ -67,7 +67,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The real thing.
+/// Archives teams at the real service.
 async fn at_the_service(team_ids: &Path, arguments: &Arguments) -> Result<bool, BoxError> {
     let token = std::env::var("GRAPH_TOKEN").map_err(|error| format!("GRAPH_TOKEN: {error}"))?;
     let service_root = arguments.service_root.as_deref();
@@ -78,7 +78,7 @@ async fn at_the_service(team_ids: &Path, arguments: &Arguments) -> Result<bool, 
     archive(&graph, set, teams.collect(), arguments.journal.clone(), Polling::default()).await
 }
 
-/// The demonstration.
+/// Archives teams at a simulator.
 async fn at_the_simulator(arguments: &Arguments) -> Result<bool, BoxError> {
     let rate = arguments.rate.unwrap_or(400);
     let mut simulator = None;
@@ -96,7 +96,7 @@ async fn at_the_simulator(arguments: &Arguments) -> Result<bool, BoxError> {
     archive(&graph, set, teams.collect(), arguments.journal.clone(), polling).await
 }
 
-/// Archives the teams that the journal does not name as ended, and says whether all were archived.
+/// Archives the teams whose end is not in the journal, and returns whether all were archived.
 async fn archive(
     graph: &Graph,
     set: OperationSet<String>,
@@ -116,8 +116,8 @@ async fn archive(
         match entries.get(team) {
             Some(Entry::Succeeded | Entry::Failed(_)) => {}
             Some(Entry::Accepted(token)) => set.resume(team.clone(), token.clone())?,
-            // Whether a start without a token was carried out is not known. To archive a team twice
-            // does no harm, so it is started again.
+            // A start without a token may have been carried out. Archiving a team twice does no
+            // harm, so it is started again.
             Some(Entry::Starting) | None => {
                 let (graph, journal, team) = (graph.clone(), Arc::clone(&journal), team.clone());
                 set.start(team.clone(), async move {
@@ -154,7 +154,7 @@ async fn archive(
                 bar.inc(1);
                 match result {
                     Ok(_) => (team, Entry::Succeeded),
-                    // It still runs, and the next run waits for it again.
+                    // It is still running, and the next run waits for it again.
                     Err(error) if error.resume_token().is_some() => {
                         unended.push(format!("{team}: {error:#}"));
                         continue;
@@ -176,7 +176,7 @@ async fn archive(
     Ok(report(&teams, &entries, &unended))
 }
 
-/// Records the operations that were accepted, but whose start was not told yet.
+/// Records the operations that were accepted, but whose start was not reported yet.
 fn write_accepted(
     set: &OperationSet<String>,
     journal: &Journal,
@@ -190,7 +190,7 @@ fn write_accepted(
     Ok(())
 }
 
-/// Tells what became of the teams, and says whether all were archived.
+/// Prints the results of the teams, and returns whether all were archived.
 fn report(teams: &[String], entries: &HashMap<String, Entry>, unended: &[String]) -> bool {
     let archived = teams.iter().filter(|team| matches!(entries.get(*team), Some(Entry::Succeeded)));
     let archived = archived.count();

@@ -1,4 +1,4 @@
-//! JSON batching: several requests in one, written and taken apart.
+//! JSON batching: writing a batch of requests, and reading its response.
 //!
 //! Source: <https://learn.microsoft.com/graph/json-batching>
 
@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use super::request::{APPLICATION_JSON, INCLUDE_UNKNOWN_MEMBERS};
 
-/// How many requests a batch may have.
+/// The maximum number of requests in a batch.
 pub(super) const LARGEST: usize = 20;
 
 /// A batch that is being written. The ids of its items are their positions, from 1.
@@ -39,7 +39,7 @@ impl Writer {
         }
         self.count += 1;
         self.text.extend_from_slice(br#"{"id":""#);
-        // Writing to a vector does not fail.
+        // Writing to a vector cannot fail.
         let _ = write!(self.text, "{}", self.count);
         self.text.extend_from_slice(br#"","method":""#);
         self.text.extend_from_slice(method.as_str().as_bytes());
@@ -52,7 +52,7 @@ impl Writer {
         let _ = serde_json::to_writer(&mut self.text, text);
     }
 
-    /// Adds the check of an operation at `url`, which is relative to the version.
+    /// Adds the check of an operation at `url`, which is relative to the API version.
     pub(super) fn check(&mut self, url: &str) {
         self.begin(&Method::GET, url);
         let parts = [r#""Accept":""#, APPLICATION_JSON, r#"","Prefer":""#, INCLUDE_UNKNOWN_MEMBERS];
@@ -62,9 +62,10 @@ impl Writer {
         self.text.extend_from_slice(br#""}}"#);
     }
 
-    /// Adds a request. A write without a body gets an empty one, which Graph demands in a batch.
+    /// Adds a request. A write without a body gets an empty JSON object, which Graph requires in a
+    /// batch.
     ///
-    /// The credential is the batch's, and so is the connection.
+    /// The credential and the connection are those of the batch.
     pub(super) fn request(&mut self, url: &str, request: &Request<Bytes>) {
         self.begin(request.method(), url);
         let writes = ![Method::GET, Method::HEAD, Method::DELETE].contains(request.method());
@@ -121,9 +122,9 @@ impl Writer {
 pub(super) enum Answer<'a> {
     /// Nothing.
     Missing,
-    /// More than one thing.
+    /// More than one response.
     Doubled,
-    /// Something without a status.
+    /// A response without a status.
     Unusable,
     Item(Item<'a>),
 }
@@ -137,7 +138,7 @@ pub(super) struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// The body: JSON as it is, anything else from its base64.
+    /// The body: JSON as it is, anything else decoded from base64.
     pub(super) fn body(&self) -> Cow<'a, [u8]> {
         let Some(body) = self.body.map(RawValue::get) else { return Cow::Borrowed(b"") };
         if !body.starts_with('"') {
@@ -152,7 +153,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Whether there may be a `Retry-After`: few responses have one, and headers are read only then.
+    /// Whether there may be a `Retry-After`. Few responses have one, and the headers are read only
+    /// for those.
     pub(super) fn may_ask_to_wait(&self) -> bool {
         const NAME: &[u8] = b"retry-after";
         self.headers.is_some_and(|headers| {
@@ -160,7 +162,7 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// The headers, whatever the case of their names.
+    /// The headers, with names in any case.
     pub(super) fn headers(&self) -> HeaderMap {
         type Values = std::collections::BTreeMap<String, serde_json::Value>;
 
@@ -185,7 +187,7 @@ impl<'a> Item<'a> {
         headers
     }
 
-    /// The response as it would have come alone.
+    /// The response as it would be outside a batch.
     pub(super) fn response(&self) -> Response<Bytes> {
         let mut response = Response::new(Bytes::from(self.body().into_owned()));
         *response.status_mut() = self.status;
@@ -194,7 +196,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// A string that borrows where it can.
+/// A string that borrows if possible.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -227,13 +229,13 @@ struct Odd<'a> {
     body: Option<&'a RawValue>,
 }
 
-/// Takes the response to a batch of `count` items apart: what it says about each, by position.
+/// Reads the response to a batch of `count` items: what it says about each item, by position.
 ///
-/// One item that cannot be read does not cost the others.
+/// An item that cannot be read does not affect the others.
 ///
 /// # Errors
 ///
-/// If the text is not the response to a batch at all.
+/// Returns an error if the text is not the response to a batch.
 pub(super) fn take_apart(text: &str, count: usize) -> serde_json::Result<Vec<Answer<'_>>> {
     let mut answers = vec![Answer::Missing; count];
     if let Ok(read) = serde_json::from_str::<Responses<Written<'_>>>(text) {
@@ -268,7 +270,7 @@ fn unquoted(value: &RawValue) -> &str {
 
 fn place<'a>(answers: &mut [Answer<'a>], id: &str, answer: Answer<'a>) {
     let position = id.parse().ok().and_then(|id: usize| id.checked_sub(1));
-    // An id that nobody gave is nobody's.
+    // Unknown ids are ignored.
     if let Some(place) = position.and_then(|position| answers.get_mut(position)) {
         *place = if matches!(place, Answer::Missing) { answer } else { Answer::Doubled };
     }
@@ -290,7 +292,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes of a base64 text, with or without its padding; `None` if it is not one.
+/// The bytes of a base64 text, with or without padding; `None` if it is invalid.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     if digits.len() % 4 == 1 || text.len() - digits.len() > 2 {

@@ -1,7 +1,7 @@
-//! What decides about one operation: plain data, and the decisions on it.
+//! The state of one operation as plain data, and the decisions about it.
 //!
-//! Neither the policy, the model nor the address is in here, so that a set keeps each of them once
-//! for many operations.
+//! The policy, the model and the address are elsewhere, so that a set can store them once for many
+//! operations.
 
 use std::sync::Arc;
 
@@ -17,33 +17,33 @@ use crate::Error;
 use crate::error::{ResponseFacts, is_transient_status};
 use crate::model::{Reader, State, Summary};
 
-/// How long an operation that was just accepted may be unknown to the service.
+/// How long the service may not know an operation that it has just accepted.
 const GRACE: Elapsed = Elapsed::from_secs(5 * 60);
 
-/// How often JSON of something else than an operation is retried.
+/// How often JSON that is not an operation is retried.
 const RETRIES_OF_OTHER_JSON: u8 = 2;
 
-/// One operation. All times count from its start.
+/// The state of one operation. All times count from its start.
 #[allow(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 #[derive(Debug)]
 pub(crate) struct Tracker {
     pub(super) now: Elapsed,
-    /// When this machine began: later than the start, if the operation was resumed.
+    /// When this machine began: after the start, if the operation was resumed.
     pub(super) begun: Elapsed,
     pub(super) sent: Option<Elapsed>,
-    /// What `Retry-After` or backoff forbids to check before, and which of them.
+    /// The earliest time of the next check, by `Retry-After` or backoff; `asked` says which.
     pub(super) not_before: Elapsed,
     pub(super) changed: Elapsed,
     pub(super) jitter: Jitter,
-    /// The last response that was read; empty before.
+    /// The last body that was read; empty before the first.
     pub(super) body: Bytes,
     pub(super) rare: Option<Box<Rare>>,
     pub(super) checks: u32,
     pub(super) faults: u32,
     pub(super) attempts: Option<u32>,
-    /// What the current wait is lengthened by, in thousandths.
+    /// How much the current wait is lengthened, in thousandths.
     pub(super) lengthening: u16,
-    /// What the last check is early by, in thousandths of a tenth of the interval.
+    /// How early the last check is, in thousandths of a tenth of the interval.
     pub(super) early: u16,
     pub(super) other_json: u8,
     pub(super) state: State,
@@ -52,21 +52,21 @@ pub(crate) struct Tracker {
     /// Whether the service may not know the operation yet.
     pub(super) fresh: bool,
     pub(super) retried: bool,
-    /// Whether a 401 was answered by renewing the credential, and nothing else came since.
+    /// Whether the credential was renewed after a 401, and no other response came since.
     pub(super) renewed: bool,
-    /// Whether the next check is due whatever the policy says.
+    /// Whether the next check is due now, whatever the policy says.
     pub(super) at_once: bool,
 }
 
-/// What few operations have.
+/// The parts that few operations have.
 #[derive(Debug, Default)]
 pub(super) struct Rare {
     pub(super) first_retry_after: Option<Elapsed>,
     /// The fault that is being retried.
     pub(super) fault: Option<Error>,
-    /// What the response that told of a failure said about itself.
+    /// Facts about the response that reported the failure.
     pub(super) failure: Option<Arc<ResponseFacts>>,
-    /// Why the operation is not followed any longer, although no response told how it ended.
+    /// Why the operation is no longer followed, although no response said how it ended.
     pub(super) ended: Option<Error>,
 }
 
@@ -79,7 +79,7 @@ impl Rare {
     }
 }
 
-/// What a sending changes, to be taken back.
+/// The state that sending a check changes, to restore it if the check was not sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sending {
     sent: Option<Elapsed>,
@@ -87,7 +87,7 @@ pub(super) struct Sending {
     at_once: bool,
 }
 
-/// What to do.
+/// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Wait(Elapsed, Reason),
@@ -99,7 +99,7 @@ pub(crate) enum Next {
 /// A body that could not be read as an operation.
 pub(crate) struct Unreadable {
     pub(crate) source: serde_json::Error,
-    /// Whether the address seems to lead to something else.
+    /// Whether the address seems to be that of something else.
     pub(crate) other_json: bool,
     pub(crate) retryable: bool,
 }
@@ -111,12 +111,12 @@ pub(crate) enum Fault {
     Transient,
     /// At the ordinary interval: the service may not know the operation yet.
     NotYetKnown,
-    /// Not at all.
+    /// Never.
     Final,
 }
 
 impl Tracker {
-    /// Begins at `begun` after the start of the operation.
+    /// A machine that begins at `begun` after the start of the operation.
     pub(crate) fn new(
         fresh: bool,
         retry_after: Option<Elapsed>,
@@ -165,7 +165,7 @@ impl Tracker {
         let now = self.advance(now);
         match self.due(policy) {
             None => Next::TimedOut,
-            // No check is allowed before the deadline, and none is made at it.
+            // No check is allowed before the deadline, and none is sent at it.
             Some((due, Reason::Deadline)) if self.is_put_off(policy) && due <= now => {
                 Next::TimedOut
             }
@@ -184,7 +184,7 @@ impl Tracker {
         let last = self.last_check(policy, deadline);
         match self.sent {
             Some(sent) if sent >= last => return None,
-            // Resumed after the deadline: one check is made in any case.
+            // Resumed after the deadline: one check is sent in any case.
             None if self.begun >= last && !self.is_put_off(policy) => return Some((due, why)),
             _ => {}
         }
@@ -240,14 +240,15 @@ impl Tracker {
         Some(deadline.minus(self.now).max(last_request(deadline)))
     }
 
-    /// Notes that a check was sent. The wait for the next one counts from here, whatever becomes of
-    /// this one.
+    /// Records that a check was sent. The wait for the next one counts from now, whatever the
+    /// result of this one.
     pub(crate) fn sent(&mut self) {
         let lengthening = self.jitter.draw();
         self.sent_in_step(lengthening);
     }
 
-    /// The same for a check that was sent with others, and whose next one is to be sent with them.
+    /// The same for a check that was sent with others, so that the next ones can be sent together
+    /// too.
     pub(crate) fn sent_in_step(&mut self, lengthening: u16) {
         self.sent = Some(self.now);
         self.checks = self.checks.saturating_add(1);
@@ -255,14 +256,14 @@ impl Tracker {
         self.at_once = false;
     }
 
-    /// Takes a sending back that did not reach the service: the check is due as it was.
+    /// Takes back a check that was not sent: it is due as before.
     pub(super) fn unsent(&mut self, before: Sending) {
         (self.sent, self.lengthening, self.at_once) =
             (before.sent, before.lengthening, before.at_once);
         self.checks = self.checks.saturating_sub(1);
     }
 
-    /// What a sending changes.
+    /// The state that sending a check changes.
     pub(super) fn before_sending(&self) -> Sending {
         Sending { sent: self.sent, lengthening: self.lengthening, at_once: self.at_once }
     }
@@ -274,14 +275,15 @@ impl Tracker {
         }
     }
 
-    /// Ends the wait that was asked for.
+    /// Ends the wait that `next` returned.
     pub(crate) fn waited(&mut self, policy: &Polling) {
         if let Some((due, _)) = self.due(policy) {
             self.advance(due);
         }
     }
 
-    /// Reads the body of a response. `keep` gives it to keep, and is called only if it has changed.
+    /// Reads the body of a response. `keep` returns the body to store, and is called only if it has
+    /// changed.
     pub(crate) fn read<'b>(
         &mut self,
         reader: &Reader,
@@ -319,7 +321,7 @@ impl Tracker {
         Ok(changed)
     }
 
-    /// Whether the operation was ever read.
+    /// Whether a response has described the operation.
     pub(crate) fn is_known(&self) -> bool {
         !self.body.is_empty()
     }
@@ -339,7 +341,7 @@ impl Tracker {
         self.fresh && !self.is_known() && self.now.minus(self.begun) <= GRACE
     }
 
-    /// Takes a fault, and says whether it is retried.
+    /// Takes a fault, and returns whether it is retried.
     pub(crate) fn fault(
         &mut self,
         policy: &Polling,
@@ -350,7 +352,7 @@ impl Tracker {
         let now = self.advance(now);
         self.retried = false;
         if policy.deadline().is_some_and(|deadline| now >= deadline) {
-            // A check that was under way at the deadline was the last one.
+            // A check that was in flight at the deadline was the last one.
             self.sent = Some(now);
         }
         let retry = match fault {
@@ -358,7 +360,7 @@ impl Tracker {
             Fault::Final => false,
             Fault::Transient => {
                 self.faults = self.faults.saturating_add(1);
-                // Past the last check there is no retry, and the deadline is the reason to stop.
+                // There is no retry after the last check, and the deadline is the reason to stop.
                 policy.allows(self.faults) || self.is_last(policy)
             }
         };
@@ -367,7 +369,8 @@ impl Tracker {
         } else if fault == Fault::Transient {
             let pause = backoff(policy.between(), self.faults).lengthened(self.lengthening);
             let until = self.sent.unwrap_or(now).plus(policy.capped(pause));
-            // A pause beyond the last check has no effect, but `Retry-After` applies to that check too.
+            // A pause beyond the last check has no effect, but `Retry-After` applies to that check
+            // too.
             if until > self.not_before && !(self.asked && self.is_past_last(policy)) {
                 (self.not_before, self.asked) = (until, false);
             }
@@ -384,7 +387,7 @@ impl Tracker {
         })
     }
 
-    /// Puts the next check off for as long as the service asked, counted from `now`.
+    /// Delays the next check for as long as the service asked, counted from `now`.
     fn put_off(&mut self, policy: &Polling, retry_after: Option<Elapsed>, now: Elapsed) {
         let Some(asked) = retry_after else { return };
         let until = now.plus(policy.capped(asked.lengthened(self.lengthening)));
@@ -400,7 +403,7 @@ impl Tracker {
         self.renewed = false;
     }
 
-    /// Whether a 401 may be answered by renewing the credential.
+    /// Whether the credential may be renewed after a 401.
     pub(crate) fn may_renew(&mut self) -> bool {
         !std::mem::replace(&mut self.renewed, true)
     }
@@ -409,7 +412,7 @@ impl Tracker {
         self.renewed = false;
     }
 
-    /// Ends well without a status that says so.
+    /// Ends successfully, without a status that says so.
     pub(crate) fn succeed(&mut self, body: Option<Bytes>, now: Elapsed) {
         self.changed = self.advance(now);
         self.state = State::Succeeded;
@@ -418,7 +421,7 @@ impl Tracker {
         }
     }
 
-    /// Ends for a reason that no status tells.
+    /// Ends for a reason that is not in a status.
     pub(crate) fn end(&mut self, error: Error) {
         self.rare.get_or_insert_default().ended = Some(error);
     }
@@ -427,7 +430,7 @@ impl Tracker {
         self.rare.as_ref()?.ended.as_ref()
     }
 
-    /// Whether there is nothing more to check.
+    /// Whether no check remains.
     pub(crate) fn is_ended(&self) -> bool {
         self.state.is_terminal() || self.final_error().is_some()
     }
@@ -469,7 +472,7 @@ impl Tracker {
         self.now
     }
 
-    /// When the last response came that was not as the one before.
+    /// When a response last differed from the one before.
     pub(super) fn changed(&self) -> Elapsed {
         self.changed
     }
@@ -482,7 +485,7 @@ impl Tracker {
         self.retried
     }
 
-    /// How long from the latest time seen until the next check; `None` if there is none to come.
+    /// How long from the latest time seen until the next check; `None` if there is no next check.
     pub(crate) fn until_next(&self, policy: &Polling) -> Option<Elapsed> {
         if self.is_ended() || self.is_put_off(policy) {
             return None;

@@ -22,7 +22,7 @@ use crate::resume_token::ResumeToken;
 
 /// Follows one operation: decides what to do next, and reads the responses.
 ///
-/// Its verbs are those of every [`Machine`].
+/// Its methods are those of every [`Machine`].
 pub struct Poller {
     pub(super) tracker: Tracker,
     pub(super) reader: &'static Reader,
@@ -31,15 +31,15 @@ pub struct Poller {
     pub(super) subject: Subject,
 }
 
-/// What is followed.
+/// What a poller follows.
 #[derive(Clone)]
 pub(super) enum Subject {
     Operation(Arc<Origin>),
-    /// Nothing: the response had everything at once.
+    /// Nothing: the service finished at once, with this response.
     Finished(Arc<Response<Bytes>>),
 }
 
-/// Translates between a driver's instants and the time since the start.
+/// Converts between a driver's instants and the time since the start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     instant: Instant,
@@ -47,12 +47,12 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// A clock by which `elapsed` has passed at `instant`.
+    /// A clock that shows `elapsed` at `instant`.
     pub(super) fn new(instant: Instant, elapsed: Elapsed) -> Self {
         Clock { instant, elapsed }
     }
 
-    /// A clock that tells the instants before `instant` too, as far back as anybody remembers.
+    /// A clock that also converts instants long before `instant`.
     pub(super) fn amid(instant: Instant) -> Self {
         Clock::new(instant, Elapsed::from_nanos(1 << 62))
     }
@@ -73,7 +73,8 @@ impl Clock {
 }
 
 impl Poller {
-    /// Follows what [`accept`](super::accept()) found, read as an `M`. The seed decides the jitter.
+    /// Follows the operation that [`accept`](super::accept()) found, read as an `M`. The seed
+    /// determines the jitter.
     pub fn new<M: Model>(
         accepted: impl Into<Accepted>,
         polling: Polling,
@@ -134,7 +135,7 @@ impl Poller {
         }
     }
 
-    /// A check to send at `now`, whatever the policy says; `None` after the end.
+    /// A check to send at `now`, whatever the policy says; `None` after the operation has ended.
     pub fn check_now(&mut self, now: Instant) -> Option<Check<'_>> {
         self.tracker.advance(self.clock.elapsed(now));
         if self.tracker.is_ended() { None } else { self.check() }
@@ -150,12 +151,12 @@ impl Poller {
         Some(Check::new(get, time_left, &mut self.tracker))
     }
 
-    /// Ends the wait that [`next`](Self::next) asked for.
+    /// Ends the wait that [`next`](Self::next) returned.
     pub fn waited(&mut self) {
         self.tracker.waited(&self.policy);
     }
 
-    /// Moves the noted sending of the last check to `now`.
+    /// Changes the time at which the last check was sent to `now`.
     pub fn sent_at(&mut self, now: Instant) {
         self.tracker.sent_at(self.clock.elapsed(now));
     }
@@ -209,7 +210,8 @@ impl Poller {
         self.fault(error, fault, now)
     }
 
-    /// What a monitor on another host says otherwise than the service root; `None` for the rest.
+    /// Takes a response that means something else from a monitor on another host than from the
+    /// service root; `None` for other responses.
     ///
     /// Source: <https://learn.microsoft.com/graph/long-running-actions-overview>
     fn received_from_monitor(
@@ -255,7 +257,7 @@ impl Poller {
         let retry = self.tracker.fault(&self.policy, fault, retry_after, now);
         let error = self.complete(error);
         if retry {
-            // It is the reason, should time run out.
+            // Becomes the source of the error if the deadline passes.
             self.tracker.keep_fault(error.clone());
             Event::Retrying(error)
         } else {
@@ -263,7 +265,7 @@ impl Poller {
         }
     }
 
-    /// Takes what became of an [`Event::Unauthorized`].
+    /// Concludes an [`Event::Unauthorized`].
     pub fn authorized(
         &mut self,
         response: &Response<Bytes>,
@@ -283,8 +285,8 @@ impl Poller {
         self.tracker.kept_fault()
     }
 
-    /// Takes the fault that is being retried as the final one, for a caller that makes its own decisions
-    /// what follows. A new row of faults begins.
+    /// Returns the fault that is being retried, for a caller that decides itself what to do next.
+    /// The count of consecutive faults starts again.
     pub fn take_fault(&mut self) -> Option<Error> {
         self.tracker.begin_row();
         self.tracker.kept_fault().cloned()
@@ -322,7 +324,7 @@ impl Poller {
         self.complete(error)
     }
 
-    /// Adds to an error that leaves the operation alive what is known of it.
+    /// Adds what is known about the operation to an error that does not end it.
     pub(super) fn complete(&self, error: Error) -> Error {
         error
             .with_operation(self.kept())
@@ -335,7 +337,7 @@ impl Poller {
         self.tracker.is_known().then(|| Kept::new(self.reader, self.tracker.body().clone()))
     }
 
-    /// The state of the operation, by the last response.
+    /// The state of the operation, according to the last response.
     pub fn state(&self) -> State {
         self.tracker.state()
     }
@@ -345,7 +347,8 @@ impl Poller {
         self.tracker.is_ended()
     }
 
-    /// The operation by the last response, decoded as an `M`; `None` before the first one.
+    /// The operation according to the last response, decoded as an `M`; `None` before the first
+    /// response.
     pub fn operation<M: Model>(&self) -> Option<M> {
         M::from_json(self.tracker.is_known().then(|| self.tracker.body())?).ok()
     }
@@ -362,7 +365,7 @@ impl Poller {
         }
     }
 
-    /// The response that had everything at once; `None` if there is an operation to follow.
+    /// The response of a service that finished at once; `None` if there is an operation to follow.
     pub fn finished(&self) -> Option<&Response<Bytes>> {
         match &self.subject {
             Subject::Operation(_) => None,
@@ -370,17 +373,17 @@ impl Poller {
         }
     }
 
-    /// How many checks were sent; the same as [`checks`](Self::checks).
+    /// The number of checks sent; the same as [`checks`](Self::checks).
     pub fn requests(&self) -> u32 {
         self.checks()
     }
 
-    /// How many checks were sent.
+    /// The number of checks sent.
     pub fn checks(&self) -> u32 {
         self.tracker.checks()
     }
 
-    /// How long the operation has been waited for since its start, until the latest instant seen.
+    /// The time from the start of the operation to the latest instant seen.
     pub fn waited_for(&self) -> Duration {
         self.tracker.now().into()
     }
@@ -390,7 +393,7 @@ impl Poller {
         self.clock.instant(self.tracker.now())
     }
 
-    /// How long the responses have been the same.
+    /// How long the responses have not changed.
     pub fn unchanged_for(&self) -> Duration {
         self.tracker.unchanged_for().into()
     }
@@ -401,7 +404,7 @@ impl Poller {
     }
 
     /// How long after the latest instant seen the next check is due; `None` if there is no next
-    /// one.
+    /// check.
     pub fn until_next(&self) -> Option<Duration> {
         Some(self.tracker.until_next(&self.policy)?.into())
     }
@@ -412,7 +415,7 @@ impl Poller {
         Some(self.origin()?.resume_token(self.reader.model))
     }
 
-    /// When the operation was started, by the wall clock, if that is known.
+    /// The wall-clock time at which the operation was started, if known.
     pub fn started_at(&self) -> Option<SystemTime> {
         self.origin()?.started_at
     }

@@ -1,4 +1,4 @@
-//! How many checks a second the service gets: a token bucket that halves when the service refuses
+//! The limit of requests per second: a token bucket whose rate halves when the service refuses
 //! requests, and recovers.
 
 use std::fmt;
@@ -8,24 +8,23 @@ use std::time::{Duration, Instant};
 use super::elapsed::Elapsed;
 use super::poller::Clock;
 
-/// How many tokens a full bucket has: as many as a batch has items.
+/// The number of tokens in a full bucket: as many as a batch has items.
 pub(super) const BURST: u32 = 20;
 
-/// The bucket counts in billionths of a token, which is what a rate of one a second gives in a
-/// nanosecond.
+/// The bucket counts in billionths of a token: a rate of one per second adds one in a nanosecond.
 const TOKEN: u64 = 1_000_000_000;
 
-/// A setting that is not lowered. A lowered one grows by a twentieth of the setting in a second, and
+/// The level of a setting that is not lowered. A lowered one grows by a twentieth per second, and
 /// so by one in a nanosecond.
 const FULL: u64 = 20_000_000_000;
 
-/// How far a setting is lowered at most: to a 64th.
+/// The lowest level: a 64th.
 const LEAST: u64 = FULL / 64;
 
-/// How long after the last refusal a lowered setting begins to grow.
+/// How long after the last refusal a lowered level starts to grow.
 const CALM: Elapsed = Elapsed::from_secs(5);
 
-/// The part of a setting that is in force: halved by refusals, growing back after them.
+/// The part of a setting that is in force: halved by refusals, and growing back after them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recovery {
     /// The level at the last refusal.
@@ -45,7 +44,8 @@ impl Recovery {
 
     /// Takes the refusal of a request that was sent at `sent`.
     ///
-    /// A burst of refusals halves once: what was sent before the last halving belongs to it.
+    /// A burst of refusals halves the level once: requests that were sent before the last halving
+    /// belong to it.
     pub(super) fn refused(&mut self, sent: Elapsed, now: Elapsed) {
         let level = self.level(now);
         if self.halved.is_none_or(|halved| sent > halved) {
@@ -77,8 +77,8 @@ impl Recovery {
 }
 
 /// A token bucket with reservations. They are served in order, however few tokens a later one
-/// wants. A reservation promises a time; the tokens are taken when it is claimed, so that one which
-/// is claimed late does not give more than the bucket holds.
+/// needs. A reservation promises a time. Its tokens are taken when it is claimed, so that a late
+/// claim does not get more than the bucket holds.
 #[derive(Debug)]
 pub(super) struct Bucket {
     pub(super) rate: u32,
@@ -183,7 +183,7 @@ pub struct RateLimit(Arc<Mutex<Shared>>);
 
 pub(super) struct Shared {
     pub(super) bucket: Bucket,
-    /// Translates instants since the first one that was seen.
+    /// Converts instants to the time since the first one seen.
     clock: Option<Clock>,
 }
 
@@ -212,7 +212,7 @@ impl RateLimit {
         Reservation { limit: self.clone(), at: clock.instant(at), count, claimed: false }
     }
 
-    /// The reservation that was promised for `at` by a limit which this one goes on from.
+    /// Restores a reservation that the saved limit had promised for `at`.
     pub(super) fn resume(&self, count: u32, at: Instant) -> Reservation {
         let count = count.min(BURST);
         let bucket = &mut self.lock().bucket;
@@ -260,7 +260,7 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// When the tokens are available, or when to ask again.
+    /// When the tokens are available, or when to try again.
     pub(crate) fn at(&self) -> Instant {
         self.at
     }
@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(bucket.claim(20, 20, at(0)), Ok(()));
         assert_eq!(bucket.claim(1, 1, at(20)), Err(at(50)));
         assert_eq!(bucket.claim(1, 1, at(50)), Ok(()));
-        // Who claims late does not get more than the bucket holds.
+        // A late claim does not get more than the bucket holds.
         assert_eq!(bucket.reserve(20, at(500)), at(2_000));
         assert_eq!(bucket.claim(19, 19, at(60_000)), Ok(()));
         assert_eq!(bucket.claim(20, 20, at(60_000)), Err(at(60_950)));
@@ -357,7 +357,7 @@ mod tests {
         bucket.refused(at(1_000), at(1_200));
         assert_eq!(interval(&bucket, 1_200), at(100));
         assert_eq!(interval(&bucket, 6_200), at(100));
-        // A twentieth of the setting a second: from 10 to 15 in five seconds.
+        // A twentieth of the setting per second: from 10 to 15 in five seconds.
         assert_eq!(interval(&bucket, 11_200), Elapsed::from_nanos(66_666_667));
         assert_eq!(interval(&bucket, 16_200), at(50));
         assert_eq!(interval(&bucket, 600_000), at(50));
@@ -377,7 +377,7 @@ mod tests {
             bucket.refill(at(to));
             bucket.tokens
         };
-        // 5 s at 10 a second; then it rises by one a second, until it is 20.
+        // 5 s at 10 per second; then it rises by one per second, up to 20.
         assert_eq!(earned(0, 500), 5 * TOKEN);
         assert_eq!(earned(4_500, 5_500), 5 * TOKEN + 5_125_000_000);
         assert_eq!(earned(7_000, 8_000), 12_500_000_000);

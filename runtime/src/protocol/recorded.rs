@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind};
 
 /// The result of a request as plain data, for the journal of an engine.
 ///
-/// A step of an engine sends the request of a [`Check`](super::Check) and returns this; the instants
-/// come from inside the step. [`Machine::replay`](super::Machine::replay) takes it from the journal.
+/// A step of an engine sends the request of a [`Check`](super::Check) and returns this; the times
+/// are read inside the step. [`Machine::replay`](super::Machine::replay) takes it from the journal.
 ///
 /// Only the headers that the protocol reads are kept. The body can be private.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ const HEADERS: [&str; 9] = [
 ];
 
 impl Recorded {
-    /// The result of sending a request, with the wall clock's time before and after it.
+    /// Records the result of sending a request, with the wall-clock times before and after it.
     pub fn new(
         outcome: &Result<Response<Bytes>, Error>,
         sent: SystemTime,
@@ -82,21 +82,21 @@ impl Recorded {
         Recorded { sent: since_epoch(sent), received: since_epoch(received), outcome }
     }
 
-    /// When the request was sent, by the wall clock.
+    /// The wall-clock time at which the request was sent.
     pub fn sent(&self) -> SystemTime {
         UNIX_EPOCH.checked_add(self.sent).unwrap_or(UNIX_EPOCH)
     }
 
-    /// When the response was received, or its failure noticed, by the wall clock.
+    /// The wall-clock time at which the response was received, or the failure observed.
     pub fn received(&self) -> SystemTime {
         UNIX_EPOCH.checked_add(self.received).unwrap_or(UNIX_EPOCH)
     }
 
-    /// The response, with the headers that the protocol reads, or the error in its place.
+    /// The response, with the headers that the protocol reads.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Transport`], as it was recorded.
+    /// [`ErrorKind::Transport`] if an error was recorded.
     pub fn into_outcome(self) -> Result<Response<Bytes>, Error> {
         match self.outcome {
             RecordedOutcome::Response { status, headers, body } => {
@@ -119,7 +119,7 @@ impl Recorded {
     }
 }
 
-/// Without the body.
+/// Omits the body.
 impl fmt::Debug for Recorded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Recorded");
@@ -132,7 +132,7 @@ impl fmt::Debug for Recorded {
     }
 }
 
-/// Text as such, anything else byte by byte.
+/// UTF-8 as text, anything else as bytes.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum SavedBody {

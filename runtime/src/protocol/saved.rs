@@ -1,4 +1,4 @@
-//! The machine as plain data, for drivers that keep it between two steps.
+//! The machine as plain data, for drivers that store it between two steps.
 
 use std::fmt;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -21,9 +21,9 @@ pub(super) const VERSION: u32 = 1;
 
 /// A [`Poller`] as plain data: what [`Poller::save`] returns and [`Poller::restore`] takes.
 ///
-/// It contains no credential of the client. It contains everything that decides: the policy, the
-/// deadline, the count of faults, the jitter and the last response. Times are durations since the
-/// start.
+/// It contains no credential of the client. It contains everything that affects its decisions: the
+/// policy, the deadline, the number of faults, the jitter and the last response. Times are
+/// durations since the start.
 ///
 /// Like a [`ResumeToken`](crate::ResumeToken) of the same operation, it is a secret if the
 /// operation's address is one.
@@ -37,7 +37,7 @@ pub struct Saved {
     tracker: SavedTracker,
 }
 
-/// What decides about one operation. What is as in a new one is not written.
+/// The state of one operation. Values that equal a new one's are not written.
 #[allow(clippy::struct_excessive_bools, reason = "they are those of the machine")]
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -86,7 +86,7 @@ pub(super) struct SavedTracker {
     failure: Option<SavedFacts>,
 }
 
-/// Whether a property need not be written.
+/// Whether a property can be omitted.
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -167,7 +167,7 @@ impl SavedSubject {
         }
     }
 
-    /// What was saved, if its address is one for this root.
+    /// The saved state, if its address is valid for this root.
     pub(super) fn restored(self, reader: &Reader, root: &Uri) -> Result<Subject, Error> {
         Ok(match self {
             SavedSubject::Operation {
@@ -282,7 +282,8 @@ impl SavedTracker {
     }
 }
 
-/// The reader of a model `M`, if that is what was saved, in the version that this library writes.
+/// The reader of a model `M`, if the saved machine is of this model and of the version that this
+/// library writes.
 pub(super) fn reader<M: Model>(version: u32, model: &str) -> Result<&'static Reader, Error> {
     let reader = Reader::of::<M>();
     if version != VERSION {
@@ -295,7 +296,7 @@ pub(super) fn reader<M: Model>(version: u32, model: &str) -> Result<&'static Rea
 }
 
 impl Poller {
-    /// The machine in plain data. Nothing is lost by saving it at any step.
+    /// The machine as plain data. It can be saved at any step without losing anything.
     pub fn save(&self) -> Saved {
         Saved {
             version: VERSION,
@@ -306,9 +307,9 @@ impl Poller {
         }
     }
 
-    /// The machine that was saved, for a service root. `now` is the instant at which it was saved, by
-    /// the driver's clock: a driver that was away shows it later instants afterwards, and the time
-    /// counts.
+    /// Restores a saved machine, for a service root. `now` is the instant at which it was saved, by
+    /// the driver's clock: a driver that was away passes later instants afterwards, and the time
+    /// away counts.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -335,8 +336,8 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidToken`] if the machine is of an unknown version, of another model, or of
-    /// another origin than `root`.
+    /// [`ErrorKind::InvalidToken`] if the machine has an unknown version, another model, or another
+    /// origin than `root`.
     pub fn restore<M: Model>(saved: Saved, root: &Uri, now: Instant) -> Result<Self, Error> {
         let reader = reader::<M>(saved.version, &saved.model)?;
         let tracker = saved.tracker.restored()?;
@@ -350,7 +351,7 @@ impl Poller {
     }
 }
 
-/// Checks an address that was written down by this library.
+/// Checks an address that this library has saved.
 pub(crate) fn located(reader: &Reader, root: &Uri, text: &str) -> Result<Uri, Error> {
     let located = match reader.monitor {
         Monitor::Anonymous => location::resolve_anonymous(text.as_bytes()),
@@ -365,7 +366,7 @@ pub(crate) fn located(reader: &Reader, root: &Uri, text: &str) -> Result<Uri, Er
     })
 }
 
-/// Without the address and the response.
+/// Omits the address and the response.
 impl fmt::Debug for Saved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Saved")

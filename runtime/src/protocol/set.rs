@@ -1,5 +1,5 @@
-//! The machine that follows many operations: one queue, and checks of up to twenty operations in one
-//! request.
+//! The machine that follows many operations: one queue, and checks of up to twenty operations in
+//! one request.
 
 mod answers;
 mod member;
@@ -37,17 +37,17 @@ use crate::error::Error;
 use crate::model::{Model, Monitor, Reader};
 use crate::resume_token::ResumeToken;
 
-/// How many checks a second a set makes unless it is told otherwise.
+/// The default limit of checks and starts per second.
 const RATE: u32 = 20;
 
-/// How many requests, and how many starts, are under way at once unless a set is told otherwise.
+/// The default maximum number of requests, and of starts, in flight.
 const AT_ONCE: usize = 4;
 
-/// Follows many operations, each of which has a key.
+/// Follows many operations, each with a key.
 ///
-/// It decides when which operations are checked, and in which requests: up to 20 operations of one
-/// version in one JSON batch, at a rate that the service bears, the oldest due first. The decisions
-/// about one operation are those of a [`Poller`].
+/// It decides which operations are checked when, and in which requests: up to 20 operations of one
+/// API version in one JSON batch, at a limited rate, the longest due first. The decisions about one
+/// operation are those of a [`Poller`].
 ///
 /// ```text
 ///      ┌─────────────────────────────── next(now) ◄─────────────────────────────────┐
@@ -61,8 +61,8 @@ const AT_ONCE: usize = 4;
 ///   waited()
 /// ```
 ///
-/// Several requests and starts may be under way at the same time. An envelope that is dropped costs
-/// its operations the check, and nothing else.
+/// Several requests and starts may be in flight at the same time. If an [`Envelope`] is dropped,
+/// its operations lose this check and nothing else.
 ///
 /// ```
 /// use std::time::Instant;
@@ -83,7 +83,7 @@ const AT_ONCE: usize = 4;
 ///     match set.next(now) {
 ///         SetStep::Wait(pause, _) => now += pause,
 ///         SetStep::Send(dispatch) => {
-///             let (request, envelope) = dispatch.request(); // notes the sending
+///             let (request, envelope) = dispatch.request(); // counts as sent
 ///             assert_eq!(request.uri(), "https://graph.microsoft.com/v1.0/$batch");
 ///             break envelope;
 ///         }
@@ -102,23 +102,24 @@ const AT_ONCE: usize = 4;
 /// ```
 pub struct Set<K> {
     root: Uri,
-    /// The path of the root before its version, if it has one.
+    /// The path of the service root before the API version, if the root has a version.
     prefix: Option<Box<str>>,
     reader: &'static Reader,
     clock: Clock,
     now: Elapsed,
-    /// The wall clock's time at an instant, where the driver has told it.
+    /// The wall-clock time at an instant, if the driver has set it.
     wall_clock: Option<(Elapsed, SystemTime)>,
-    /// When the wait ends that was asked for.
+    /// The end of the wait that `next` returned.
     wake: Option<Elapsed>,
     members: Slab<K, Member>,
     policies: Policies,
-    /// One for each version; the first is of what is checked by requests of its own.
+    /// One for each API version; the first is for operations that are checked with separate
+    /// requests.
     queues: Vec<Queue>,
     deadlines: Timed,
     owners: Owners<Id>,
     limit: RateLimit,
-    /// Whether the limit is shared with others.
+    /// Whether other sets or clients share the limit.
     shares_limit: bool,
     reserved: Option<Reservation>,
     batch: usize,
@@ -127,10 +128,10 @@ pub struct Set<K> {
     requests_at_once: usize,
     requests: usize,
     starts_at_once: usize,
-    /// How many of these are taken.
+    /// How many of `starts_at_once` are in use.
     starts_under_way: usize,
     starts: VecDeque<Id>,
-    /// Starts that are repeated.
+    /// Starts that wait for a retry.
     repeats: Timed,
     reserved_for_start: Option<Reservation>,
     events: VecDeque<(u32, Change)>,
@@ -144,7 +145,7 @@ pub struct Set<K> {
     failed: u64,
 }
 
-/// What the service asked of the whole set.
+/// A pause that applies to the whole set.
 #[derive(Debug, Default)]
 struct PutOff {
     until: Elapsed,
@@ -161,7 +162,7 @@ enum Change {
     Ended,
 }
 
-/// A request that was dropped while it was under way.
+/// A request that was dropped in flight.
 #[derive(Debug)]
 struct Dropped {
     items: Vec<Sent>,
@@ -174,31 +175,31 @@ struct Dropped {
 pub struct Counts {
     /// Starts that wait for their turn.
     pub queued: usize,
-    /// Starts under way.
+    /// Starts in flight.
     pub starting: usize,
-    /// Operations that are followed, and those whose end was not delivered yet.
+    /// Operations that are followed, and those whose result was not returned yet.
     pub running: usize,
-    /// Operations that succeeded, in all, as far as that was delivered.
+    /// All operations that succeeded and whose result was returned.
     pub succeeded: u64,
-    /// Operations that failed, timed out, could not be followed or were not started, in all, as far as
-    /// that was delivered.
+    /// All operations that failed, timed out, could not be followed or were not started, and whose
+    /// result was returned.
     pub failed: u64,
 }
 
 /// What to do next.
 #[derive(Debug)]
 pub enum SetStep<'a, K: Clone + Eq + Hash> {
-    /// Nothing, for so long and for this reason, unless a request or a start ends before.
+    /// Wait for this long and for this reason, unless a request or a start completes earlier.
     Wait(Duration, Reason),
-    /// Nothing until a request or a start that is under way has ended.
+    /// Wait until a request or a start in flight completes.
     Pending,
     /// Send a request.
     Send(Dispatch<'a, K>),
-    /// Begin the start that got this ticket, and call [`Set::started`] when it has come to something.
+    /// Begin the start with this ticket, and call [`Set::started`] with its result.
     Start(Ticket),
     /// Something happened.
     Event(Report<K>),
-    /// Nothing more: the set is empty.
+    /// Nothing: the set is empty.
     Done,
 }
 
@@ -208,27 +209,27 @@ pub enum SetStep<'a, K: Clone + Eq + Hash> {
 pub enum Report<K> {
     /// It was started.
     Started(K),
-    /// A check found something new, or failed for this reason and is retried. [`Set::inspect`] shows
-    /// the operation.
+    /// A check found something new, or failed with this error and is retried. [`Set::inspect`]
+    /// returns the operation.
     Checked(K, Option<Error>),
     /// It has ended, and is no longer in the set.
     Ended(K, Result<Box<Poller>, Error>),
 }
 
-/// A start that waits for its turn, or is under way.
+/// A start that waits for its turn, or is in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(Id);
 
-/// What one request checks or starts.
+/// The operations that one request checks or starts.
 ///
-/// Give it back to the set with what came of the request. Dropped, it costs its operations the check,
-/// as a response that never came to the caller; of a start it says that nobody knows.
+/// Return it to the set with the result of the request. Dropping it counts as a lost response: its
+/// operations lose this check, and its starts may have been carried out.
 #[must_use = "give it back with what came of the request"]
 pub struct Envelope {
     items: Vec<Sent>,
-    /// The number of the queue that it came from.
+    /// The number of the queue that the operations came from.
     queue: usize,
-    /// Whether it is a request of its own, and not a batch.
+    /// Whether the request is for a single operation, not a batch.
     single: bool,
     starts: bool,
     sent: Elapsed,
@@ -247,7 +248,7 @@ impl Envelope {
         self.items.len()
     }
 
-    /// Whether nothing is left of it.
+    /// Whether no operation is left in it.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
@@ -262,18 +263,20 @@ impl Drop for Envelope {
     }
 }
 
-/// What came of a response.
+/// How the set took a response.
 #[derive(Debug)]
 #[must_use = "a credential may have to be renewed"]
 pub enum Received {
-    /// All of it was taken.
+    /// The response was processed.
     Done,
-    /// The service refused the credential of these. Renew it, and call [`Set::authorized`].
+    /// The service refused the credential for these operations. Renew it, and call
+    /// [`Set::authorized`].
     Unauthorized(Envelope, Response<Bytes>),
 }
 
 impl<K: Clone + Eq + Hash> Set<K> {
-    /// An empty set of operations of a model `M`, below a service root. The seed decides the jitter.
+    /// An empty set for operations of a model `M` at a service root. The seed determines the
+    /// jitter.
     pub fn new<M: Model>(root: Uri, now: Instant, seed: u64) -> Self {
         Self::with_reader(Reader::of::<M>(), root, now, seed)
     }
@@ -320,18 +323,18 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// How many operations one request may check: 1 to 20, and 20 by default. With 1, each is read by
-    /// a GET of its own.
+    /// Sets the maximum number of operations that one request checks: 1 to 20, by default 20. With
+    /// 1, each operation is checked with a separate GET.
     pub fn set_batch(&mut self, operations: usize) {
         self.batch = operations.clamp(1, batch::LARGEST);
     }
 
-    /// How many checks and starts a second there are, at least 1, and 20 by default.
+    /// Sets the limit of checks and starts per second: at least 1, by default 20.
     pub fn set_rate(&mut self, rate: u32) {
         self.limit_by(RateLimit::new(rate), false);
     }
 
-    /// Shares a rate with others.
+    /// Shares a rate with other sets and clients.
     pub fn set_rate_limit(&mut self, limit: RateLimit) {
         self.limit_by(limit, true);
     }
@@ -343,32 +346,34 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.shares_limit = shared;
     }
 
-    /// How many requests may be under way at once, at least 1, and 4 by default.
+    /// Sets the maximum number of requests in flight: at least 1, by default 4.
     pub fn set_requests_at_once(&mut self, requests: usize) {
         self.requests_at_once = requests.max(1);
     }
 
-    /// How many starts may be under way at once, at least 1, and 4 by default. A batch of starts
+    /// Sets the maximum number of starts in flight: at least 1, by default 4. A batch of starts
     /// counts as one.
     pub fn set_starts_at_once(&mut self, starts: usize) {
         self.starts_at_once = starts.max(1);
     }
 
-    /// Whether [`next`](Self::next) reports starts and checks, as it does by default, or ends alone.
+    /// Sets whether [`next`](Self::next) reports starts and checks, as it does by default, or only
+    /// ends.
     pub fn watch(&mut self, watched: bool) {
         self.watched = watched;
     }
 
-    /// Tells the wall clock's time, which the resume tokens of what the set starts then hold.
+    /// Sets the wall-clock time at `now`, which the resume tokens of operations that the set starts
+    /// contain.
     pub fn set_wall_clock(&mut self, time: SystemTime, now: Instant) {
         self.wall_clock = Some((self.clock.elapsed(now), time));
     }
 
-    /// Follows an operation from here on.
+    /// Adds an operation.
     ///
     /// # Errors
     ///
-    /// Gives the operation back if the key is in the set, or if its address is of another origin than
+    /// Returns the operation if the key is in the set, or if its address has another origin than
     /// the service root, unless it is read without a credential.
     pub fn insert(&mut self, key: K, poller: Poller, now: Instant) -> Result<(), Box<Poller>> {
         if self.contains(&key) || self.is_foreign(&poller) {
@@ -385,7 +390,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             && poller.location().is_some_and(|at| !location::same_origin(&self.root, at))
     }
 
-    /// Adds a start; [`next`](Self::next) says when to begin it. `None` if the key is in the set.
+    /// Adds a start; [`next`](Self::next) returns its ticket when it is to begin. `None` if the key
+    /// is in the set.
     pub fn queue(&mut self, key: K) -> Option<Ticket> {
         if self.contains(&key) {
             return None;
@@ -393,11 +399,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Some(Ticket(self.add_start(key, Member::unstarted())))
     }
 
-    /// Adds a start that the set sends itself, in one request with others where that can be.
+    /// Adds a start that the set sends itself, in a batch with others if possible.
     ///
     /// # Errors
     ///
-    /// Gives the start back if the key is in the set.
+    /// Returns the start if the key is in the set.
     pub fn queue_request(&mut self, key: K, start: Start) -> Result<(), Box<Start>> {
         if self.contains(&key) {
             return Err(Box::new(start));
@@ -419,7 +425,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         id
     }
 
-    /// Takes what became of a start.
+    /// Takes the result of a start.
     pub fn started(&mut self, ticket: Ticket, result: Result<Poller, Error>, now: Instant) {
         self.advance(now);
         if is_at(&self.members, ticket.0, Place::Starting) {
@@ -451,7 +457,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         number
     }
 
-    /// The path of the version that `path` is of; `None` where there is none to send a batch to.
+    /// The API version's part of `path`; `None` if there is none to send a batch to.
     fn base_of<'a>(&self, path: &'a str) -> Option<&'a str> {
         if self.reader.monitor == Monitor::Anonymous {
             return None;
@@ -488,7 +494,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.schedule(number);
     }
 
-    /// Puts an operation where it belongs until its next check.
+    /// Schedules the next check of an operation.
     fn schedule(&mut self, number: u32) {
         let stamp = self.new_stamp();
         let now = self.now;
@@ -498,7 +504,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.arrange(number);
     }
 
-    /// The same for one that keeps its stamp.
+    /// The same for a member that keeps its stamp.
     fn arrange(&mut self, number: u32) {
         let Some(member) = self.members.get_mut(number) else { return };
         let stamp = member.stamp;
@@ -532,14 +538,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.next_turn()
     }
 
-    /// Ends the wait that [`next`](Self::next) asked for, also where the clock has not moved.
+    /// Ends the wait that [`next`](Self::next) returned, even if the clock has not moved.
     pub fn waited(&mut self) {
         if let Some(wake) = self.wake.take() {
             self.now = self.now.max(wake);
         }
     }
 
-    /// The latest instant seen; a [`waited`](Self::waited) moves it too.
+    /// The latest instant seen; [`waited`](Self::waited) advances it too.
     pub fn latest(&self) -> Instant {
         self.clock.instant(self.now)
     }
@@ -549,7 +555,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.now
     }
 
-    /// The next thing to tell.
+    /// The next event to report.
     fn report(&mut self) -> Option<Report<K>> {
         while let Some((number, change)) = self.events.pop_front() {
             let Some(key) = self.members.key(number) else { continue };
@@ -584,7 +590,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Some(Report::Ended(key, result))
     }
 
-    /// The poller of a member that has left.
+    /// The poller of a removed member.
     fn poller(&mut self, member: Member) -> Poller {
         let policy = self.policies.get(member.policy);
         if member.is_started() {
@@ -593,7 +599,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         member.into_poller(&self.known(), policy)
     }
 
-    /// Removes an operation, or a start that is not under way yet, which gives `None`.
+    /// Removes an operation, or a start that is not in flight yet, for which it returns `None`.
     pub fn remove(&mut self, key: &K, now: Instant) -> Option<Poller> {
         self.advance(now);
         let number = self.members.find(key)?;
@@ -624,7 +630,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.members.find(key).is_some()
     }
 
-    /// Shows one operation as a poller; `None` if there is none with this key, or if it is not started.
+    /// Returns one operation as a poller; `None` if no operation has this key, or if it is not
+    /// started.
     pub fn inspect<R>(&mut self, key: &K, show: impl FnOnce(&Poller) -> R) -> Option<R> {
         let number = self.members.find(key)?;
         let known =
@@ -634,17 +641,17 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Some(member.with_poller(&known, policy, |poller| show(poller)))
     }
 
-    /// How many operations and starts there are whose end was not delivered.
+    /// The number of operations and starts whose result was not returned yet.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether every end was delivered.
+    /// Whether every result was returned.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many there are of each sort.
+    /// The number of operations in each state.
     pub fn counts(&self) -> Counts {
         Counts {
             queued: self.queued,
@@ -655,13 +662,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// The keys whose end was not delivered.
+    /// The keys whose result was not returned yet.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.members.iter().map(|(key, _)| key)
     }
 
-    /// The resume token of one operation; `None` if there is none with this key, if it is not
-    /// started, or if the service finished at once.
+    /// The resume token of one operation; `None` if no operation has this key, if it is not
+    /// started, or if the service finished it at once.
     pub fn token(&self, key: &K) -> Option<ResumeToken> {
         let member = self.members.get(self.members.find(key)?)?;
         self.token_of(member)
@@ -672,13 +679,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
         runs.then(|| member.origin(&self.root).resume_token(self.reader.model))
     }
 
-    /// The resume tokens of the operations that run, and of those whose end was not delivered.
+    /// The resume tokens of the operations whose result was not returned yet.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
         self.members.iter().filter_map(|(key, member)| Some((key, self.token_of(member)?)))
     }
 
-    /// The interval between two checks of an operation that the rate allows now, whatever the policy
-    /// says: with 10,000 operations at 20 checks a second, 500 seconds.
+    /// The interval between two checks of an operation that the rate currently allows, whatever the
+    /// policy says: 500 seconds with 10,000 operations at 20 checks per second.
     pub fn pace(&self, now: Instant) -> Duration {
         self.limit.interval(self.counts().running as u64, now)
     }
@@ -687,14 +694,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now }
     }
 
-    /// A new stamp for a member that goes on.
+    /// A new stamp for a member that changes its place.
     fn new_stamp(&mut self) -> u32 {
         self.stamp = self.stamp.wrapping_add(1);
         self.stamp
     }
 }
 
-/// Whether a member has not gone on, and is there.
+/// Whether the member exists, with this stamp and in this place.
 fn is_at<K: Eq + Hash>(members: &Slab<K, Member>, id: Id, place: Place) -> bool {
     members.get(id.member).is_some_and(|member| member.stamp == id.stamp && member.place == place)
 }

@@ -1,4 +1,4 @@
-//! The simulator as a process of its own: for the examples, for soak tests, and for a look at the
+//! The simulator as a process of its own: for the examples, for soak tests, and for trying its
 //! dialect by hand.
 
 use std::{
@@ -81,12 +81,13 @@ struct Arguments {
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     public_monitor_origin: Option<String>,
 
-    /// Allows N requests a second per app and tenant, counting each request of a batch, and answers
-    /// the rest with 429. Also limits each team to 4 a second, unless --team-rate is given.
+    /// Allows N requests per second per app and tenant, counting each request of a batch, and
+    /// answers the rest with 429. Also limits each team to 4 per second, unless --team-rate is
+    /// given.
     #[arg(long, value_name = "N")]
     rate: Option<u32>,
 
-    /// Allows N requests a second per team.
+    /// Allows N requests per second per team.
     #[arg(long, value_name = "N")]
     team_rate: Option<u32>,
 
@@ -95,11 +96,11 @@ struct Arguments {
     #[arg(long)]
     strict: bool,
 
-    /// A team that exists from the start on (repeatable).
+    /// A team that exists from the start (repeatable).
     #[arg(long = "team", value_name = "ID")]
     teams: Vec<String>,
 
-    /// What becomes of each operation: phases with their span (a number of checks, or a time such
+    /// What becomes of each operation: phases with their length (a number of checks, or a time such
     /// as 5s or 250ms), then its end. Phases: missing, not-started, in-progress, retried, empty,
     /// status:WORD (any other member). Ends: succeeded, failed, failed-null, failed-text, invalid,
     /// never.
@@ -114,7 +115,7 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     fail: u64,
 
-    /// How long a created team, channel, chat or community answers 404 after its operation has
+    /// How long a created team, channel, chat or community returns 404 after its operation has
     /// succeeded: a number of reads, or a time.
     #[arg(long, value_name = "SPAN", default_value = "0")]
     readable_after: Span,
@@ -124,8 +125,8 @@ struct Arguments {
     #[arg(long, value_name = "FORM", long_help = location_help())]
     location: Option<LocationForm>,
 
-    /// How the monitors of drive items answer: sharepoint or personal, running=STATUS, and end= with
-    /// 200, 202, 303, 303-bare, 500, vanished or not-found, divided by commas.
+    /// How the monitors of drive items answer: sharepoint or personal, running=STATUS, and end=
+    /// with 200, 202, 303, 303-bare, 500, vanished or not-found, divided by commas.
     #[arg(long, value_name = "FORM", default_value = "sharepoint")]
     monitor: Monitor,
 
@@ -148,8 +149,8 @@ struct Arguments {
     #[arg(long, value_name = "RATE", value_parser = rate)]
     fault_rate: Option<f64>,
 
-    /// Which answers get faults (repeatable): start, check, target, batch (envelopes), item (requests
-    /// inside batches) [default: check].
+    /// Which answers get faults (repeatable): start, check, target, batch (envelopes), item
+    /// (requests inside batches) [default: check].
     #[arg(long, value_name = "OCCASION")]
     fault_on: Vec<Occasion>,
 
@@ -293,14 +294,14 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     let path = certificate.as_ref().map(|file| format!("{}\n", file.path().display()));
     let lines = format!("{}\n{}", simulator.service_root(), path.unwrap_or_default());
     let mut output = io::stdout();
-    // Whoever started this may not wait for the lines, and serving goes on without them.
+    // The parent process may not read the lines, and serving continues without them.
     let _ = output.write_all(lines.as_bytes()).and_then(|()| output.flush());
     interrupted().await.map_err(|error| error.to_string())?;
     simulator.stop().await;
     Ok(())
 }
 
-/// Writes a certificate to a file, which lasts as long as the value.
+/// Writes a certificate to a file, which is removed with the value.
 fn written(certificate: &str) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix("graph-simulator-").suffix(".pem").tempfile()?;
     file.write_all(certificate.as_bytes())?;

@@ -1,4 +1,4 @@
-//! Submits operations to the worker's objects through the engine, and shows where they stand.
+//! Submits operations to the worker's objects through the engine, and shows their status.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use reqwest::{RequestBuilder, Url};
 use serde::Serialize;
 use serde_json::Value;
 
-/// Submits operations to the engine, and shows where they stand.
+/// Submits operations to the engine, and shows their status.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The engine's ingress.
@@ -32,7 +32,7 @@ enum Command {
     },
     /// Creates a shared channel. The key of the operation is `TEAM.NAME`.
     CreateChannel { team: String, name: String },
-    /// Shows where operations stand.
+    /// Shows the status of operations.
     Status {
         #[arg(required = true)]
         keys: Vec<String>,
@@ -106,14 +106,14 @@ impl Ingress {
         self.send(["Operation", key, "submit"], task).await
     }
 
-    /// Has a handler of an object called, whenever it comes to it.
+    /// Sends a call to a handler of an object, without waiting for it.
     async fn send(&self, handler: [&str; 3], body: &impl Serialize) -> Result<()> {
         let [object, key, handler] = handler;
         let url = self.url_of(&[object, key, handler, "send"])?;
         Self::answer(self.http.post(url).json(body)).await.map(drop)
     }
 
-    /// Calls a handler of an object, which takes nothing.
+    /// Calls a handler of an object that takes no argument.
     async fn ask(&self, handler: [&str; 3]) -> Result<Value> {
         Self::answer(self.http.post(self.url_of(&handler)?)).await
     }

@@ -1,4 +1,4 @@
-//! What the responses say, each about its operations.
+//! Responses, and what each means for its operations.
 
 use std::borrow::Cow;
 use std::hash::Hash;
@@ -22,23 +22,23 @@ use crate::protocol::poller::Poller;
 use crate::protocol::retry_after;
 use crate::protocol::step::{Event, Step};
 
-/// The wait after an envelope that was refused, as in Graph's own SDKs; it doubles, up to three
-/// minutes.
+/// The wait after a refused batch, as in Graph's own SDKs; it doubles, up to three minutes.
 const PAUSE: Elapsed = Elapsed::from_secs(3);
 
-/// How many operations of a version a batch may refuse that can be read alone.
+/// After how many operations that a batch refused, but a separate request read, a version gets no
+/// more batches.
 const CONTRADICTIONS: u8 = 3;
 
-/// How many envelopes in a row may be refused as malformed.
+/// After how many consecutive batches refused as malformed a version gets no more batches.
 const MALFORMED: u8 = 2;
 
 /// How a response to a batch refuses it as a whole.
 enum Refusal {
-    /// For the moment.
+    /// Temporarily.
     Throttled,
     /// As malformed, or otherwise.
     Malformed,
-    /// As something that is not there.
+    /// As not supported.
     Unsupported,
 }
 
@@ -48,7 +48,7 @@ impl Refusal {
             429 | 503 | 509 => Some(Refusal::Throttled),
             404 | 405 | 501 => Some(Refusal::Unsupported),
             408 | 500 | 502 | 504 => None,
-            // Whatever refuses the batch may not refuse its items: they are sent alone.
+            // The service may accept the items although it refuses the batch: they are sent alone.
             _ => Some(Refusal::Malformed),
         }
     }
@@ -69,7 +69,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             self.receive_single(&envelope, items, &response)
         } else if response.status().is_success() {
             let (refused, first) = self.receive_batch(&envelope, items, &response);
-            // What refuses the credential is the response to the item.
+            // The item's response is the one that refuses the credential.
             response = first.unwrap_or(response);
             refused
         } else if response.status() == StatusCode::UNAUTHORIZED {
@@ -98,8 +98,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.fail_all(items, error);
     }
 
-    /// Takes a request back that did not reach the service: it counts as neither a check nor a fault,
-    /// and is due as it was.
+    /// Takes back a request that was not sent: it counts as neither a check nor a fault, and its
+    /// operations are due as before.
     pub fn unsent(&mut self, mut envelope: Envelope, now: Instant) {
         self.advance(now);
         self.release(&envelope);
@@ -107,8 +107,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.take_back(items);
     }
 
-    /// Takes what became of a [`Received::Unauthorized`]: its response, and whether there is a new
-    /// credential. If so, the operations are due at once; otherwise the response is final.
+    /// Concludes a [`Received::Unauthorized`], with its response and whether the credential was
+    /// renewed. If so, the operations are due at once; otherwise the response is final.
     pub fn authorized(
         &mut self,
         mut envelope: Envelope,
@@ -134,7 +134,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// The request is no longer under way.
+    /// Counts a request as no longer in flight.
     fn release(&mut self, envelope: &Envelope) {
         let places = if envelope.starts { &mut self.starts_under_way } else { &mut self.requests };
         *places = places.saturating_sub(1);
@@ -145,7 +145,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         *places += 1;
     }
 
-    /// Takes what was dropped: the checks are made again when they are due.
+    /// Takes the dropped requests: their operations are checked again when they are due.
     pub(super) fn take_dropped(&mut self) {
         let dropped = {
             let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,7 +178,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             || is_at(&self.members, item.id, Place::Starting)
     }
 
-    /// Lets the poller of one operation decide.
+    /// Lets the poller of one operation make a decision.
     fn decide<R>(&mut self, number: u32, decide: impl FnOnce(&mut Poller) -> R) -> Option<R> {
         let known =
             Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
@@ -187,7 +187,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Some(member.with_poller(&known, policy, decide))
     }
 
-    /// Takes what its poller decided. Gives `true` for a credential that was refused.
+    /// Takes the poller's decision. Returns `true` if the credential was refused.
     fn take(&mut self, number: u32, event: Option<Event<()>>) -> bool {
         match event {
             Some(Event::Unauthorized(_)) => return true,
@@ -204,7 +204,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         false
     }
 
-    /// The same for a response, which may be news.
+    /// The same for a response, which may bring something new.
     fn take_response(&mut self, number: u32, response: Response<Bytes>) -> bool {
         let now = self.latest();
         let before = self.members.get(number).map(changed);
@@ -216,7 +216,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.take(number, event)
     }
 
-    /// Takes a fault of one check.
+    /// Takes the fault of one check.
     pub(super) fn fail_check(&mut self, number: u32, error: Error) {
         let now = self.latest();
         let event = self.decide(number, |poller| poller.failed(error, now));
@@ -250,7 +250,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Takes the response to a request of its own. Gives what is to get a new credential.
+    /// Takes the response to a separate request. Returns the items that need a new credential.
     fn receive_single(
         &mut self,
         envelope: &Envelope,
@@ -269,7 +269,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         items.into_iter().filter(|item| self.is_refused_credential(item, response)).collect()
     }
 
-    /// Compares what a request of its own says with what the batch had said.
+    /// Compares the response to a separate request with the batch's.
     fn confirm(&mut self, number: u32, status: StatusCode) {
         let Some(member) = self.members.get_mut(number) else { return };
         let doubted = member.rest.as_mut().and_then(|rest| rest.doubted);
@@ -295,8 +295,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Takes a batch's response apart. Gives what is to get a new credential, and the first response
-    /// that says so.
+    /// Takes the response to a batch. Returns the items that need a new credential, and the first
+    /// response that says so.
     fn receive_batch(
         &mut self,
         envelope: &Envelope,
@@ -340,7 +340,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         (refused, first)
     }
 
-    /// Takes the response to one item; `true` if it is to get a new credential.
+    /// Takes the response to one item; `true` if it needs a new credential.
     fn receive_item(&mut self, envelope: &Envelope, item: &Sent, answer: &Item<'_>) -> bool {
         let (number, status) = (item.id.member, answer.status);
         if status == StatusCode::TOO_MANY_REQUESTS {
@@ -376,7 +376,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.take_response(number, answer.response())
     }
 
-    /// Whether a request of its own has to confirm what a batch says.
+    /// Whether a separate request has to confirm the batch's response.
     fn is_doubtful(&self, envelope: &Envelope, number: u32, status: StatusCode) -> bool {
         let doubtful = matches!(status.as_u16(), 400 | 404 | 405);
         let believed = self.queues.get(envelope.queue).is_some_and(|queue| queue.believed);
@@ -397,7 +397,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let retry_after = answer.may_ask_to_wait().then(|| retry_after::parse(&answer.headers()));
         let retry_after = retry_after.flatten().map(Elapsed::from);
         let elapsed = now.minus(member.start);
-        // What is kept is as long as it is, and does not keep the batch.
+        // Copied, so that what is kept does not keep the whole batch alive.
         let keep = || Bytes::copy_from_slice(&body);
         match member.tracker.read(self.reader, &policy, &body, retry_after, keep, elapsed) {
             Ok(changed) => {
@@ -423,7 +423,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.limit.refused(self.clock.instant(sent), self.clock.instant(self.now));
     }
 
-    /// Takes the refusal of a batch as a whole: nothing of it was carried out.
+    /// Takes the refusal of a whole batch: none of its items was carried out.
     fn refuse(
         &mut self,
         envelope: &Envelope,
@@ -472,7 +472,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.put_off.refusals = refusals;
     }
 
-    /// Puts what was not sent to the head of its line.
+    /// Puts what was not sent at the head of its line.
     fn take_back(&mut self, items: Vec<Sent>) {
         for item in items.into_iter().rev() {
             let number = item.id.member;
@@ -506,7 +506,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.starts.push_front(id);
     }
 
-    /// Lets a start decide, and takes what it decided; `true` for a credential that was refused.
+    /// Lets a start make a decision, and takes it; `true` if the credential was refused.
     fn answer_start(
         &mut self,
         item: &Sent,
@@ -551,7 +551,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// What was accepted, with the wall clock's time of its start.
+    /// What was accepted, with the wall-clock time of its start.
     fn dated(&self, accepted: Accepted) -> Accepted {
         match (accepted, self.wall_clock) {
             (Accepted::Started(started), Some((at, time))) => {
@@ -568,7 +568,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 }
 
-/// When a response last brought something new, and whether any did.
+/// When a response last brought something new, and whether there was a response.
 fn changed(member: &Member) -> (Elapsed, bool, State) {
     (member.tracker.changed(), member.tracker.is_known(), member.tracker.state())
 }

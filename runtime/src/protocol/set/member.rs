@@ -1,5 +1,5 @@
-//! One operation of a set in as few bytes as it takes: texts in one piece, rare parts behind one
-//! pointer, the policy by its number.
+//! One operation of a set, stored in as few bytes as possible: texts in one allocation, rare parts
+//! behind one pointer, the policy by its number.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::protocol::poller::{Clock, Poller, Subject};
 use crate::protocol::polling::Polling;
 use crate::protocol::start::Start;
 
-/// One operation, or the start of one.
+/// One operation, or its start.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) tracker: Tracker,
@@ -26,43 +26,43 @@ pub(super) struct Member {
     /// The address without its origin, then the ids of the starting response.
     text: Box<str>,
     pub(super) rest: Option<Box<Rest>>,
-    /// Nanoseconds since the Unix epoch; `u64::MAX` if it is not known.
+    /// Nanoseconds since the Unix epoch; `u64::MAX` if unknown.
     started_at: u64,
-    /// Changes whenever the operation moves on, so that stale ids are recognized.
+    /// Changes whenever the operation changes its place, so that stale ids are recognized.
     pub(super) stamp: u32,
     pub(super) policy: u32,
-    /// Where the parts of the text end.
+    /// The ends of the parts of the text.
     path_end: u16,
     request_id_end: u16,
     client_request_id_end: u16,
-    /// The number of its version.
+    /// The number of its API version.
     pub(super) version: u8,
     pub(super) place: Place,
     pub(super) single: Single,
 }
 
-/// Where a member is.
+/// The place of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// A start that waits for its turn.
     Queued,
-    /// A start under way.
+    /// A start in flight.
     Starting,
-    /// In the queue of what is not due yet.
+    /// Not due yet.
     Waiting,
     /// Due.
     Ready,
-    /// Due for the last time before its deadline.
+    /// Due for its last check before the deadline.
     Urgent,
-    /// Due, but its owner was checked too often.
+    /// Due, but put aside because of its owner's rate.
     Aside,
     /// Being checked.
     InFlight,
-    /// Ended, which has not been told yet.
+    /// Ended, and not reported yet.
     Ended,
 }
 
-/// Whether an operation is checked by a request of its own.
+/// Whether an operation is checked with a separate request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Single {
     No,
@@ -71,22 +71,22 @@ pub(super) enum Single {
     Always,
 }
 
-/// What few members have.
+/// The parts that few members have.
 #[derive(Debug, Default)]
 pub(super) struct Rest {
-    /// The address, where it is not of the service root's authority as it is written.
+    /// The address, unless its authority is written as in the service root.
     pub(super) location: Option<Uri>,
     accepted_body: Bytes,
     finished: Option<Arc<Response<Bytes>>>,
-    /// Why it ended, where the tracker does not know.
+    /// Why it ended, if the tracker does not know.
     pub(super) outcome: Option<Error>,
-    /// What a batch said, and a request of its own has to confirm.
+    /// What a batch said and a separate request has to confirm.
     pub(super) doubted: Option<StatusCode>,
     pub(super) start: Option<Start>,
 }
 
 impl Member {
-    /// A start: there is nothing to follow yet.
+    /// A start: there is no operation to follow yet.
     pub(super) fn unstarted() -> Self {
         Member {
             tracker: Tracker::new(false, None, Elapsed::ZERO, 0),
@@ -105,7 +105,7 @@ impl Member {
         }
     }
 
-    /// What a poller follows from here on, by a clock that shows `now`.
+    /// Takes over the operation of a poller, by a clock that shows `now`.
     pub(super) fn follow(&mut self, poller: Poller, root: &Uri, clock: Clock, now: Elapsed) {
         let Poller { tracker, clock: own, subject, .. } = poller;
         self.tracker = tracker;
@@ -121,7 +121,7 @@ impl Member {
         let ids = [&origin.request_id, &origin.client_request_id, &origin.content_location];
         let mut ids = ids.map(|id| id.as_deref().unwrap_or_default());
         if path.len() + ids.iter().map(|id| id.len()).sum::<usize>() > usize::from(u16::MAX) {
-            // No header is that long, but a token may be anything.
+            // No header is this long, but a token can contain anything.
             ids = [""; 3];
         }
         let [request_id, client_request_id, content_location] = ids;
@@ -153,7 +153,7 @@ impl Member {
         self.text.get(..self.path_end.into()).unwrap_or_default()
     }
 
-    /// Whether there is an operation, or was one.
+    /// Whether there is or was an operation.
     pub(super) fn is_started(&self) -> bool {
         self.path_end > 0 || self.rest.as_ref().is_some_and(|rest| rest.finished.is_some())
     }
@@ -214,7 +214,7 @@ impl Member {
         self.poller(tracker, known, policy)
     }
 
-    /// Lets a poller decide what is not everyday.
+    /// Lets a poller make an uncommon decision.
     pub(super) fn with_poller<R>(
         &mut self,
         known: &Known<'_>,
@@ -233,7 +233,7 @@ impl Member {
     }
 }
 
-/// What a set knows of all its members.
+/// What all members of a set have in common.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) root: &'a Uri,
@@ -242,11 +242,11 @@ pub(super) struct Known<'a> {
     pub(super) now: Elapsed,
 }
 
-/// The address at `root` with another path.
+/// The address at `root` with this path.
 pub(super) fn with_path(root: &Uri, path: &str) -> Uri {
     let mut parts = root.clone().into_parts();
     parts.path_and_query = path.parse().ok();
-    // It was an address before.
+    // It was a valid address before.
     Uri::from_parts(parts).unwrap_or_default()
 }
 

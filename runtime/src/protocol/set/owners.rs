@@ -1,6 +1,6 @@
-//! How many checks the owner of an operation gets, such as a team.
+//! The rate limit per owner of operations, such as a team.
 //!
-//! Graph allows an app four requests a second for one team, which is less than it allows in all.
+//! Graph allows an app four requests per second for one team, which is less than it allows in all.
 //!
 //! Source: <https://learn.microsoft.com/graph/throttling-limits#microsoft-teams-service-limits>
 
@@ -9,16 +9,16 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use crate::protocol::elapsed::Elapsed;
 
-/// How many checks an owner gets in a [`WINDOW`].
+/// The number of checks of an owner in a [`WINDOW`].
 const CHECKS: usize = 4;
 
-/// A second, and what requests may be closer together when they arrive than when they were sent.
+/// One second, and a margin because requests may arrive closer together than they were sent.
 const WINDOW: Elapsed = Elapsed::from_millis(1_050);
 
-/// An owner: the hash of its address.
+/// An owner, as the hash of its address.
 pub(super) type Owner = u64;
 
-/// The owner that a path after the version names with its first two segments; `teams('1')` is
+/// The owner named by the first two segments of a path after the API version; `teams('1')` is
 /// `teams/1`.
 pub(super) fn owner_of(path: &str) -> Owner {
     let path = path.strip_prefix('/').unwrap_or(path);
@@ -30,25 +30,26 @@ pub(super) fn owner_of(path: &str) -> Owner {
     hash([name, "/", key])
 }
 
-/// FNV-1a, because a saved hash has to be that of the same owner in another process too.
+/// FNV-1a, because a saved hash has to mean the same owner in another process.
 fn hash(parts: [&str; 3]) -> Owner {
     parts.iter().flat_map(|part| part.bytes()).fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
     })
 }
 
-/// The owners that were checked of late, and what is put aside until they may be checked again.
+/// The owners that were checked recently, and the operations put aside until their owner may be
+/// checked again.
 #[derive(Debug)]
 pub(super) struct Owners<T> {
     recent: HashMap<Owner, Recent<T>>,
-    /// When what is put aside may be checked.
+    /// When the operations put aside may be checked.
     due: BinaryHeap<Reverse<(Elapsed, Owner)>>,
     pruned: usize,
 }
 
 #[derive(Debug)]
 struct Recent<T> {
-    /// When the last checks may be forgotten, the oldest one at `next`.
+    /// When the latest checks may be forgotten, the oldest one at `next`.
     until: [Elapsed; CHECKS],
     next: usize,
     aside: VecDeque<T>,
@@ -65,7 +66,7 @@ impl<T> Owners<T> {
         Owners { recent: HashMap::new(), due: BinaryHeap::new(), pruned: 0 }
     }
 
-    /// Notes a check, if the owner may have one at `now`.
+    /// Records a check, if the owner may have one at `now`.
     pub(super) fn admit(&mut self, owner: Owner, now: Elapsed) -> bool {
         self.prune(now);
         let recent = self.recent.entry(owner).or_insert_with(|| Recent {
@@ -81,7 +82,7 @@ impl<T> Owners<T> {
         true
     }
 
-    /// Takes the last check back, which is not made.
+    /// Takes back the latest check, which is not sent.
     pub(super) fn revoke(&mut self, owner: Owner) {
         if let Some(recent) = self.recent.get_mut(&owner) {
             recent.next = (recent.next + CHECKS - 1) % CHECKS;
@@ -91,7 +92,7 @@ impl<T> Owners<T> {
         }
     }
 
-    /// Puts aside what was not admitted.
+    /// Puts aside an operation that was not admitted.
     pub(super) fn put_aside(&mut self, owner: Owner, value: T) {
         let Some(recent) = self.recent.get_mut(&owner) else { return };
         if recent.aside.is_empty()
@@ -102,12 +103,12 @@ impl<T> Owners<T> {
         recent.aside.push_back(value);
     }
 
-    /// When something may be taken back.
+    /// When an operation may be taken back.
     pub(super) fn due(&self) -> Option<Elapsed> {
         Some(self.due.peek()?.0.0)
     }
 
-    /// Takes back what may be checked at `now`.
+    /// Takes back an operation that may be checked at `now`.
     pub(super) fn release(&mut self, now: Elapsed, mut take: impl FnMut(T)) {
         while let Some(&Reverse((due, owner))) = self.due.peek()
             && due <= now
@@ -127,8 +128,8 @@ impl<T> Owners<T> {
         }
     }
 
-    /// What decides at `now` and later, by owner: what is aside, when that may be checked, and how
-    /// long each of the last checks still counts, the oldest first.
+    /// The state that matters from `now` on, by owner: the operations put aside, when they may be
+    /// checked, and how long each of the latest checks still counts, the oldest first.
     pub(super) fn iter(
         &self,
         now: Elapsed,
@@ -146,7 +147,7 @@ impl<T> Owners<T> {
         })
     }
 
-    /// Goes on from what [`iter`](Self::iter) gave at `now`.
+    /// Continues from what [`iter`](Self::iter) returned at `now`.
     pub(super) fn resume(
         &mut self,
         owner: Owner,
@@ -163,7 +164,7 @@ impl<T> Owners<T> {
         self.recent.insert(owner, Recent { until, next: 0, aside });
     }
 
-    /// Forgets the owners that were not checked of late, before there are too many.
+    /// Forgets the owners that were not checked recently, before there are too many.
     fn prune(&mut self, now: Elapsed) {
         if self.recent.len() > 2 * self.pruned + 64 {
             self.recent.retain(|_, recent| !recent.aside.is_empty() || recent.free(now) < CHECKS);

@@ -1,12 +1,13 @@
-//! What is due when: the queues of a set.
+//! The queues of a set: which operation is due when.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crate::protocol::elapsed::Elapsed;
 
-/// A member as a queue knows it: its number, and its stamp at the time. One with another stamp has
-/// gone on. At the same time, the one comes first that has waited longer.
+/// A member as a queue knows it: its number, and its stamp when it was queued. A member with
+/// another stamp has moved. Of two members due at the same time, the one that has waited longer
+/// comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Id {
     pub(super) stamp: u32,
@@ -21,7 +22,8 @@ pub(super) struct Timed {
 }
 
 impl Timed {
-    /// Adds a member. Those that have gone on are swept out before they outnumber the others.
+    /// Adds a member. Entries of members that have moved are swept out before they outnumber the
+    /// others.
     pub(super) fn push(&mut self, at: Elapsed, id: Id, is_current: impl Fn(Id) -> bool) {
         if self.heap.len() > 2 * self.swept + 64 {
             self.heap.retain(|Reverse((_, id))| is_current(*id));
@@ -47,30 +49,30 @@ impl Timed {
         Some(id)
     }
 
-    /// Drops the first member, which has gone on.
+    /// Drops the first entry, whose member has moved.
     pub(super) fn skip(&mut self) {
         self.heap.pop();
     }
 }
 
-/// The operations of one version, or those that are checked by requests of their own.
+/// The operations of one API version, or those that are checked with separate requests.
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// The path of the version, such as `/v1.0`.
+    /// The path of the API version, such as `/v1.0`.
     pub(super) base: Box<str>,
     pub(super) waiting: Timed,
-    /// What is due for the last time before its deadline.
+    /// Operations that are due for their last check before the deadline.
     pub(super) urgent: VecDeque<Id>,
-    /// What is due, the oldest first.
+    /// Operations that are due, the oldest first.
     pub(super) ready: VecDeque<Id>,
-    /// Until when what is due waits for more.
+    /// Until when operations that are due wait for a batch to fill.
     pub(super) send_at: Elapsed,
     pub(super) batching: bool,
-    /// Envelopes in a row that were refused as such.
+    /// Consecutive batches that were refused as a whole.
     pub(super) refusals: u8,
-    /// Operations that a batch refused and a request of their own did not.
+    /// Operations that a batch refused and a separate request did not.
     pub(super) contradictions: u8,
-    /// Whether a request of its own has confirmed what a batch had said.
+    /// Whether a separate request has confirmed what a batch said.
     pub(super) believed: bool,
 }
 

@@ -1,4 +1,5 @@
-//! A set as plain data: its members in the order of their lines, and what it knows of the service.
+//! A set as plain data: its members in the order of their lines, and what it knows about the
+//! service.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -27,12 +28,12 @@ use crate::protocol::saved::{SavedError, SavedSubject, SavedTracker, VERSION, is
 use crate::protocol::start::{Attempts, Start};
 use crate::protocol::step::Reason;
 
-/// A [`Set`] in plain data: what [`Set::save`] gives and [`Set::restore`] takes.
+/// A [`Set`] as plain data: what [`Set::save`] returns and [`Set::restore`] takes.
 ///
-/// It holds no credential of the client. Times are durations before or after the saving.
+/// It contains no credential of the client. Times are durations before or after the call of `save`.
 ///
-/// As a [`ResumeToken`](crate::ResumeToken) of each of its operations, it is a secret where one of their
-/// addresses is.
+/// Like the [`ResumeToken`](crate::ResumeToken)s of its operations, it is a secret if one of their
+/// addresses is one.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SavedSet<K> {
@@ -57,14 +58,14 @@ pub struct SavedSet<K> {
     put_off: Option<SavedPutOff>,
     #[serde(default, skip_serializing_if = "is_default")]
     wake: Option<Elapsed>,
-    /// How long ago the driver told the wall clock's time, and that time since the Unix epoch.
+    /// How long ago the driver set the wall-clock time, and that time since the Unix epoch.
     #[serde(default, skip_serializing_if = "is_default")]
     wall_clock: Option<(Elapsed, Duration)>,
     queues: Vec<SavedQueue>,
     #[serde(default, skip_serializing_if = "is_default")]
     owners: Vec<SavedOwner>,
     policies: Vec<Polling>,
-    /// In the order of the lines in which they stand.
+    /// In the order of their lines.
     members: Vec<SavedMember<K>>,
 }
 
@@ -78,7 +79,7 @@ struct SavedLimit {
     recovery: Option<SavedRecovery>,
 }
 
-/// How long ago a setting was lowered, and to what.
+/// How long ago a setting was lowered, and to which level.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct SavedRecovery {
     level: u64,
@@ -100,7 +101,7 @@ struct SavedPutOff {
     reason: Option<SavedError>,
 }
 
-/// A version, and whether it takes batches.
+/// An API version, and whether it accepts batches.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SavedQueue {
@@ -136,7 +137,7 @@ struct SavedMember<K> {
 enum SavedMachine {
     Operation(Box<SavedOperation>),
     Start(Box<SavedStart>),
-    /// A start that has failed, which was not told yet.
+    /// A start that has failed, and was not reported yet.
     NotStarted(SavedError),
 }
 
@@ -157,7 +158,7 @@ struct SavedOperation {
     outcome: Option<SavedError>,
 }
 
-/// Where an operation is that has not ended.
+/// The place of an operation that has not ended.
 #[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum SavedPlace {
@@ -177,7 +178,7 @@ enum SavedSingle {
     Always,
 }
 
-/// A start that the set sends itself. Its times count from the first sending.
+/// A start that the set sends itself. Its times count from the first request.
 #[allow(clippy::struct_excessive_bools, reason = "they are those of the machine")]
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct SavedStart {
@@ -196,7 +197,7 @@ struct SavedStart {
     faults: u32,
     renewed: bool,
     jitter: u64,
-    /// Whether it is sent by a request of its own.
+    /// Whether it is sent as a separate request.
     alone: bool,
     turn: SavedTurn,
 }
@@ -205,7 +206,7 @@ struct SavedStart {
 #[serde(rename_all = "camelCase")]
 enum SavedTurn {
     Queued,
-    /// It was sent before, and is to be sent again.
+    /// It waits for a retry.
     Again,
     UnderWay,
 }
@@ -215,7 +216,7 @@ impl SavedLimit {
         let mut shared = limit.lock();
         let (_, now) = shared.elapsed(now);
         let bucket = &shared.bucket;
-        // However long ago it was full, it is.
+        // Full is full, however long ago.
         let full = bucket.tokens == Bucket::new(bucket.rate, now).tokens;
         SavedLimit {
             rate: bucket.rate,
@@ -358,18 +359,19 @@ impl Numbered {
 }
 
 impl<K: Clone + Eq + Hash> Set<K> {
-    /// The set in plain data, to go on in another process. The best moment is when
-    /// [`next`](Self::next) has given a [`Wait`](super::SetStep::Wait) and no request is under way;
-    /// nothing is lost then.
+    /// The set as plain data, to continue in another process. The best moment is when
+    /// [`next`](Self::next) has returned [`Wait`](super::SetStep::Wait) and no request is in
+    /// flight; nothing is lost then.
     ///
-    /// A request that is under way is saved as sent. The set that is restored takes it as one whose
-    /// [`Envelope`](super::Envelope) was dropped: checks are made again after their interval, and of a
-    /// start nobody knows whether it was carried out. Starts and checks that `next` has not reported are
-    /// not reported any more; ends are.
+    /// A request in flight is saved as sent. The restored set treats it as if its
+    /// [`Envelope`](super::Envelope) had been dropped: its operations are checked again after their
+    /// interval, and its starts may have been carried out. Starts and checks that `next` has not
+    /// reported yet are not reported later; ends are.
     ///
-    /// A start that the driver makes itself, from [`queue`](Self::queue), is not saved. Those of
-    /// [`queue_request`](Self::queue_request) are, without the headers that hold credentials. A shared
-    /// rate is saved as the set's own; [`set_rate_limit`](Self::set_rate_limit) shares it again.
+    /// A start of [`queue`](Self::queue), which the driver makes itself, is not saved. Those of
+    /// [`queue_request`](Self::queue_request) are saved without the headers that contain
+    /// credentials. A shared rate is saved as the set's own;
+    /// [`set_rate_limit`](Self::set_rate_limit) shares it again.
     pub fn save(&self) -> SavedSet<K> {
         let (now, instant) = (self.now, self.latest());
         let mut policies = Numbered::default();
@@ -428,8 +430,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// The members: those in the lines as they stand there, those that have ended in the order of their
-    /// ends, and the others by their stamps.
+    /// The members: those in lines in the order of their line, those that have ended in the order
+    /// of their ends, and the others by their stamps.
     fn in_order(&self) -> Vec<u32> {
         let mut aside: Vec<_> = self.owners.iter(self.now).collect();
         aside.sort_unstable_by_key(|(owner, ..)| *owner);
@@ -495,8 +497,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
         })))
     }
 
-    /// The set that was saved, for a service root. `now` is the instant at which it was saved, by the
-    /// driver's clock: a driver that was away shows it later instants afterwards, and the time counts.
+    /// Restores a saved set, for a service root. `now` is the instant at which it was saved, by the
+    /// driver's clock: a driver that was away passes later instants afterwards, and the time away
+    /// counts.
     ///
     /// ```
     /// use std::time::Instant;
@@ -530,8 +533,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) if the set is of an unknown version,
-    /// of another model, of another origin than `root`, or contradicts itself.
+    /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) if the set has an unknown
+    /// version, another model, or another origin than `root`, or contradicts itself.
     pub fn restore<M: Model>(saved: SavedSet<K>, root: Uri, now: Instant) -> Result<Self, Error> {
         let reader = reader::<M>(saved.version, &saved.model)?;
         let mut set = Self::with_reader(reader, root, now, saved.jitter);
@@ -565,7 +568,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             let aside = aside.remove(&owner).unwrap_or_default();
             set.owners.resume(owner, aside, due, left, set.now);
         }
-        // What nothing holds back is due.
+        // An operation that nothing holds back is due.
         for id in aside.into_values().flatten() {
             set.make_ready(id, false);
         }
@@ -703,11 +706,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Ok(())
     }
 
-    /// Takes what the journal of an engine says of a request, as
+    /// Takes the journaled result of a request, as
     /// [`Machine::replay`](crate::protocol::Machine::replay) does for one operation. `instant`
-    /// translates the wall clock's time to the driver's instants.
+    /// converts wall-clock times to the driver's instants.
     ///
-    /// The intervals count from when the request was sent, by the journal.
+    /// Intervals count from the journaled time at which the request was sent.
     pub fn replay(
         &mut self,
         envelope: Envelope,
@@ -736,7 +739,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Takes a request as dropped.
+    /// Treats a request as dropped.
     fn drop_item(&mut self, id: Id, starts: bool) {
         let dropped = Dropped { items: vec![Sent { id, before: None }], starts };
         self.dropped.lock().unwrap_or_else(PoisonError::into_inner).push(dropped);
@@ -744,12 +747,12 @@ impl<K: Clone + Eq + Hash> Set<K> {
 }
 
 impl<K> SavedSet<K> {
-    /// How many operations and starts there are.
+    /// The number of operations and starts.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

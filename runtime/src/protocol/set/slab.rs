@@ -1,32 +1,32 @@
-//! Values by key, and by a number that stays while the value does.
+//! Values by key, and by a number that is stable while the value is present.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
-/// How many values lie together. A vector of all would be half empty after it has grown.
+/// The number of values in a block. A single vector would be half empty after it has grown.
 const CHUNK: usize = 16;
 
 const NONE: u32 = u32::MAX;
 
-/// Values by key. A key is kept once, beside its value; the index has only its hash.
+/// Values by key. Each key is stored once, beside its value; the index has only its hash.
 pub(super) struct Slab<K, V> {
     chunks: Vec<Vec<Entry<K, V>>>,
     free: u32,
     len: usize,
-    /// By hash, the first value that has it.
+    /// The first value with each hash.
     index: HashMap<u32, u32, BuildHasherDefault<Spread>>,
     hasher: RandomState,
 }
 
 enum Entry<K, V> {
-    /// The next vacant one.
+    /// The next vacant entry.
     Vacant(u32),
     Occupied(Occupied<K, V>),
 }
 
 struct Occupied<K, V> {
     key: K,
-    /// The next one with the same hash.
+    /// The next entry with the same hash.
     next: u32,
     value: V,
 }
@@ -92,7 +92,7 @@ impl<K: Eq + Hash, V> Slab<K, V> {
         Some(&mut self.entry_mut(id)?.value)
     }
 
-    /// Adds a value whose key is not there yet.
+    /// Adds a value whose key is not present yet.
     pub(super) fn insert(&mut self, key: K, value: V) -> u32 {
         let hash = self.hash(&key);
         let next = self.index.get(&hash).copied().unwrap_or(NONE);
@@ -114,7 +114,7 @@ impl<K: Eq + Hash, V> Slab<K, V> {
                 chunk.push(entry);
                 chunk.len() - 1
             });
-            // Four thousand million operations do not fit into memory.
+            // Four billion operations do not fit into memory.
             u32::try_from(before + within).unwrap_or(NONE)
         };
         self.index.insert(hash, id);
@@ -168,7 +168,7 @@ impl<K: Eq + Hash, V> Slab<K, V> {
     }
 }
 
-/// Hashes what is half of a hash already.
+/// Hashes what is already half of a hash.
 #[derive(Default)]
 pub(super) struct Spread(u64);
 
@@ -194,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    /// A key of which a thousand have one hash.
+    /// A key that shares its hash with a thousand others.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     struct Key(u32);
 

@@ -22,13 +22,13 @@ use crate::protocol::rate::{Admitted, Reservation};
 use crate::protocol::request::{Outgoing, TimeLeft};
 use crate::protocol::step::Reason;
 
-/// How long at most what is due waits for a batch to fill.
+/// How long an operation that is due waits at most for a batch to fill.
 const LONGEST_SLACK: Elapsed = Elapsed::from_secs(2);
 
-/// The part of the interval that it waits at most, in thousandths.
+/// The same as a part of the interval, in thousandths.
 const SLACK: u16 = 50;
 
-/// The queue of what is checked by requests of its own.
+/// The queue of operations that are checked with separate requests.
 pub(super) const SINGLES: usize = 0;
 
 impl Member {
@@ -42,18 +42,18 @@ impl Member {
         policy.deadline().map(|deadline| self.start.plus(deadline))
     }
 
-    /// Until when it waits for a batch to fill, once it is due.
+    /// Until when it waits for a batch to fill once it is due.
     fn send_at(&self, policy: &Polling) -> Elapsed {
         let due = self.tracker.due(policy).map_or(Elapsed::ZERO, |(due, _)| due);
         let slack = policy.between().thousandths(SLACK).min(LONGEST_SLACK);
         let limit = due.plus(slack);
-        // At the deadline a batch does not fill.
+        // It does not wait beyond the deadline.
         let limit = policy.deadline().map_or(limit, |deadline| limit.min(deadline.max(due)));
         self.start.plus(limit)
     }
 }
 
-/// When to be called again, and why.
+/// When to call again, and why.
 #[derive(Default)]
 struct Wake(Option<(Elapsed, Reason)>);
 
@@ -65,7 +65,7 @@ impl Wake {
     }
 }
 
-/// What can be sent.
+/// What can be sent now.
 struct Picked {
     members: Vec<u32>,
     queue: usize,
@@ -75,7 +75,7 @@ struct Picked {
 
 /// A request that can be sent now.
 ///
-/// Taking the request notes the sending. Dropped, it leaves everything as it was.
+/// Taking the request counts as sending it. Dropping this instead changes nothing.
 #[must_use = "a request that is not taken is not sent"]
 pub struct Dispatch<'a, K: Clone + Eq + Hash> {
     set: &'a mut Set<K>,
@@ -83,7 +83,7 @@ pub struct Dispatch<'a, K: Clone + Eq + Hash> {
 }
 
 impl<K: Clone + Eq + Hash> Set<K> {
-    /// Moves what is due to its line.
+    /// Moves the operations that are due to their lines.
     pub(super) fn collect(&mut self) {
         let now = self.now;
         for at in 0..self.queues.len() {
@@ -113,7 +113,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Puts an operation that is due into its line, as the first or the last.
+    /// Puts an operation that is due at the head or the tail of its line.
     pub(super) fn make_ready(&mut self, id: Id, first: bool) {
         if self.end_if_put_off(id.member) {
             return;
@@ -137,9 +137,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Ends an operation whose deadline has passed while the set is put off: nobody knows whether its
-    /// last check would be refused too, and its deadline does not wait for the end of the pause.
-    /// `false` if it goes on.
+    /// Ends an operation whose deadline has passed while the set is paused: its last check might be
+    /// refused too, and the deadline does not wait for the end of the pause. `false` if the
+    /// operation continues.
     fn end_if_put_off(&mut self, number: u32) -> bool {
         let Some(member) = self.members.get(number) else { return false };
         let deadline = member.deadline(&self.policies.get(member.policy));
@@ -152,7 +152,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         true
     }
 
-    /// Looks for operations past their deadline, because the set was put off.
+    /// Looks for operations past their deadline, because the set was paused.
     pub(super) fn end_put_off(&mut self) {
         let lines = self.queues.iter().flat_map(|queue| queue.urgent.iter().copied());
         let urgent = lines.filter(|&id| is_at(&self.members, id, Place::Urgent));
@@ -176,7 +176,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 continue;
             }
             match member.place {
-                // Its place in the other line is passed over.
+                // Its entry in the other line is skipped.
                 Place::Ready => self.make_ready(id, false),
                 Place::Urgent => {
                     self.end_if_put_off(id.member);
@@ -190,7 +190,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Ends an operation that is not checked any more before its deadline.
+    /// Ends an operation that will not be checked again before its deadline.
     pub(super) fn time_out(&mut self, number: u32, reason: Option<Error>) {
         let known =
             Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
@@ -207,7 +207,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.end(number, error);
     }
 
-    /// What to do, once there is nothing to tell.
+    /// What to do once there is no event to report.
     pub(super) fn next_turn(&mut self) -> SetStep<'_, K> {
         let mut wake = Wake::default();
         match self.next_start(&mut wake) {
@@ -224,7 +224,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     fn wait(&mut self, mut wake: Wake) -> SetStep<'_, K> {
-        // Picking may have ended an operation.
+        // Picking operations may have ended one.
         if let Some(report) = self.report() {
             return SetStep::Event(report);
         }
@@ -266,7 +266,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// How many items a batch to this queue's version may have now.
+    /// The maximum number of items in this queue's next batch.
     fn batch_of(&self, queue: usize) -> usize {
         match self.queues.get(queue) {
             Some(queue) if queue.batching => self.recovery.of(self.batch, self.now),
@@ -319,7 +319,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.limit.reserve(u32::try_from(count).unwrap_or(1), self.latest())
     }
 
-    /// Takes so many tokens, if the rate allows it now.
+    /// Takes this many tokens, if the rate allows it now.
     fn claim(&self, reservation: &mut Reservation, count: usize, wake: &mut Wake) -> bool {
         let claimed = self.clock.elapsed(reservation.at()) <= self.now
             && reservation.claim(count, self.latest());
@@ -329,7 +329,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         claimed
     }
 
-    /// The queues that have something, the one with the oldest first.
+    /// The queues that are not empty, the one with the oldest operation first.
     fn by_age(&mut self) -> Vec<usize> {
         let mut queues = Vec::new();
         for (number, queue) in self.queues.iter_mut().enumerate() {
@@ -354,7 +354,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         queues.into_iter().map(|(_, _, number)| number).collect()
     }
 
-    /// Takes what can be sent in one request now, if that is enough to send it.
+    /// Picks the operations for one request now, if there are enough to send it.
     fn pick(&mut self, number: usize, wake: &mut Wake) -> Option<Vec<u32>> {
         let now = self.now;
         let most = self.batch_of(number);
@@ -370,7 +370,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         {
             let Some(member) = self.members.get_mut(id.member) else { continue };
             let lined_up = matches!(member.place, Place::Ready | Place::Urgent);
-            // One that has become urgent is in the other line too.
+            // An operation that has become urgent is in the other line too.
             if member.stamp != id.stamp || !lined_up || picked.contains(&id.member) {
                 continue;
             }
@@ -397,7 +397,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Some(picked)
     }
 
-    /// The owner whose rate the check of a member counts for.
+    /// The owner to whose rate the check of a member counts.
     pub(super) fn owner_of(&self, number: u32) -> Option<u64> {
         if self.reader.monitor == Monitor::Anonymous {
             return None;
@@ -414,7 +414,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Some(owner_of(path))
     }
 
-    /// Until when what is left waits; where that fills a batch, it does not wait.
+    /// Until when the remaining operations wait; those that fill a batch do not wait.
     fn settle(&mut self, number: usize, most: usize) {
         let Some(queue) = self.queues.get(number) else { return };
         if queue.len() >= most {
@@ -431,7 +431,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Puts what is not sent now back to the head of its line.
+    /// Puts operations that are not sent now back at the head of their line.
     fn put_back(&mut self, members: Vec<u32>) {
         for number in members.into_iter().rev() {
             if let Some(owner) = self.owner_of(number) {
@@ -448,7 +448,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// The next start, if one may be made.
+    /// The next start, if one may begin.
     fn next_start(&mut self, wake: &mut Wake) -> Option<Turn> {
         let now = self.now;
         while let Some(id) = self.repeats.pop(now) {
@@ -500,7 +500,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Some(Turn::Ticket(Ticket(first)))
     }
 
-    /// The version of a start that the set sends itself.
+    /// The API version of a start that the set sends itself.
     fn version_of_start(&self, id: Id) -> Option<usize> {
         let member = self.members.get(id.member).filter(|member| member.stamp == id.stamp)?;
         member.rest.as_ref()?.start.as_ref()?;
@@ -529,8 +529,8 @@ impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
         self.picked.as_ref().map_or(&[], |picked| &picked.members)
     }
 
-    /// How long the request may take: as long as the one of its operations that has most time left;
-    /// `None` if one has no deadline.
+    /// How long the request may take: the longest time that one of its operations has left; `None`
+    /// if one has no deadline.
     pub fn time_left(&self) -> Option<Duration> {
         let mut longest = Elapsed::ZERO;
         for &number in self.members() {
@@ -554,12 +554,12 @@ impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
             && self.picked.as_ref().is_some_and(|picked| !picked.starts)
     }
 
-    /// Whether the request starts operations, and does not check them.
+    /// Whether the request starts operations instead of checking them.
     pub fn is_start(&self) -> bool {
         self.picked.as_ref().is_some_and(|picked| picked.starts)
     }
 
-    /// The request, which is noted as sent, and what to give back with what came of it.
+    /// Returns the request, which counts as sent, and the envelope to return with its result.
     pub fn request(mut self) -> (Request<Bytes>, Envelope) {
         let (anonymous, time_left) = (self.is_anonymous(), self.time_left());
         let picked = self.picked.take();
@@ -594,7 +594,7 @@ impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
     }
 }
 
-/// What was not taken can be sent the next time.
+/// A request that was not taken can be sent the next time.
 impl<K: Clone + Eq + Hash> Drop for Dispatch<'_, K> {
     fn drop(&mut self) {
         let Some(Picked { members, starts, .. }) = self.picked.take() else { return };

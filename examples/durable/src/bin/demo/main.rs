@@ -1,4 +1,5 @@
-//! Archives many teams through a durable engine, and kills the worker and the engine in mid-run.
+//! Archives many teams through a durable engine, and kills the worker and the engine during the
+//! run.
 
 mod measure;
 mod stage;
@@ -23,10 +24,11 @@ use self::stage::{Pace, Stage, TOKEN, files};
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// How many operations one tenant's set holds.
+/// The number of operations in one tenant's set.
 const TOGETHER: usize = 100;
 
-/// Archives many teams through a durable engine, which is killed in mid-run, and so is the worker.
+/// Archives many teams through a durable engine. The engine and the worker are killed during the
+/// run.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many teams.
@@ -41,7 +43,7 @@ struct Arguments {
 enum Role {
     /// Measures what waiting operations cost.
     Measure(Measure),
-    /// Serves the engine; the demonstration starts it. The token is in GRAPH_TOKEN.
+    /// Runs the worker; the demonstration starts it. The token is in GRAPH_TOKEN.
     Worker {
         port: u16,
         service_root: String,
@@ -62,7 +64,7 @@ async fn main() -> ExitCode {
             None => demonstrate(arguments.operations).await,
         }
     };
-    // What was started ends with the future that is dropped.
+    // Dropping the future ends the processes that it has started.
     let result = tokio::select! {
         result = work => result,
         () = interrupted() => Err(anyhow!("interrupted")),
@@ -76,7 +78,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Ends at Ctrl-C, or SIGTERM.
+/// Completes at Ctrl-C or SIGTERM.
 async fn interrupted() {
     #[cfg(unix)]
     let terminated = async {
@@ -117,7 +119,7 @@ async fn demonstrate(operations: usize) -> Result<()> {
     result
 }
 
-/// What has ended once, and with its own team as the target.
+/// The operations that have ended once, with their own team as the target.
 async fn ended(stage: &Stage, teams: &[String]) -> Result<(usize, usize)> {
     let rows = stage.query(
         "SELECT service_key, value_utf8 AS kept FROM state WHERE service_name = 'Operation'",
@@ -171,7 +173,7 @@ async fn run(stage: &Stage, simulator: &Simulator, pace: Pace, operations: usize
     while ended(stage, &teams).await?.1 < operations && begun.elapsed() < PATIENCE {
         sleep(Duration::from_secs(2)).await;
     }
-    // Had one ended twice, it would show by now.
+    // If one had ended twice, it would show by now.
     sleep(Duration::from_secs(2)).await;
     let (rightly_alone, rightly_together) =
         (ended(stage, alone).await?.0, ended(stage, together).await?.0);
@@ -208,7 +210,7 @@ async fn run(stage: &Stage, simulator: &Simulator, pace: Pace, operations: usize
     Ok(())
 }
 
-/// What the service has seen of some operations.
+/// What the service has observed of some operations.
 struct Seen {
     polls: usize,
     closest: Option<Duration>,

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::TOGETHER;
 use crate::stage::{Pace, Stage, files};
 
-/// Measures what waiting operations cost, and how many polls a second there are.
+/// Measures what waiting operations cost, and the number of polls per second.
 #[derive(Debug, Args)]
 pub struct Measure {
     /// Which object follows them.
@@ -21,7 +21,7 @@ pub struct Measure {
     #[arg(long, default_value_t = 10_000)]
     operations: usize,
 
-    /// For how many seconds the polls are counted.
+    /// For how many seconds polls are counted.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
 
@@ -37,7 +37,7 @@ enum Kind {
     Tenant,
 }
 
-/// What is in use, in bytes.
+/// Bytes in use.
 struct Use {
     disk: u64,
     server: u64,
@@ -55,7 +55,7 @@ impl Use {
     }
 }
 
-/// The resident memory of a process; 0 where `/proc` does not tell.
+/// The resident memory of a process; 0 if `/proc` does not have it.
 fn memory(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

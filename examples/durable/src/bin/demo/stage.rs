@@ -1,4 +1,4 @@
-//! The engine, its worker, and what they are asked.
+//! The engine and its worker, and the requests to them.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -11,13 +11,13 @@ use graph_operation_durable::{Submission, Task};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// What only the worker knows.
+/// A secret that only the worker has.
 pub const TOKEN: &str = "a-token-that-no-journal-may-hold";
 
 /// How many operations are submitted at once.
 const AT_ONCE: usize = 16;
 
-/// A process that ends with its handle.
+/// A process that is killed when its handle is dropped.
 pub struct Process(Child);
 
 impl Process {
@@ -32,7 +32,7 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Sends SIGKILL, and waits for the end.
+    /// Sends SIGKILL, and waits for the exit.
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -42,16 +42,16 @@ impl Drop for Process {
 /// How the worker polls.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Pace {
-    /// Seconds between two checks of an operation. The real service wants more than 30.
+    /// Seconds between two checks of an operation. The real service requires more than 30.
     #[arg(long, default_value_t = 8)]
     pub interval: u64,
 
-    /// How many checks and starts a second a tenant's set makes.
+    /// The limit of checks and starts per second of a tenant's set.
     #[arg(long, default_value_t = 30)]
     pub rate: u32,
 }
 
-/// A folder that is removed with its handle.
+/// A folder that is removed when its handle is dropped.
 struct Folder {
     path: PathBuf,
     keep: bool,
@@ -71,7 +71,7 @@ impl Drop for Folder {
 pub struct Stage {
     server: PathBuf,
     folder: Folder,
-    /// Of the ingress, the admin's interface, the node and the worker.
+    /// The ports of the ingress, the admin interface, the node and the worker.
     ports: [u16; 4],
     service_root: String,
     pace: Pace,
@@ -79,7 +79,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Installs the server, if need be.
+    /// Installs the server if it is missing.
     pub async fn new(service_root: String, pace: Pace) -> Result<Self> {
         let server = server().await?;
         let path = std::env::temp_dir().join(format!("graph-operation-{}", std::process::id()));
@@ -89,7 +89,7 @@ impl Stage {
         Ok(Self { server, folder, ports, service_root, pace, http })
     }
 
-    /// Leaves what the server has written.
+    /// Keeps the files that the server has written.
     pub fn keep_folder(&mut self) {
         self.folder.keep = true;
     }
@@ -126,13 +126,13 @@ impl Stage {
         )
     }
 
-    /// Tells the server of the worker.
+    /// Registers the worker with the server.
     pub async fn register(&self) -> Result<()> {
         let deployment = json!({ "uri": format!("http://127.0.0.1:{}", self.ports[3]) });
         self.post(self.ports[1], "/deployments", deployment).await.map(drop)
     }
 
-    /// Sends a request to one of the server's ports until it is taken.
+    /// Sends a request to one of the server's ports until it is accepted.
     fn post(
         &self,
         port: u16,
@@ -158,7 +158,7 @@ impl Stage {
         }
     }
 
-    /// Has teams archived, each by an object of its own.
+    /// Submits teams to be archived, each by an object of its own.
     pub async fn submit(&self, teams: &[String]) -> Result<()> {
         for teams in teams.chunks(AT_ONCE) {
             let mut submitted = JoinSet::new();
@@ -174,7 +174,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Has teams archived by the set of a tenant.
+    /// Submits teams to be archived by the set of a tenant.
     pub async fn submit_to(&self, tenant: &str, teams: &[String]) -> Result<()> {
         let submissions = teams.iter().map(|team| Submission {
             key: team.clone(),
@@ -186,13 +186,13 @@ impl Stage {
             .map(drop)
     }
 
-    /// The rows that the server's database gives.
+    /// The rows that the server's database returns.
     pub async fn query(&self, query: &str) -> Result<Vec<Value>> {
         let answer = self.post(self.ports[1], "/query", json!({ "query": query })).await?;
         Ok(answer["rows"].as_array().cloned().unwrap_or_default())
     }
 
-    /// Where the server keeps its data.
+    /// The folder of the server's data.
     pub fn data(&self) -> PathBuf {
         self.folder.path.join("data")
     }
@@ -212,7 +212,7 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The server's program, installed if need be.
+/// The server's program, installed if it is missing.
 async fn server() -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("server");
     let find = || {
