@@ -186,7 +186,7 @@ fn simulator() -> (Simulator, Graph) {
 }
 
 #[tokio::test]
-async fn a_worker_killed_anywhere_ends_rightly_and_checks_no_sooner() {
+async fn a_worker_killed_anywhere_ends_as_expected_and_checks_no_sooner() {
     let task = Task::Archive { team: "team".to_owned() };
     for kill in 0.. {
         let (simulator, graph) = simulator();

@@ -130,13 +130,13 @@ async fn ended(stage: &Stage, teams: &[String]) -> Result<(usize, usize)> {
         let key = row["service_key"].as_str().unwrap_or_default().to_owned();
         kept.insert(key, serde_json::from_str::<Value>(text)?);
     }
-    let (mut rightly, mut in_all) = (0, 0);
+    let (mut right, mut in_all) = (0, 0);
     for team in teams {
         let Some(kept) = kept.get(team) else { continue };
         in_all += usize::from(kept["ends"] != 0);
-        rightly += usize::from(kept["ends"] == 1 && kept["status"]["succeeded"] == **team);
+        right += usize::from(kept["ends"] == 1 && kept["status"]["succeeded"] == **team);
     }
-    Ok((rightly, in_all))
+    Ok((right, in_all))
 }
 
 async fn run(stage: &Stage, simulator: &Simulator, pace: Pace, operations: usize) -> Result<()> {
@@ -175,7 +175,7 @@ async fn run(stage: &Stage, simulator: &Simulator, pace: Pace, operations: usize
     }
     // If one had ended twice, it would show by now.
     sleep(Duration::from_secs(2)).await;
-    let (rightly_alone, rightly_together) =
+    let (right_alone, right_together) =
         (ended(stage, alone).await?.0, ended(stage, together).await?.0);
     drop(server);
     let mut holds_token = false;
@@ -193,7 +193,7 @@ async fn run(stage: &Stage, simulator: &Simulator, pace: Pace, operations: usize
     let closest = |seen: &Seen| seen.closest.map_or("none".to_owned(), |gap| format!("{gap:.3?}"));
     row("", "alone", "in sets");
     numbers("operations", alone.len(), together.len());
-    numbers("ended once, rightly", rightly_alone, rightly_together);
+    numbers("ended once, as expected", right_alone, right_together);
     numbers("polls", one.polls, other.polls);
     row("closest two polls", &closest(&one), &closest(&other));
     numbers("starts repeated", one.repeated, other.repeated);
@@ -202,7 +202,7 @@ async fn run(stage: &Stage, simulator: &Simulator, pace: Pace, operations: usize
     println!("kills                 worker 2, server 1");
     println!("token in the journal  {}", if holds_token { "yes" } else { "no" });
     println!("time                  {:.0?}", begun.elapsed());
-    ensure!(rightly_alone + rightly_together == operations, "not all have ended once and rightly");
+    ensure!(right_alone + right_together == operations, "not all have ended once and as expected");
     let interval = Duration::from_secs(pace.interval);
     let closest = one.closest.into_iter().chain(other.closest).min();
     ensure!(closest.is_none_or(|closest| closest >= interval), "two polls were too close");
