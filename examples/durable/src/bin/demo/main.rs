@@ -193,7 +193,7 @@ async fn run(stage: &Stage, simulator: &Simulator, pace: Pace, operations: usize
     let closest = |seen: &Seen| seen.closest.map_or("none".to_owned(), |gap| format!("{gap:.3?}"));
     row("", "alone", "in sets");
     numbers("operations", alone.len(), together.len());
-    numbers("ended once, as expected", right_alone, right_together);
+    numbers("ended as expected", right_alone, right_together);
     numbers("polls", one.polls, other.polls);
     row("closest two polls", &closest(&one), &closest(&other));
     numbers("starts repeated", one.repeated, other.repeated);
