@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Result, Write as _};
+use std::io::{Error, Result, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use graph_operation::ResumeToken;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ pub enum Entry {
 #[derive(Debug)]
 pub struct Journal {
     file: File,
+    /// A line after one that was not written whole could not be read.
+    is_broken: AtomicBool,
 }
 
 impl Journal {
@@ -42,16 +45,21 @@ impl Journal {
         file.set_len(text.len() as u64)?;
         let lines = text.lines().map(serde_json::from_str);
         let entries = lines.collect::<serde_json::Result<HashMap<_, _>>>()?;
-        Ok((Self { file }, entries))
+        Ok((Self { file, is_broken: AtomicBool::new(false) }, entries))
     }
 
     /// Appends an entry. Once this returns, the entry outlives the process.
     ///
     /// # Errors
     ///
-    /// Returns an error if the file cannot be written.
+    /// Returns an error if the file cannot be written, or could not be written before.
     pub fn write(&self, key: &str, entry: &Entry) -> Result<()> {
         let line = serde_json::to_string(&(key, entry))? + "\n";
-        (&self.file).write_all(line.as_bytes())
+        if self.is_broken.load(Relaxed) {
+            return Err(Error::other("the journal could not be written before"));
+        }
+        let result = (&self.file).write_all(line.as_bytes());
+        self.is_broken.store(result.is_err(), Relaxed);
+        result
     }
 }

@@ -1,4 +1,4 @@
-//! `archive_district`, killed or interrupted in mid-run, or out of space for its journal, and run again.
+//! `archive_district`, killed or interrupted while it runs, or out of space for its journal, and run again.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,10 +20,10 @@ fn archive_district(simulator: &Simulator, journal: &Path) -> Command {
 /// How many entries of each kind the journal has for each team.
 fn entries(journal: &Path, kind: &str) -> HashMap<String, usize> {
     let mut teams = HashMap::new();
-    for line in std::fs::read_to_string(journal).unwrap_or_default().lines() {
-        let Ok((team, entry)) = serde_json::from_str::<(String, serde_json::Value)>(line) else {
-            continue; // Not written whole.
-        };
+    for line in std::fs::read_to_string(journal).unwrap_or_default().split_inclusive('\n') {
+        // As for the program, a line without a line break is incomplete, whatever it has.
+        let Some(line) = line.strip_suffix('\n') else { continue };
+        let (team, entry): (String, serde_json::Value) = serde_json::from_str(line).unwrap();
         if entry == kind || entry.get(kind).is_some() {
             *teams.entry(team).or_default() += 1;
         }
