@@ -6,7 +6,7 @@ mod evolvable;
 #[cfg(feature = "families")]
 mod families;
 mod graph_error;
-mod json;
+pub(crate) mod json;
 mod long_running_operation_status;
 mod operation_error;
 mod progress;

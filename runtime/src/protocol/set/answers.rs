@@ -1,6 +1,5 @@
 //! Responses, and what each means for its operations.
 
-use std::borrow::Cow;
 use std::hash::Hash;
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -13,6 +12,7 @@ use super::queue::Id;
 use super::{Change, Envelope, PutOff, Received, Sent, Set, is_at};
 use crate::error::{Error, ErrorKind, ResponseFacts};
 use crate::model::State;
+use crate::model::json::lossy;
 use crate::protocol::accept::Accepted;
 use crate::protocol::backoff::backoff;
 use crate::protocol::batch::{self, Answer, Item};
@@ -303,11 +303,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         items: Vec<Sent>,
         response: &Response<Bytes>,
     ) -> (Vec<Sent>, Option<Response<Bytes>>) {
-        // Validating is several times as fast as replacing what is not valid.
-        let text = match std::str::from_utf8(response.body()) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(response.body()),
-        };
+        let text = lossy(response.body());
         let answers = match batch::take_apart(&text, items.len()) {
             Ok(answers) => answers,
             Err(error) => {
