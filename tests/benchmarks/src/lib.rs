@@ -4,3 +4,20 @@ pub mod allocations;
 pub mod cpu;
 pub mod futures;
 pub mod table;
+
+use tokio::runtime::{Builder, Runtime};
+
+/// What every program begins with: no backtraces, which errors would pay for, and a runtime with a
+/// timer in this thread.
+///
+/// # Panics
+///
+/// If there is no such runtime.
+#[must_use]
+pub fn runtime() -> Runtime {
+    if std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value != "0") {
+        // SAFETY: no other thread runs yet.
+        unsafe { std::env::set_var("RUST_BACKTRACE", "0") };
+    }
+    Builder::new_current_thread().enable_time().build().expect("a runtime without input and output")
+}

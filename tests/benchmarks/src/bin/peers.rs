@@ -379,7 +379,8 @@ impl Waiter {
                 (size_of_val(&poller), size_of_val(&poller.until_done()))
             }
             Waiter::Graph | Waiter::GraphUnchecked | Waiter::GraphReqwest => {
-                let operation = ready(graph::operation(wire, graph::every(wait), graph::Pace::Waits));
+                let operation =
+                    ready(graph::operation(wire, graph::every(wait), graph::Pace::Waits));
                 (size_of_val(&operation), size_of_val(&operation.into_future()))
             }
         }
@@ -399,7 +400,8 @@ impl Waiter {
                 Box::pin(operation.into_future())
             }
             Waiter::GraphUnchecked => {
-                let operation = ready(graph::operation(wire, graph::every(wait), graph::Pace::Waits));
+                let operation =
+                    ready(graph::operation(wire, graph::every(wait), graph::Pace::Waits));
                 Box::pin(operation.into_future())
             }
             Waiter::Graph => {
@@ -561,14 +563,7 @@ fn print_builds(clean: bool) {
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    if std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value != "0") {
-        // SAFETY: no other thread runs yet.
-        unsafe { std::env::set_var("RUST_BACKTRACE", "0") };
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .expect("a runtime without input and output");
+    let runtime = graph_operation_benchmarks::runtime();
     let _entered = runtime.enter();
     azure::install();
     azure::set_waits(false);

@@ -277,10 +277,7 @@ fn print_costs(script: Script, operations: usize, runtime: &Runtime) {
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .expect("a runtime without input and output");
+    let runtime = graph_operation_benchmarks::runtime();
     let _entered = runtime.enter();
     azure::install();
     azure::set_waits(true);

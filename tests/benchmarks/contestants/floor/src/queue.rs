@@ -95,10 +95,8 @@ impl<T: Read> Queue<T> {
             self.due.pop();
             numbers.push(number);
         }
-        let headers = || Headers {
-            accept: "application/json",
-            prefer: "include-unknown-enum-members",
-        };
+        let headers =
+            || Headers { accept: "application/json", prefer: "include-unknown-enum-members" };
         let items = numbers.iter().enumerate().map(|(position, &number)| Item {
             id: (position + 1).to_string(),
             method: "GET",

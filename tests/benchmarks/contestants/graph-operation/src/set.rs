@@ -80,8 +80,7 @@ impl Core {
         for number in 0..operations {
             let at = format!("{}{}", service_root(), path(number)).parse().expect("an address");
             let seed = number as u64;
-            let poller =
-                Poller::new::<TeamsAsyncOperation>(Started::at(at), polling(), now, seed);
+            let poller = Poller::new::<TeamsAsyncOperation>(Started::at(at), polling(), now, seed);
             assert!(set.insert(number, poller, now).is_ok(), "a new key");
         }
         Core { set, wire, now }
