@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use graph_operation::testing::{block_on, status};
-use graph_operation::{Error, Result, blocking};
+use graph_operation::{Client, Error, Result, blocking};
 use http::{Request, Response, Uri};
 
 /// A client none of whose methods does what the provided one does.
@@ -34,7 +34,7 @@ impl Unusual {
 const CALLS: [&str; 6] =
     ["send", "send_anonymous", "unauthorized", "sleep", "time_limit", "is_transient"];
 
-impl graph_operation::Client for Unusual {
+impl Client for Unusual {
     type Error = Error;
 
     fn service_root(&self) -> &Uri {
@@ -82,54 +82,49 @@ impl graph_operation::Client for Unusual {
     }
 }
 
+/// The same, blocking.
 impl blocking::Client for Unusual {
     type Error = Error;
 
     fn service_root(&self) -> &Uri {
-        &self.service_root
+        Client::service_root(self)
     }
 
-    fn send(&self, _: Request<Bytes>) -> Result<Response<Bytes>> {
-        self.note("send");
-        Ok(status(200))
+    fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        block_on(Client::send(self, request))
     }
 
-    fn send_anonymous(&self, _: Request<Bytes>) -> Result<Response<Bytes>> {
-        self.note("send_anonymous");
-        Ok(status(201))
+    fn send_anonymous(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        block_on(Client::send_anonymous(self, request))
     }
 
-    fn unauthorized(&self, _: &Response<Bytes>) -> bool {
-        self.note("unauthorized");
-        true
+    fn unauthorized(&self, response: &Response<Bytes>) -> bool {
+        block_on(Client::unauthorized(self, response))
     }
 
-    fn sleep(&self, _: Duration) {
-        self.note("sleep");
+    fn sleep(&self, duration: Duration) {
+        block_on(Client::sleep(self, duration));
     }
 
     fn now(&self) -> Instant {
-        self.instant
+        Client::now(self)
     }
 
     fn system_time(&self) -> SystemTime {
-        Self::long_ago()
+        Client::system_time(self)
     }
 
-    fn is_transient(&self, _: &Error) -> bool {
-        self.note("is_transient");
-        false
+    fn is_transient(&self, error: &Error) -> bool {
+        Client::is_transient(self, error)
     }
 
     fn random(&self) -> u64 {
-        42
+        Client::random(self)
     }
 }
 
 #[test]
 fn a_pointer_forwards_every_method() {
-    use graph_operation::Client;
-
     fn call<C: Client<Error = Error>>(client: &C, unusual: &Unusual) {
         assert_eq!(*client.service_root(), unusual.service_root);
         assert_eq!(client.now(), unusual.instant);
@@ -153,9 +148,7 @@ fn a_pointer_forwards_every_method() {
 
 #[test]
 fn a_pointer_forwards_every_method_of_a_blocking_client() {
-    use graph_operation::blocking::Client;
-
-    fn call<C: Client<Error = Error>>(client: &C, unusual: &Unusual) {
+    fn call<C: blocking::Client<Error = Error>>(client: &C, unusual: &Unusual) {
         assert_eq!(*client.service_root(), unusual.service_root);
         assert_eq!(client.now(), unusual.instant);
         assert_eq!(client.system_time(), Unusual::long_ago());
