@@ -13,7 +13,7 @@ use crate::printable::Reason;
 
 /// Why an operation failed, according to the service.
 ///
-/// A string in place of the object is read as the message. [`Display`](fmt::Display) is one
+/// A string instead of the object is read as the message. [`Display`](fmt::Display) is one
 /// printable line of at most about 2 kB.
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/operationerror>

@@ -180,7 +180,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A whole number that is plainly one of attempts; `None` in place of it for a null.
+    /// A plain count of attempts; `None` for a null.
     #[allow(clippy::option_option, reason = "the outer one is the scanner's")]
     fn count(&mut self) -> Option<Option<u32>> {
         if self.peek() == Some(b'n') {

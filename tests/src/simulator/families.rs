@@ -10,7 +10,7 @@ use super::{
     path::{Address, Keys, encode},
 };
 
-/// A date that SharePoint's monitors show in place of a true one.
+/// A date that SharePoint's monitors show instead of the real one.
 const YEAR_ONE: &str = "0001-01-01T00:00:00Z";
 
 /// An operation of any family but Teams', with its status in the family's word.

@@ -123,7 +123,7 @@ pub enum Fault {
     HtmlOk,
     /// 200 with no body at all.
     EmptyBody,
-    /// Well-formed JSON that is an array in place of the object.
+    /// Well-formed JSON, but an array instead of the object.
     WrongType,
     /// The object, with members of the wrong types.
     WrongMembers,

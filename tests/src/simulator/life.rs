@@ -67,7 +67,7 @@ pub enum Failure {
     },
     /// Not at all: `error` is null.
     Null,
-    /// By a bare string in place of the object.
+    /// By a bare string instead of the object.
     Text(String),
 }
 

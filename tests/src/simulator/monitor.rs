@@ -44,7 +44,7 @@ pub enum MonitorEnd {
     ServerError,
     /// 404: the monitor is gone, and nothing tells how the operation ended.
     Vanished,
-    /// 500 and an error in place of the document, with the code `operationNotFound`.
+    /// 500 and an error instead of the document, with the code `operationNotFound`.
     OperationNotFound,
 }
 

@@ -150,7 +150,7 @@ impl Service {
     }
 }
 
-/// What stands in place of a workbook session's id: text in base64 with its padding.
+/// A replacement for a workbook session's id: base64 text with padding.
 pub(super) fn session(seed: &str) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
 

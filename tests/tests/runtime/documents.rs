@@ -120,7 +120,7 @@ fn an_empty_or_missing_status_is_not_known_and_not_terminal() {
 #[test]
 fn what_is_not_an_operation_is_refused() {
     for document in [
-        // The documentation's schema: types in place of values.
+        // The documentation's schema: types instead of values.
         json!({ "attemptsCount": "Int32", "createdDateTime": "String (timestamp)", "status": "String" }),
         with(json!({ "status": 3 })),
         with(json!({ "status": "brandNew", "attemptsCount": "1" })),

@@ -259,7 +259,7 @@ fn an_envelope_has_faults_of_its_own() {
             assert!(!reply.code().is_empty());
         }
     }
-    // The page of HTML stood in place of an answer that was given.
+    // The page of HTML replaced a response that had been sent.
     assert_eq!(simulator.counts().items, 1);
     let headers = ["Authorization: Bearer t", "Content-Type: application/json"];
     let body = json!({ "requests": requests }).to_string();

@@ -28,7 +28,7 @@ impl Client for Graph {
         graph_operation::reqwest::send(&self.http, request).await
     }
 
-    // Moments in place of seconds, also before a start that is repeated.
+    // Milliseconds instead of seconds, also before a start is retried.
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration.min(MOMENT)).await;
     }

@@ -122,7 +122,7 @@ impl Ingress {
         let mut url = self.url.clone();
         url.path_segments_mut()
             .ok()
-            .context("the ingress is no address")?
+            .context("the ingress is not a URL")?
             .pop_if_empty()
             .extend(path);
         Ok(url)

@@ -207,7 +207,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.end(number, error);
     }
 
-    /// What to do once there is no event to report.
+    /// The next step once there is no event to report.
     pub(super) fn next_turn(&mut self) -> SetStep<'_, K> {
         let mut wake = Wake::default();
         match self.next_start(&mut wake) {
