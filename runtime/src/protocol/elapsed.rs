@@ -1,30 +1,32 @@
 //! Time inside the protocol: nanoseconds since a start, so that the state is plain data.
 
+use std::fmt;
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 /// A point in time, or a span of it, in nanoseconds. All arithmetic saturates; the longest one is
 /// 584 years.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub(crate) struct Elapsed(u64);
+///
+/// It stores one nanosecond more, so that an `Option` of it is not larger.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub(crate) struct Elapsed(NonZeroU64);
 
 impl Elapsed {
-    pub(crate) const ZERO: Elapsed = Elapsed(0);
+    pub(crate) const ZERO: Elapsed = Elapsed(NonZeroU64::MIN);
 
     pub(crate) const fn from_nanos(nanos: u64) -> Self {
-        Elapsed(nanos)
+        Elapsed(NonZeroU64::MIN.saturating_add(nanos))
     }
 
     pub(crate) const fn from_millis(millis: u64) -> Self {
-        Elapsed(millis.saturating_mul(1_000_000))
+        Elapsed::from_nanos(millis.saturating_mul(1_000_000))
     }
 
     pub(crate) const fn from_secs(secs: u64) -> Self {
-        Elapsed(secs.saturating_mul(1_000_000_000))
+        Elapsed::from_nanos(secs.saturating_mul(1_000_000_000))
     }
 
     /// How long before `now` the start was.
@@ -33,28 +35,28 @@ impl Elapsed {
     }
 
     pub(crate) fn is_zero(self) -> bool {
-        self.0 == 0
+        self == Elapsed::ZERO
     }
 
     pub(crate) fn nanos(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     pub(crate) fn plus(self, other: Elapsed) -> Self {
-        Elapsed(self.0.saturating_add(other.0))
+        Elapsed(self.0.saturating_add(other.nanos()))
     }
 
     /// Zero where `other` is later.
     pub(crate) fn minus(self, other: Elapsed) -> Self {
-        Elapsed(self.0.saturating_sub(other.0))
+        Elapsed::from_nanos(self.0.get().saturating_sub(other.0.get()))
     }
 
     pub(crate) fn times(self, factor: u64) -> Self {
-        Elapsed(self.0.saturating_mul(factor))
+        Elapsed::from_nanos(self.nanos().saturating_mul(factor))
     }
 
     pub(crate) fn thousandths(self, count: u16) -> Self {
-        Elapsed((self.0 / 1_000).saturating_mul(u64::from(count)))
+        Elapsed::from_nanos((self.nanos() / 1_000).saturating_mul(u64::from(count)))
     }
 
     /// This span, lengthened by this many thousandths.
@@ -63,14 +65,38 @@ impl Elapsed {
     }
 }
 
+impl Default for Elapsed {
+    fn default() -> Self {
+        Elapsed::ZERO
+    }
+}
+
+impl fmt::Debug for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Duration::from(*self).fmt(f)
+    }
+}
+
+impl From<u64> for Elapsed {
+    fn from(nanos: u64) -> Self {
+        Elapsed::from_nanos(nanos)
+    }
+}
+
+impl From<Elapsed> for u64 {
+    fn from(elapsed: Elapsed) -> Self {
+        elapsed.nanos()
+    }
+}
+
 impl From<Duration> for Elapsed {
     fn from(duration: Duration) -> Self {
-        Elapsed(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+        Elapsed::from_nanos(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
     }
 }
 
 impl From<Elapsed> for Duration {
     fn from(elapsed: Elapsed) -> Self {
-        Duration::from_nanos(elapsed.0)
+        Duration::from_nanos(elapsed.nanos())
     }
 }

@@ -1,6 +1,5 @@
 //! The policy: when to check, how long, how often to retry.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer};
@@ -41,7 +40,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
 /// ```
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/teamsasyncoperation>
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Polling {
     first_check: Option<Elapsed>,
     interval: Elapsed,
@@ -161,20 +160,6 @@ impl Default for Polling {
             longest_interval: None,
             retries: 10,
         }
-    }
-}
-
-impl fmt::Debug for Polling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let duration = |elapsed: Elapsed| Duration::from(elapsed);
-        f.debug_struct("Polling")
-            .field("first_check", &self.first_check.map(duration))
-            .field("interval", &duration(self.interval))
-            .field("timeout", &self.timeout.map(duration))
-            .field("retries", &self.retries)
-            .field("target_patience", &duration(self.target_patience))
-            .field("longest_interval", &self.longest_interval.map(duration))
-            .finish()
     }
 }
 
