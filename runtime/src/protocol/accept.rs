@@ -63,7 +63,7 @@ pub(crate) struct Origin {
     pub(crate) content_location: Option<Box<str>>,
     /// By the wall clock.
     pub(crate) started_at: Option<SystemTime>,
-    pub(crate) body: Bytes,
+    pub(crate) body: Box<[u8]>,
 }
 
 impl Origin {
@@ -74,7 +74,7 @@ impl Origin {
             client_request_id: None,
             content_location: None,
             started_at: None,
-            body: Bytes::new(),
+            body: Box::default(),
         }
     }
 
@@ -209,7 +209,7 @@ fn started(root: &Uri, monitor: Monitor, answer: &Answer) -> Result<Started, Err
             request_id: text("request-id"),
             client_request_id: text("client-request-id"),
             content_location: content_location.and_then(|value| Some(value.to_str().ok()?.into())),
-            body: answer.response().body().clone(),
+            body: answer.response().body()[..].into(),
             ..Origin::at(location)
         },
         retry_after: retry_after::parse(headers),

@@ -76,7 +76,7 @@ pub(super) enum Single {
 pub(super) struct Rest {
     /// The address, unless its authority is written as in the service root.
     pub(super) location: Option<Uri>,
-    accepted_body: Bytes,
+    accepted_body: Box<[u8]>,
     finished: Option<Arc<Response<Bytes>>>,
     /// Why it ended, if the tracker does not know.
     pub(super) outcome: Option<Error>,
@@ -140,7 +140,7 @@ impl Member {
             self.rest().location = Some(origin.location.clone());
         }
         if !origin.body.is_empty() {
-            self.rest().accepted_body = origin.body.clone();
+            self.rest().accepted_body.clone_from(&origin.body);
         }
     }
 
