@@ -4,7 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -86,7 +86,7 @@ impl<C: Client> Connection for Connected<C> {
         if request.is_anonymous() {
             return Box::pin(async move {
                 let sending = pin!(self.client.send_anonymous(request.into_request()));
-                in_time(&self.client, limit, sending, Outcome::Sent).await.unwrap_or_else(given_up)
+                in_time(&self.client, limit, sending, Outcome::Sent, given_up).await
             });
         }
         Box::pin(async move {
@@ -97,7 +97,7 @@ impl<C: Client> Connection for Connected<C> {
                     Error::of_client(error.into(), transient)
                 }))
             };
-            in_time(&self.client, limit, sending, convert).await.unwrap_or_else(given_up)
+            in_time(&self.client, limit, sending, convert, given_up).await
         })
     }
 
@@ -105,7 +105,7 @@ impl<C: Client> Connection for Connected<C> {
         Box::pin(async move {
             let renewed = {
                 let renewing = pin!(self.client.unauthorized(&response));
-                in_time(&self.client, limit, renewing, |renewed| renewed).await.unwrap_or(false)
+                in_time(&self.client, limit, renewing, |renewed| renewed, || false).await
             };
             Outcome::Renewed(response, renewed)
         })
@@ -122,58 +122,49 @@ fn given_up() -> Outcome {
     Outcome::Sent(Err(Error::transport("the time for the request is up")))
 }
 
-/// The converted output of `future`, or `None` if the client's clock has advanced by `limit` before.
+/// The converted output of `future`, or that of `give_up` if the client's clock has advanced by
+/// `limit` before.
 ///
 /// The limit is asked for only once the future has pended. A client whose sleeps return at once
-/// without moving its clock is not cut short. No output is kept across an await before it is
-/// converted, because a client's error need not be `Send`.
+/// without moving its clock is not cut short. The output is converted before it is returned, because
+/// a client's error need not be `Send`.
 async fn in_time<C: Client, F: Future, T>(
     client: &C,
-    limit: Option<Duration>,
+    mut limit: Option<Duration>,
     mut future: Pin<&mut F>,
     convert: impl Fn(F::Output) -> T,
-) -> Option<T> {
-    // No future is polled twice in one poll.
-    let mut polled = true;
-    if let Poll::Ready(output) =
-        poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).map(&convert))).await
-    {
-        return Some(output);
-    }
-    if let Some(limit) = limit {
-        let begun = client.now();
-        let mut left = limit;
+    give_up: impl Fn() -> T,
+) -> T {
+    let mut begun = None;
+    let mut timer = pin!(None);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(convert(output));
+        }
+        let Some(whole) = limit else { return Poll::Pending };
+        if begun.is_none() {
+            timer.set(Some(client.time_limit(whole)));
+        }
+        let (begun, left) = begun.get_or_insert_with(|| (client.now(), whole));
         loop {
-            let mut timer = pin!(client.time_limit(left));
-            let output = poll_fn(|cx| {
-                if !std::mem::take(&mut polled)
-                    && let Poll::Ready(output) = future.as_mut().poll(cx)
-                {
-                    return Poll::Ready(Some(convert(output)));
-                }
-                timer.as_mut().poll(cx).map(|()| None)
-            })
-            .await;
-            if output.is_some() {
-                return output;
+            if let Some(timer) = timer.as_mut().as_pin_mut() {
+                ready!(timer.poll(cx));
             }
-            polled = true;
-            match limit.checked_sub(client.now().saturating_duration_since(begun)) {
-                None | Some(Duration::ZERO) => return None,
+            match whole.checked_sub(client.now().saturating_duration_since(*begun)) {
+                None | Some(Duration::ZERO) => return Poll::Ready(give_up()),
                 // A timer that is early by its resolution.
-                Some(still) if still < left => left = still,
-                Some(_) => break,
+                Some(still) if still < *left => {
+                    *left = still;
+                    timer.set(Some(client.time_limit(still)));
+                }
+                Some(_) => {
+                    limit = None;
+                    return Poll::Pending;
+                }
             }
         }
-    }
-    let output = poll_fn(|cx| {
-        if std::mem::take(&mut polled) {
-            return Poll::Pending;
-        }
-        future.as_mut().poll(cx).map(&convert)
     })
-    .await;
-    Some(output)
+    .await
 }
 
 struct SleeperOf<C, F, S> {
