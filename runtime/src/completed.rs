@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Poll, ready};
 
+use bytes::Bytes;
 use http::Uri;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -16,8 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::follower::{Source, decode, poll_response, source};
 use crate::line::Line;
 use crate::model::{Kept, Model, TargetRef, TeamsAsyncOperation};
-use crate::protocol::{Poller, Polling, Target, resolve};
-use crate::resume_token::ResumeToken;
+use crate::protocol::{Origin, Poller, Polling, Target, resolve};
 use crate::trace::Span;
 
 /// An operation that has succeeded.
@@ -33,12 +33,25 @@ pub struct Completed<T = Value, M = TeamsAsyncOperation> {
 /// What is known of an operation that has succeeded.
 struct Succeeded {
     kept: Option<Kept>,
-    /// Where the target is, without a request.
-    source: Result<Source>,
-    target_location: OnceLock<Option<Box<str>>>,
-    location: Option<Uri>,
-    token: Option<ResumeToken>,
+    /// The body of a service that finished at once.
+    finished: Option<Bytes>,
+    origin: Option<Arc<Origin>>,
+    model: &'static str,
     policy: Polling,
+    /// Where the target is, found on the first call that needs it.
+    source: OnceLock<Result<Source>>,
+    target_location: OnceLock<Option<Box<str>>>,
+}
+
+impl Succeeded {
+    fn location(&self) -> Option<&Uri> {
+        Some(&self.origin.as_ref()?.location)
+    }
+
+    fn complete(&self, error: Error) -> Error {
+        let token = self.origin.as_ref().map(|origin| origin.resume_token(self.model));
+        error.with_operation(self.kept.clone()).with_resume_token(token)
+    }
 }
 
 /// A target that is being read.
@@ -49,14 +62,14 @@ struct Reading {
 
 impl<T, M: Model> Completed<T, M> {
     pub(crate) fn of(poller: &Poller, connection: Arc<dyn Connection>) -> Self {
-        let kept = poller.kept();
         let result = Succeeded {
-            source: source(poller, kept.as_ref(), connection.service_root()),
-            kept,
-            target_location: OnceLock::new(),
-            location: poller.location().cloned(),
-            token: poller.resume_token(),
+            kept: poller.kept(),
+            finished: poller.finished().map(|response| response.body().clone()),
+            origin: poller.origin().cloned(),
+            model: poller.reader().model,
             policy: *poller.polling(),
+            source: OnceLock::new(),
+            target_location: OnceLock::new(),
         };
         Completed {
             result: Arc::new(result),
@@ -112,10 +125,9 @@ impl<T, M: Model> Completed<T, M> {
     where
         T: DeserializeOwned,
     {
-        match &self.result.source {
-            Ok(Source::Here(response)) => {
-                decode(response).map_err(|undecodable| self.complete(undecodable.into_error()))
-            }
+        match self.source() {
+            Ok(Source::Here(response)) => decode(response)
+                .map_err(|undecodable| self.result.complete(undecodable.into_error())),
             Ok(Source::At(location)) => self.read(location).await,
             Err(error) => Err(error.clone()),
         }
@@ -140,7 +152,7 @@ impl<T, M: Model> Completed<T, M> {
         T: DeserializeOwned,
     {
         let location = {
-            if let Ok(Source::Here(_)) = &self.result.source {
+            if let Ok(Source::Here(_)) = self.source() {
                 return self.target().await;
             }
             let snapshot = self.result.kept.as_ref().and_then(Kept::snapshot);
@@ -150,11 +162,11 @@ impl<T, M: Model> Completed<T, M> {
             });
             let Some(id) = id else {
                 let message = "the operation succeeded, but names no target by its id";
-                return Err(self.complete(Error::new(ErrorKind::MissingLocation, message)));
+                return Err(self.result.complete(Error::new(ErrorKind::MissingLocation, message)));
             };
             let root = self.connection.service_root();
-            resolve(root, self.result.location.as_ref(), path(&id).as_ref().as_bytes())
-                .map_err(|error| self.complete(error))?
+            resolve(root, self.result.location(), path(&id).as_ref().as_bytes())
+                .map_err(|error| self.result.complete(error))?
         };
         self.read(&location).await
     }
@@ -180,7 +192,7 @@ impl<T, M: Model> Completed<T, M> {
         if result.is_ok() {
             taken.reading = None;
         }
-        result.map_err(|error| self.complete(error))
+        result.map_err(|error| self.result.complete(error))
     }
 
     fn take(&self, location: &Uri) -> Box<Reading> {
@@ -196,8 +208,14 @@ impl<T, M: Model> Completed<T, M> {
         })
     }
 
-    fn complete(&self, error: Error) -> Error {
-        error.with_operation(self.result.kept.clone()).with_resume_token(self.result.token.clone())
+    /// Where the target is.
+    fn source(&self) -> &Result<Source> {
+        let Succeeded { kept, finished, source: found, .. } = &*self.result;
+        found.get_or_init(|| {
+            let root = self.connection.service_root();
+            source(finished.as_ref(), kept.as_ref(), self.result.location(), root)
+                .map_err(|error| self.result.complete(error))
+        })
     }
 }
 

@@ -135,11 +135,14 @@ impl Follower {
     /// Reads the target of an operation that has succeeded, and gives the response to be decoded.
     pub(crate) fn poll_target(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Bytes>>> {
         if self.target.is_none() {
-            let connection = self.connection();
-            let kept = self.poller.kept();
-            match source(&self.poller, kept.as_ref(), connection.service_root())? {
-                Source::Here(response) => return Poll::Ready(Ok(response)),
-                Source::At(location) => {
+            let (poller, connection) = (&self.poller, self.connection());
+            let finished = poller.finished().map(Response::body);
+            let kept = poller.kept();
+            let root = connection.service_root();
+            match source(finished, kept.as_ref(), poller.location(), root) {
+                Err(error) => return Poll::Ready(Err(complete(poller, error))),
+                Ok(Source::Here(response)) => return Poll::Ready(Ok(response)),
+                Ok(Source::At(location)) => {
                     let (now, seed) = (connection.now(), connection.random());
                     let target = Target::new(location, *self.poller.polling(), now, seed);
                     self.target = Some(Box::new(target));
@@ -203,27 +206,31 @@ pub(crate) enum Source {
     At(Uri),
 }
 
-/// Where the target of an operation that has succeeded is.
-pub(crate) fn source(poller: &Poller, kept: Option<&Kept>, root: &Uri) -> Result<Source> {
-    if let Some(response) = poller.finished() {
-        return Ok(Source::Here(Response::new(response.body().clone())));
+/// Where the target of an operation that has succeeded is. `finished` is the body of a service that
+/// finished at once, and `location` the operation's address.
+pub(crate) fn source(
+    finished: Option<&Bytes>,
+    kept: Option<&Kept>,
+    location: Option<&Uri>,
+    root: &Uri,
+) -> Result<Source> {
+    if let Some(body) = finished {
+        return Ok(Source::Here(Response::new(body.clone())));
     }
-    let missing =
-        |message: String| complete(poller, Error::new(ErrorKind::MissingLocation, message));
+    let missing = |message: String| Err(Error::new(ErrorKind::MissingLocation, message));
     match kept.and_then(Kept::snapshot).map_or(TargetRef::None, |snapshot| snapshot.target()) {
-        TargetRef::Location(location) if !location.is_empty() => {
-            let located = resolve(root, poller.location(), location.as_bytes());
-            located.map(Source::At).map_err(|error| complete(poller, error))
+        TargetRef::Location(target) if !target.is_empty() => {
+            resolve(root, location, target.as_bytes()).map(Source::At)
         }
         TargetRef::Embedded(value) => {
             Ok(Source::Here(Response::new(Bytes::from(value.to_string()))))
         }
-        TargetRef::Id(id) => Err(missing(format!(
+        TargetRef::Id(id) => missing(format!(
             "the operation succeeded and names its target by the id {:?} alone; \
              say where ids are read, with `Completed::target_at`",
             &*id
-        ))),
-        _ => Err(missing("the operation succeeded, but names no target to read".to_owned())),
+        )),
+        _ => missing("the operation succeeded, but names no target to read".to_owned()),
     }
 }
 
