@@ -10,15 +10,15 @@ use serde_json::value::RawValue;
 /// A body as text: without a byte order mark, with U+FFFD instead of invalid UTF-8 and of unpaired
 /// surrogates.
 pub(crate) fn text_of(body: &[u8]) -> Cow<'_, str> {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     match lossy(body) {
         Cow::Borrowed(text) => repaired(text),
         Cow::Owned(text) => Cow::Owned(repaired(&text).into_owned()),
     }
 }
 
-/// A body as text, with U+FFFD instead of invalid UTF-8.
+/// A body as text: without a byte order mark, with U+FFFD instead of invalid UTF-8.
 pub(crate) fn lossy(body: &[u8]) -> Cow<'_, str> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     // Validating is several times as fast as replacing what is not valid.
     match std::str::from_utf8(body) {
         Ok(text) => Cow::Borrowed(text),

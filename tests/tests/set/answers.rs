@@ -70,6 +70,22 @@ fn order_names_and_encodings_do_not_matter() {
 }
 
 #[test]
+fn a_byte_order_mark_and_invalid_utf_8_cost_no_item() {
+    let client = ScriptedClient::new();
+    let mut set = running(&client, 2);
+    let response = batch(&json!([
+        { "id": "1", "status": 200, "body": done() },
+        { "id": "2", "status": 200, "body": { "status": "succeeded", "id": "#" } },
+    ]));
+    client.answer_batch(response.map(|body| {
+        let text = body.iter().map(|&byte| if byte == b'#' { b'\xFF' } else { byte });
+        b"\xEF\xBB\xBF".iter().copied().chain(text).collect()
+    }));
+    assert!(ends(&mut set).iter().all(|(_, end)| end.is_ok()));
+    assert_eq!(client.requests().len(), 1);
+}
+
+#[test]
 fn a_failed_dependency_passes() {
     let client = ScriptedClient::new();
     let mut set = running(&client, 2);
