@@ -214,12 +214,20 @@ fn count_instructions(checker: Checker, script: Script) -> Option<u64> {
     Some((run(many)?.checked_sub(run(few)?)?) / (many - few))
 }
 
-fn only(checker: &str, script: &str, checks: &str, runtime: &Runtime) -> Option<()> {
-    let checker = CHECKERS.into_iter().find(|known| format!("{known:?}") == checker)?;
-    let script = [Script::Same, Script::Changing]
-        .into_iter()
-        .find(|known| format!("{known:?}") == script)?;
-    checker.checks(script, runtime)(checks.parse().ok()?);
+/// Makes the checks of one contestant, and nothing else.
+fn only(name: &str, which: &str, checks: &str, runtime: &Runtime) -> Option<()> {
+    let checks = checks.parse().ok()?;
+    if let Some(waiter) = WAITERS.into_iter().find(|known| format!("{known:?}") == name)
+        && let Ok(operations) = which.parse()
+    {
+        azure::set_waits(true);
+        waiter.all(operations, checks, runtime);
+        return Some(());
+    }
+    let checker = CHECKERS.into_iter().find(|known| format!("{known:?}") == name)?;
+    let script =
+        [Script::Same, Script::Changing].into_iter().find(|known| format!("{known:?}") == which)?;
+    checker.checks(script, runtime)(checks);
     Some(())
 }
 
@@ -323,7 +331,7 @@ fn http_client() -> Http {
 }
 
 /// Who waits for an operation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waiter {
     Floor,
     AzureByHand,
@@ -425,27 +433,48 @@ impl Waiter {
         (Allocations::now() - before).live / i64::try_from(operations).unwrap_or(1)
     }
 
-    /// The nanoseconds that each check takes of so many operations at once; `None` where a check
-    /// needs a network.
+    /// Whether its checks need no network.
+    fn is_checked(self) -> bool {
+        !matches!(self, Waiter::GraphReqwest | Waiter::GraphUnchecked)
+    }
+
+    /// Waits for the end of so many operations at once, each of which sends so many checks.
+    fn all(self, operations: usize, checks: usize, runtime: &Runtime) {
+        let tasks: Vec<_> = (0..operations)
+            .map(|_| {
+                let wire = Wire::ending(Script::Changing, checks);
+                runtime.spawn(self.wait(wire, Duration::from_millis(1)))
+            })
+            .collect();
+        for task in tasks {
+            assert!(runtime.block_on(task).expect("no panic"));
+        }
+    }
+
+    /// The nanoseconds that each check takes of so many operations at once, their starts and ends
+    /// included.
     fn at_once(self, operations: usize, runtime: &Runtime) -> Option<f64> {
         const CHECKS: usize = 10;
-        if let Waiter::GraphReqwest = self {
-            return None;
-        }
         let run = || {
             let before = cpu::of_thread();
-            let tasks: Vec<_> = (0..operations)
-                .map(|_| {
-                    let wire = Wire::ending(Script::Changing, CHECKS);
-                    runtime.spawn(self.wait(wire, Duration::from_millis(1)))
-                })
-                .collect();
-            for task in tasks {
-                assert!(runtime.block_on(task).expect("no panic"));
-            }
+            self.all(operations, CHECKS, runtime);
             each_of(cpu::of_thread().saturating_sub(before), operations * CHECKS)
         };
-        Some((0..60_000 / operations).map(|_| run()).fold(f64::INFINITY, f64::min))
+        let rounds = if self.is_checked() { 60_000 / operations } else { return None };
+        Some((0..rounds).map(|_| run()).fold(f64::INFINITY, f64::min))
+    }
+
+    /// The instructions that each check takes of so many operations at once, without their starts
+    /// and ends.
+    fn instructions_at_once(self, operations: usize) -> Option<u64> {
+        let program = std::env::current_exe().ok()?;
+        let waiter = format!("{self:?}");
+        let run = |checks: usize| {
+            let (operations, checks) = (operations.to_string(), checks.to_string());
+            cpu::instructions(&program, &["--only", &waiter, &operations, &checks])
+        };
+        let (few, many) = if self.is_checked() { (2, 6) } else { return None };
+        Some(run(many)?.checked_sub(run(few)?)? / u64::try_from(operations * (many - few)).ok()?)
     }
 }
 
@@ -454,18 +483,20 @@ fn print_waiting(runtime: &Runtime) {
     let waiters = WAITERS.map(|waiter| {
         let live = [10_000, 100_000].map(|operations| waiter.live(operations));
         let at_once = [1_000, 10_000].map(|operations| waiter.at_once(operations, runtime));
-        (waiter, waiter.sizes(), live, at_once)
+        (waiter, waiter.sizes(), live, at_once, waiter.instructions_at_once(10_000))
     });
-    let (_, _, floor_live, floor_at_once) = waiters[0];
+    let (_, _, floor_live, floor_at_once, floor_instructions) = waiters[0];
     let nanoseconds = |value: Option<f64>| value.map_or("-".to_owned(), |it| format!("{it:.0}"));
+    let to_floor = |value: Option<f64>, floor: Option<f64>| {
+        value.zip(floor).map_or("-".to_owned(), |(it, floor)| ratio(it, floor))
+    };
+    #[expect(clippy::cast_precision_loss, reason = "no count is that large")]
+    let float = |count: Option<u64>| count.map(|count| count as f64);
     let rows: Vec<_> = waiters
         .iter()
-        .map(|(waiter, (handle, future), live, at_once)| {
+        .map(|(waiter, (handle, future), live, at_once, instructions)| {
             #[expect(clippy::cast_precision_loss, reason = "no count is that large")]
             let live_ratio = ratio(live[1] as f64, floor_live[1] as f64);
-            let at_once_ratio = at_once[1]
-                .zip(floor_at_once[1])
-                .map_or("-".to_owned(), |(it, floor)| ratio(it, floor));
             row([
                 &waiter.name(),
                 handle,
@@ -475,7 +506,9 @@ fn print_waiting(runtime: &Runtime) {
                 &live_ratio,
                 &nanoseconds(at_once[0]),
                 &nanoseconds(at_once[1]),
-                &at_once_ratio,
+                &to_floor(at_once[1], floor_at_once[1]),
+                &number(*instructions),
+                &to_floor(float(*instructions), float(floor_instructions)),
             ])
         })
         .collect();
@@ -489,6 +522,8 @@ fn print_waiting(runtime: &Runtime) {
         "ratio",
         "ns a check, 1,000 at once",
         "10,000 at once",
+        "ratio",
+        "instructions",
         "ratio",
     ];
     table::print(&header, &rows);
@@ -569,8 +604,8 @@ fn main() -> ExitCode {
     azure::set_waits(false);
 
     match arguments[..] {
-        ["--only", checker, script, checks] => {
-            return if only(checker, script, checks, &runtime).is_some() {
+        ["--only", name, which, checks] => {
+            return if only(name, which, checks, &runtime).is_some() {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE
