@@ -155,9 +155,9 @@ fn holds_credentials(uri: &Uri) -> bool {
 /// `None` for a port that is not a number that a port can have.
 fn port(uri: &Uri) -> Option<u16> {
     let authority = uri.authority()?;
-    let (_, after_host) = authority
-        .as_str()
-        .split_at_checked(authority.as_str().rfind(authority.host())? + authority.host().len())?;
+    let text = authority.as_str();
+    let host_and_port = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
+    let after_host = host_and_port.get(authority.host().len()..)?;
     match after_host.strip_prefix(':') {
         Some(port) if !port.is_empty() => authority.port_u16(),
         _ => match uri.scheme()? {

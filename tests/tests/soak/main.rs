@@ -33,7 +33,7 @@ const FAILING: usize = 20;
 /// How long the whole may take.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
 
-/// What was asked for on the command line; what a test harness would be told is passed over.
+/// The command line. Arguments of a test harness are ignored.
 struct Arguments {
     operations: usize,
     seed: u64,
