@@ -118,6 +118,11 @@ impl<C: Client> Connection for Connected<C> {
     }
 }
 
+/// What a request that was sent at `since` has left of its time, for renewing its credential.
+pub(crate) fn left(limit: Option<Duration>, since: Instant, now: Instant) -> Option<Duration> {
+    limit.map(|limit| limit.saturating_sub(now.saturating_duration_since(since)))
+}
+
 fn given_up() -> Outcome {
     Outcome::Sent(Err(Error::transport("the time for the request is up")))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use crate::erased::{Connection, Exchange, Outcome, Sleeper};
+use crate::erased::{Connection, Exchange, Outcome, Sleeper, left};
 use crate::error::{Error, Result};
 use crate::protocol::{Check, Event, Machine, Step, TimeLeft};
 use crate::trace::Span;
@@ -176,7 +176,8 @@ impl Line {
             };
             match event {
                 Event::Unauthorized(response) => {
-                    let exchange = Arc::clone(&self.connection).renew(response, limit);
+                    let left = left(limit, since, now);
+                    let exchange = Arc::clone(&self.connection).renew(response, left);
                     self.flight = Flight::Sending { exchange, since, limit };
                 }
                 event => {

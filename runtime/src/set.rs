@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::client::Client;
 use crate::completed::Completed;
-use crate::erased::{Connection, Exchange, Outcome, Sleeper, connect};
+use crate::erased::{Connection, Exchange, Outcome, Sleeper, connect, left};
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::model::{Model, Reader, TeamsAsyncOperation};
 use crate::operation::Operation;
@@ -95,8 +95,8 @@ use crate::update::Update;
 /// them: spawn such work.
 ///
 /// The future of `next` may be dropped at any time. A request in flight stays with the set, and the
-/// next call resumes it; if it is then older than [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT),
-/// it is sent anew.
+/// next call resumes it. A check that is then older than
+/// [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT) is sent anew.
 ///
 /// Dropping the set loses its state: the operations continue at the service, and a start in flight
 /// may have been carried out. Store the [`tokens`](Self::tokens) and [`keys`](Self::keys) before,
@@ -451,12 +451,14 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
         self.under_way.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a call: a request whose response could be stale is sent anew.
+    /// Begins a call: checks whose responses could be stale are sent anew. A start may have been
+    /// carried out, and its response is never stale.
     pub(crate) fn begin_call(&mut self) {
         let now = self.connection.now();
-        self.under_way()
-            .requests
-            .retain(|sending| now.saturating_duration_since(sending.since) <= TimeLeft::DEFAULT.0);
+        self.under_way().requests.retain(|sending| {
+            sending.envelope.is_of_starts()
+                || now.saturating_duration_since(sending.since) <= TimeLeft::DEFAULT.0
+        });
     }
 
     /// Drives the machine until there is an event, or until `until`.
@@ -551,7 +553,8 @@ impl UnderWay {
                     if let Received::Unauthorized(envelope, response) =
                         machine.received(envelope, response, now)
                     {
-                        let exchange = Arc::clone(connection).renew(response, limit);
+                        let left = left(limit, since, now);
+                        let exchange = Arc::clone(connection).renew(response, left);
                         let exchange = Polled(exchange, false);
                         self.requests.push(Sending { exchange, envelope, since, limit });
                     }

@@ -252,6 +252,11 @@ impl Envelope {
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
+
+    /// Whether the request starts its operations.
+    pub(crate) fn is_of_starts(&self) -> bool {
+        self.starts
+    }
 }
 
 impl Drop for Envelope {

@@ -510,3 +510,35 @@ fn a_kept_request_wakes_the_next_caller() {
     assert!(polled.is_ready());
     assert_eq!(client.requests().len(), 1);
 }
+
+/// A client whose request takes a while to be refused, and that never gets a new credential.
+#[derive(Clone)]
+struct Unrenewable(Slow);
+
+impl Client for Unrenewable {
+    type Error = Error;
+
+    fn service_root(&self) -> &Uri {
+        &self.0.root
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        self.0.send(request).await
+    }
+
+    async fn unauthorized(&self, _: &Response<Bytes>) -> bool {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn renewing_counts_towards_the_time_of_the_request() {
+    let client = Unrenewable(Slow::new(seconds(90), [challenge()]));
+    let polling = Polling::default().timeout(seconds(120));
+    let mut operation =
+        Operation::from_response(client, accepted(LOCATION)).await.unwrap().with_polling(polling);
+    let begun = tokio::time::Instant::now();
+    let error = operation.wait().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert!(begun.elapsed() <= seconds(121), "{:?}", begun.elapsed());
+}

@@ -143,3 +143,24 @@ fn a_request_that_grew_old_is_made_again() {
     assert_eq!(ends(&mut set).len(), 2);
     assert_eq!(client.batches().len(), 2);
 }
+
+/// It may have been carried out, and its response may have arrived long ago.
+#[test]
+fn a_start_that_grew_old_is_resumed() {
+    let client = ScriptedClient::new().yielding();
+    let mut set: OperationSet<usize> = OperationSet::new(client.clone()).polling(unhurried());
+    for at in 0..2 {
+        let team = at.to_string();
+        let request = client.request(Method::POST, ["teams", &team, "archive"]).unwrap();
+        set.start_request(at, request).unwrap();
+    }
+    while client.requests().is_empty() {
+        assert!(interrupt(set.next(), 1).is_none());
+    }
+    client.advance(seconds(101));
+    client.answer(accepted(&location(0))).answer(accepted(&location(1)));
+    client.answer(succeeded("/a")).answer(succeeded("/b"));
+    let ends = ends(&mut set);
+    assert!(ends.iter().all(|(_, end)| end.is_ok()), "{ends:?}");
+    assert_eq!(client.batches().len(), 2);
+}
