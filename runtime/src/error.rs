@@ -150,9 +150,9 @@ impl Error {
     /// A failure before the request was sent: the host name was not resolved, or the connection was
     /// refused. A start that fails like this is always retried.
     pub fn not_sent(source: impl Into<BoxError>) -> Self {
-        let mut error = Error::new(ErrorKind::Transport, "the request could not be sent");
-        error.inner().not_sent = true;
-        error.with_source(source)
+        Error::new(ErrorKind::Transport, "the request could not be sent")
+            .with_source(source)
+            .with_not_sent()
     }
 
     /// A failure to get a credential for the request. The kind is
@@ -260,8 +260,12 @@ impl Error {
         self.with_source(JsonError::from(error))
     }
 
-    pub(crate) fn with_response<B>(mut self, response: &http::Response<B>) -> Self {
-        self.inner().response = Some(ResponseFacts::of(response));
+    pub(crate) fn with_response<B>(self, response: &http::Response<B>) -> Self {
+        self.with_facts(ResponseFacts::of(response))
+    }
+
+    pub(crate) fn with_facts(mut self, facts: Arc<ResponseFacts>) -> Self {
+        self.inner().response = Some(facts);
         self
     }
 
@@ -311,6 +315,17 @@ impl Error {
         self.0.not_sent
     }
 
+    pub(crate) fn with_not_sent(mut self) -> Self {
+        self.inner().not_sent = true;
+        self
+    }
+
+    /// The sources on one line.
+    pub(crate) fn source_text(&self) -> Option<String> {
+        let text = format!("{self:#}");
+        Some(text.strip_prefix(&self.0.message)?.strip_prefix(": ")?.to_owned())
+    }
+
     /// What happened.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -330,7 +345,7 @@ impl Error {
         self.response()?.graph_error.as_ref()
     }
 
-    fn response(&self) -> Option<&ResponseFacts> {
+    pub(crate) fn response(&self) -> Option<&ResponseFacts> {
         self.facts().0.response.as_deref()
     }
 

@@ -33,7 +33,9 @@ enum RecordedOutcome {
     },
     #[serde(rename_all = "camelCase")]
     NoResponse {
+        kind: ErrorKind,
         message: String,
+        source: Option<String>,
         retryable: bool,
         not_sent: bool,
     },
@@ -73,7 +75,9 @@ impl Recorded {
                 body: response.body().into(),
             },
             Err(error) => RecordedOutcome::NoResponse {
-                message: format!("{error:#}"),
+                kind: error.kind(),
+                message: error.to_string(),
+                source: error.source_text(),
                 retryable: error.is_retryable(),
                 not_sent: error.is_not_sent(),
             },
@@ -96,7 +100,8 @@ impl Recorded {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Transport`] if an error was recorded.
+    /// The recorded error, or [`ErrorKind::InvalidToken`] if the recorded status is not an HTTP
+    /// status.
     pub fn into_outcome(self) -> Result<Response<Bytes>, Error> {
         match self.outcome {
             RecordedOutcome::Response { status, headers, body } => {
@@ -111,9 +116,13 @@ impl Recorded {
                 }
                 Ok(response)
             }
-            RecordedOutcome::NoResponse { message, retryable, not_sent } => {
-                Err(if not_sent { Error::not_sent(message) } else { Error::transport(message) }
-                    .with_retryable(retryable))
+            RecordedOutcome::NoResponse { kind, message, source, retryable, not_sent } => {
+                let error = Error::new(kind, message).with_retryable(retryable);
+                let error = if not_sent { error.with_not_sent() } else { error };
+                Err(match source {
+                    Some(source) => error.with_source(source),
+                    None => error,
+                })
             }
         }
     }
@@ -170,4 +179,31 @@ pub(super) fn status_of(code: u16) -> Result<StatusCode, Error> {
 
 pub(super) fn refused(message: &str) -> Error {
     Error::new(ErrorKind::InvalidToken, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_the_same_after_a_replay() {
+        let now = SystemTime::now();
+        let foreign = Error::new(ErrorKind::ForeignLocation, "the response came from elsewhere");
+        for error in [
+            Error::transport("connection reset"),
+            Error::not_sent(Error::transport("refused")),
+            Error::credential("expired"),
+            foreign,
+        ] {
+            let recorded = Recorded::new(&Err(error.clone()), now, now);
+            let text = serde_json::to_string(&recorded).unwrap();
+            let recorded: Recorded = serde_json::from_str(&text).unwrap();
+            let replayed = recorded.into_outcome().unwrap_err();
+            assert_eq!(format!("{replayed:#}"), format!("{error:#}"));
+            assert_eq!(
+                (replayed.kind(), replayed.is_retryable(), replayed.is_not_sent()),
+                (error.kind(), error.is_retryable(), error.is_not_sent())
+            );
+        }
+    }
 }

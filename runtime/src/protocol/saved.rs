@@ -1,6 +1,7 @@
 //! The machine as plain data, for drivers that store it between two steps.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use http::{Response, Uri};
@@ -125,17 +126,29 @@ enum SavedState {
 pub(super) struct SavedError {
     kind: ErrorKind,
     message: String,
+    retryable: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    response: Option<SavedFacts>,
 }
 
 impl From<&Error> for SavedError {
     fn from(error: &Error) -> Self {
-        SavedError { kind: error.kind(), message: error.to_string() }
+        SavedError {
+            kind: error.kind(),
+            message: error.to_string(),
+            retryable: error.is_retryable(),
+            response: error.response().map(SavedFacts::from),
+        }
     }
 }
 
-impl From<SavedError> for Error {
-    fn from(error: SavedError) -> Self {
-        Error::new(error.kind, error.message)
+impl SavedError {
+    pub(super) fn restored(self) -> Result<Error, Error> {
+        let error = Error::new(self.kind, self.message).with_retryable(self.retryable);
+        Ok(match self.response {
+            Some(facts) => error.with_facts(facts.restored()?),
+            None => error,
+        })
     }
 }
 
@@ -146,6 +159,24 @@ struct SavedFacts {
     request_id: Option<String>,
     client_request_id: Option<String>,
     date: Option<String>,
+}
+
+impl From<&ResponseFacts> for SavedFacts {
+    fn from(facts: &ResponseFacts) -> Self {
+        SavedFacts {
+            status: facts.status.as_u16(),
+            request_id: facts.request_id.clone(),
+            client_request_id: facts.client_request_id.clone(),
+            date: facts.date.clone(),
+        }
+    }
+}
+
+impl SavedFacts {
+    fn restored(self) -> Result<Arc<ResponseFacts>, Error> {
+        let status = status_of(self.status)?;
+        Ok(ResponseFacts::saved(status, self.request_id, self.client_request_id, self.date))
+    }
 }
 
 impl SavedSubject {
@@ -227,31 +258,17 @@ impl SavedTracker {
             ended: rare.and_then(|rare| Some(rare.ended.as_ref()?.into())),
             failure: rare.and_then(|rare| {
                 let facts = rare.failure.as_deref()?;
-                Some(SavedFacts {
-                    status: facts.status.as_u16(),
-                    request_id: facts.request_id.clone(),
-                    client_request_id: facts.client_request_id.clone(),
-                    date: facts.date.clone(),
-                })
+                Some(facts.into())
             }),
         }
     }
 
     pub(super) fn restored(self) -> Result<Tracker, Error> {
-        let failure = match self.failure {
-            Some(facts) => Some(ResponseFacts::saved(
-                status_of(facts.status)?,
-                facts.request_id,
-                facts.client_request_id,
-                facts.date,
-            )),
-            None => None,
-        };
         let rare = Rare {
             first_retry_after: self.first_retry_after,
-            fault: self.fault.map(Error::from),
-            failure,
-            ended: self.ended.map(Error::from),
+            fault: self.fault.map(SavedError::restored).transpose()?,
+            failure: self.failure.map(SavedFacts::restored).transpose()?,
+            ended: self.ended.map(SavedError::restored).transpose()?,
         };
         Ok(Tracker {
             now: self.now,
@@ -341,13 +358,17 @@ impl Poller {
     pub fn restore<M: Model>(saved: Saved, root: &Uri, now: Instant) -> Result<Self, Error> {
         let reader = reader::<M>(saved.version, &saved.model)?;
         let tracker = saved.tracker.restored()?;
-        Ok(Poller {
+        let mut poller = Poller {
             clock: Clock::new(now, tracker.now),
             tracker,
             reader,
             policy: saved.policy,
             subject: saved.subject.restored(reader, root)?,
-        })
+        };
+        if let Some(error) = poller.tracker.final_error().cloned() {
+            poller.tracker.end(poller.complete(error).with_resume_token(None));
+        }
+        Ok(poller)
     }
 }
 

@@ -39,7 +39,8 @@ pub struct Start {
     pub(super) policy: Polling,
     pub(super) clock: Clock,
     pub(super) state: Attempts,
-    pub(super) done: bool,
+    /// How it ended.
+    pub(super) done: Option<Result<(), Error>>,
 }
 
 /// What was tried so far. Times count from the first sending.
@@ -100,16 +101,17 @@ impl Start {
                 renewed: false,
                 jitter: Jitter::new(seed),
             },
-            done: false,
+            done: None,
         })
     }
 
     /// What to do at `now`.
     pub fn next(&mut self, now: Instant) -> Step<'_> {
-        let now = self.advance(now);
-        if self.done {
-            return Step::Done(Ok(()));
+        if let Some(result) = &self.done {
+            return Step::Done(result.clone());
         }
+        self.begin(now);
+        let now = self.advance(now);
         if self.state.due > now {
             return Step::Wait(self.state.due.minus(now).into(), self.state.why);
         }
@@ -137,12 +139,16 @@ impl Start {
         Some(limit.minus(now).max(last_request(limit)))
     }
 
-    /// Notes that the request is sent at `now`, perhaps with others in one. Time counts from the first
-    /// sending.
-    pub(super) fn sending(&mut self, now: Instant) {
+    /// Time counts from the first sending.
+    fn begin(&mut self, now: Instant) {
         if self.state.sent == 0 {
             self.clock = Clock::new(now, Elapsed::ZERO);
         }
+    }
+
+    /// Notes that the request is sent at `now`, perhaps with others in one.
+    pub(super) fn sending(&mut self, now: Instant) {
+        self.begin(now);
         self.advance(now);
         self.state.sent();
     }
@@ -182,7 +188,7 @@ impl Start {
         let answer = Answer::from(response).with_url(self.request.uri().clone());
         match accept_from(&self.root, self.monitor, answer, self.idempotent) {
             Ok(accepted) => {
-                self.done = true;
+                self.done = Some(Ok(()));
                 Event::Received(match accepted {
                     Accepted::Started(started) => started.aged(self.state.now.into()).into(),
                     finished @ Accepted::Finished(_) => finished,
@@ -209,7 +215,7 @@ impl Start {
         if repeat && self.policy.allows(self.state.faults) && self.put_off(&error) {
             return Event::Retrying(error);
         }
-        self.done = true;
+        self.done = Some(Err(error.clone()));
         Event::Failed(error)
     }
 
@@ -219,7 +225,7 @@ impl Start {
             Some(asked) => (asked.into(), Reason::RetryAfter),
             None => (backoff(PAUSE, self.state.faults), Reason::Backoff),
         };
-        let wait = self.policy.capped(wait.lengthened(self.state.jitter.draw()));
+        let wait = wait.lengthened(self.state.jitter.draw());
         (self.state.due, self.state.why) = (self.state.now.plus(wait), why);
         self.policy.deadline().is_none_or(|deadline| self.state.due <= deadline)
     }

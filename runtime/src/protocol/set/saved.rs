@@ -333,7 +333,7 @@ impl SavedStart {
                 renewed: self.renewed,
                 jitter: Jitter::new(self.jitter),
             },
-            done: false,
+            done: None,
         })
     }
 }
@@ -550,7 +550,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         (set.succeeded, set.failed) = (saved.succeeded, saved.failed);
         if let Some(SavedPutOff { left, asked, refusals, reason }) = saved.put_off {
             let until = set.now.plus(left);
-            set.put_off = PutOff { until, asked, refusals, reason: reason.map(Error::from) };
+            let reason = reason.map(SavedError::restored).transpose()?;
+            set.put_off = PutOff { until, asked, refusals, reason };
         }
         set.wake = saved.wake.map(|left| set.now.plus(left));
         set.wall_clock = saved.wall_clock.and_then(|(age, time)| {
@@ -624,7 +625,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             }
             SavedMachine::NotStarted(error) => {
                 if let Some(member) = self.members.get_mut(number) {
-                    member.rest().outcome = Some(error.into());
+                    member.rest().outcome = Some(error.restored()?);
                 }
                 self.arrange(number);
                 Ok(())
@@ -659,7 +660,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             member.rest().doubted = Some(status_of(doubted)?);
         }
         if let Some(outcome) = saved.outcome {
-            member.rest().outcome = Some(outcome.into());
+            member.rest().outcome = Some(outcome.restored()?);
         }
         match saved.place {
             SavedPlace::Waiting => self.arrange(id.member),
