@@ -7,7 +7,6 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Poll, ready};
 
-use bytes::Bytes;
 use http::Uri;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -17,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::follower::{Source, decode, poll_response, source};
 use crate::line::Line;
 use crate::model::{Kept, Model, TargetRef, TeamsAsyncOperation};
-use crate::protocol::{Origin, Poller, Polling, Target, resolve};
+use crate::protocol::{Poller, Polling, Subject, Target, resolve};
 use crate::trace::Span;
 
 /// An operation that has succeeded.
@@ -33,9 +32,7 @@ pub struct Completed<T = Value, M = TeamsAsyncOperation> {
 /// What is known of an operation that has succeeded.
 struct Succeeded {
     kept: Option<Kept>,
-    /// The body of a service that finished at once.
-    finished: Option<Bytes>,
-    origin: Option<Arc<Origin>>,
+    subject: Subject,
     model: &'static str,
     policy: Polling,
     /// Where the target is, found on the first call that needs it.
@@ -44,12 +41,8 @@ struct Succeeded {
 }
 
 impl Succeeded {
-    fn location(&self) -> Option<&Uri> {
-        Some(&self.origin.as_ref()?.location)
-    }
-
     fn complete(&self, error: Error) -> Error {
-        let token = self.origin.as_ref().map(|origin| origin.resume_token(self.model));
+        let token = self.subject.origin().map(|origin| origin.resume_token(self.model));
         error.with_operation(self.kept.clone()).with_resume_token(token)
     }
 }
@@ -64,8 +57,7 @@ impl<T, M: Model> Completed<T, M> {
     pub(crate) fn of(poller: &Poller, connection: Arc<dyn Connection>) -> Self {
         let result = Succeeded {
             kept: poller.kept(),
-            finished: poller.finished().map(|response| response.body().clone()),
-            origin: poller.origin().cloned(),
+            subject: poller.subject().clone(),
             model: poller.reader().model,
             policy: *poller.polling(),
             source: OnceLock::new(),
@@ -165,7 +157,7 @@ impl<T, M: Model> Completed<T, M> {
                 return Err(self.result.complete(Error::new(ErrorKind::MissingLocation, message)));
             };
             let root = self.connection.service_root();
-            resolve(root, self.result.location(), path(&id).as_ref().as_bytes())
+            resolve(root, self.result.subject.location(), path(&id).as_ref().as_bytes())
                 .map_err(|error| self.result.complete(error))?
         };
         self.read(&location).await
@@ -210,10 +202,9 @@ impl<T, M: Model> Completed<T, M> {
 
     /// Where the target is.
     fn source(&self) -> &Result<Source> {
-        let Succeeded { kept, finished, source: found, .. } = &*self.result;
-        found.get_or_init(|| {
-            let root = self.connection.service_root();
-            source(finished.as_ref(), kept.as_ref(), self.result.location(), root)
+        self.result.source.get_or_init(|| {
+            let Succeeded { kept, subject, .. } = &*self.result;
+            source(subject, kept.as_ref(), self.connection.service_root())
                 .map_err(|error| self.result.complete(error))
         })
     }

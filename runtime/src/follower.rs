@@ -12,7 +12,8 @@ use crate::erased::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::line::{Line, Turn};
 use crate::model::{Kept, Reader, TargetRef};
-use crate::protocol::{Accepted, Event, Poller, Polling, Target, resolve};
+use crate::printable::Printable;
+use crate::protocol::{Accepted, Event, Poller, Polling, Subject, Target, resolve};
 use crate::trace::{Found, Span};
 
 /// One operation and its client.
@@ -136,10 +137,7 @@ impl Follower {
     pub(crate) fn poll_target(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Bytes>>> {
         if self.target.is_none() {
             let (poller, connection) = (&self.poller, self.connection());
-            let finished = poller.finished().map(Response::body);
-            let kept = poller.kept();
-            let root = connection.service_root();
-            match source(finished, kept.as_ref(), poller.location(), root) {
+            match source(poller.subject(), poller.kept().as_ref(), connection.service_root()) {
                 Err(error) => return Poll::Ready(Err(complete(poller, error))),
                 Ok(Source::Here(response)) => return Poll::Ready(Ok(response)),
                 Ok(Source::At(location)) => {
@@ -159,9 +157,17 @@ impl Follower {
     pub(crate) fn target_unreadable(&mut self, undecodable: Undecodable) -> Result<()> {
         let result = match &mut self.target {
             Some(target) => undecodable.into_target(target),
-            None => Err(undecodable.error),
+            None => Err(undecodable.into_error()),
         };
         result.map_err(|error| complete(&self.poller, error))
+    }
+
+    /// Changes the policy, also of a target that is being read.
+    pub(crate) fn set_polling(&mut self, polling: Polling) {
+        self.poller.set_polling(polling);
+        if let Some(target) = &mut self.target {
+            target.set_polling(polling);
+        }
     }
 
     /// Forgets how the target was read: the next call starts over.
@@ -206,29 +212,23 @@ pub(crate) enum Source {
     At(Uri),
 }
 
-/// Where the target of an operation that has succeeded is. `finished` is the body of a service that
-/// finished at once, and `location` the operation's address.
-pub(crate) fn source(
-    finished: Option<&Bytes>,
-    kept: Option<&Kept>,
-    location: Option<&Uri>,
-    root: &Uri,
-) -> Result<Source> {
-    if let Some(body) = finished {
-        return Ok(Source::Here(Response::new(body.clone())));
+/// Where the target of an operation that has succeeded is.
+pub(crate) fn source(subject: &Subject, kept: Option<&Kept>, root: &Uri) -> Result<Source> {
+    if let Some(response) = subject.finished() {
+        return Ok(Source::Here(response.clone()));
     }
     let missing = |message: String| Err(Error::new(ErrorKind::MissingLocation, message));
     match kept.and_then(Kept::snapshot).map_or(TargetRef::None, |snapshot| snapshot.target()) {
         TargetRef::Location(target) if !target.is_empty() => {
-            resolve(root, location, target.as_bytes()).map(Source::At)
+            resolve(root, subject.location(), target.as_bytes()).map(Source::At)
         }
         TargetRef::Embedded(value) => {
             Ok(Source::Here(Response::new(Bytes::from(value.to_string()))))
         }
         TargetRef::Id(id) => missing(format!(
-            "the operation succeeded and names its target by the id {:?} alone; \
+            "the operation succeeded and names its target by the id \"{}\" alone; \
              say where ids are read, with `Completed::target_at`",
-            &*id
+            Printable(&id)
         )),
         _ => missing("the operation succeeded, but names no target to read".to_owned()),
     }
@@ -262,8 +262,9 @@ impl Undecodable {
         self.into_target(target)
     }
 
+    /// The error of a target that came without a request: no retry can change it.
     pub(crate) fn into_error(self) -> Error {
-        self.error
+        self.error.with_retryable(false)
     }
 }
 

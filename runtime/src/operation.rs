@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::follower::{Follower, decode, operation_id, target_hint};
 use crate::line::{Line, Turn};
 use crate::model::{Model, Reader, TeamsAsyncOperation};
+use crate::printable::Printable;
 use crate::protocol::{
     Accepted, Answer, Poller, Polling, Start, Started, accept_from, located, resolve,
 };
@@ -237,8 +238,8 @@ impl Operation {
         token: ResumeToken,
     ) -> Result<Self> {
         if token.model() != reader.model {
-            let message =
-                format!("the resume token is of a {}, not of a {}", token.model(), reader.model);
+            let (model, expected) = (Printable(token.model()), reader.model);
+            let message = format!("the resume token is of a {model}, not of a {expected}");
             return Err(Error::new(ErrorKind::InvalidToken, message));
         }
         let location = located(reader, connection.service_root(), &token.location().to_string())?;
@@ -259,7 +260,12 @@ impl Operation {
                 let started = started.or_started_at(|| connection.system_time());
                 (started.into(), span.unwrap_or_else(Span::open))
             }
-            finished @ Accepted::Finished(_) => (finished, Span::none()),
+            finished @ Accepted::Finished(_) => {
+                if let Some(span) = span {
+                    span.succeeded();
+                }
+                (finished, Span::none())
+            }
         };
         let follower = Follower::new(connection, reader, accepted, policy, span);
         Operation { follower, types: PhantomData }
@@ -449,7 +455,7 @@ impl<T, M: Model> Operation<T, M> {
 
     /// Changes the policy from here on. The deadline still counts from the start.
     pub fn set_polling(&mut self, polling: Polling) {
-        self.follower.poller.set_polling(polling);
+        self.follower.set_polling(polling);
     }
 
     /// Returns the operation with another policy. The deadline still counts from the start.

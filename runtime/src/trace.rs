@@ -96,6 +96,13 @@ mod on {
             self.span = None;
         }
 
+        /// Closes the span of an operation that its start finished.
+        pub(crate) fn succeeded(self) {
+            if let Some(span) = &self.span {
+                span.record("outcome", "succeeded");
+            }
+        }
+
         pub(crate) fn retrying(&self, reason: &Error) {
             self.enter(|| {
                 event!(
@@ -148,6 +155,8 @@ mod off {
         pub(crate) fn sent(&self, _: u32) {}
 
         pub(crate) fn updated(&mut self, _: &Found<'_>, _: impl FnOnce() -> Option<Kept>) {}
+
+        pub(crate) fn succeeded(self) {}
 
         pub(crate) fn retrying(&self, _: &Error) {}
 

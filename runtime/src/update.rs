@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::error::Error;
-use crate::model::{Kept, Model, Progress, State, TeamsAsyncOperation};
+use crate::model::{Kept, Model, Progress, State, TeamsAsyncOperation, json};
 use crate::protocol::{Origin, Poller};
 use crate::resume_token::ResumeToken;
 
@@ -131,10 +131,8 @@ impl<M: Model> Serialize for Update<M> {
         update.serialize_field("unchangedFor", &self.unchanged_for.as_secs_f64())?;
         update.serialize_field("progress", &self.progress())?;
         update.serialize_field("fault", &self.fault.as_ref().map(ToString::to_string))?;
-        let operation = self
-            .kept
-            .as_ref()
-            .and_then(|kept| serde_json::from_slice::<serde_json::Value>(kept.body()).ok());
+        let operation =
+            self.kept.as_ref().and_then(|kept| json::value(&json::text_of(kept.body())));
         update.serialize_field("operation", &operation)?;
         update.end()
     }

@@ -75,7 +75,7 @@ pub(super) fn unquoted(raw: &str) -> Cow<'_, str> {
 
 /// A value from its raw form, or `None` where a [`Value`] cannot hold it: a number out of range, or
 /// what is nested too deeply.
-pub(super) fn value(raw: &str) -> Option<Value> {
+pub(crate) fn value(raw: &str) -> Option<Value> {
     serde_json::from_str(raw).or_else(|_| serde_json::from_str(&repaired(raw))).ok()
 }
 

@@ -71,6 +71,7 @@ pub(crate) use accept::{Origin, accept_from};
 pub use answer::Answer;
 pub use location::{resolve, same_origin};
 pub use poller::Poller;
+pub(crate) use poller::Subject;
 pub use polling::Polling;
 pub(crate) use rate::Admitted;
 pub use rate::RateLimit;

@@ -33,10 +33,30 @@ pub struct Poller {
 
 /// What a poller follows.
 #[derive(Clone)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     Operation(Arc<Origin>),
     /// Nothing: the service finished at once, with this response.
     Finished(Arc<Response<Bytes>>),
+}
+
+impl Subject {
+    pub(crate) fn origin(&self) -> Option<&Arc<Origin>> {
+        match self {
+            Subject::Operation(origin) => Some(origin),
+            Subject::Finished(_) => None,
+        }
+    }
+
+    pub(crate) fn finished(&self) -> Option<&Response<Bytes>> {
+        match self {
+            Subject::Operation(_) => None,
+            Subject::Finished(response) => Some(response),
+        }
+    }
+
+    pub(crate) fn location(&self) -> Option<&Uri> {
+        Some(&self.origin()?.location)
+    }
 }
 
 /// Converts between a driver's instants and the time since the start.
@@ -355,22 +375,20 @@ impl Poller {
 
     /// The operation's address; `None` if the service finished at once.
     pub fn location(&self) -> Option<&Uri> {
-        Some(&self.origin()?.location)
+        self.subject.location()
     }
 
     pub(crate) fn origin(&self) -> Option<&Arc<Origin>> {
-        match &self.subject {
-            Subject::Operation(origin) => Some(origin),
-            Subject::Finished(_) => None,
-        }
+        self.subject.origin()
+    }
+
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     /// The response of a service that finished at once; `None` if there is an operation to follow.
     pub fn finished(&self) -> Option<&Response<Bytes>> {
-        match &self.subject {
-            Subject::Operation(_) => None,
-            Subject::Finished(response) => Some(response),
-        }
+        self.subject.finished()
     }
 
     /// The number of checks sent; the same as [`checks`](Self::checks).

@@ -177,8 +177,8 @@ impl Target {
             None => (pause, Reason::Backoff),
         };
         let pause = pause.lengthened(attempts.jitter.draw());
-        // The last request is made when patience ends.
-        let last = pause > left && !left.is_zero();
+        // The last request is made when patience ends, unless the service asked for more.
+        let last = why == Reason::Backoff && pause > left && !left.is_zero();
         let (pause, why) = if last { (left, Reason::Deadline) } else { (pause, why) };
         (attempts.due, attempts.why) = (attempts.now.plus(pause), why);
         pause <= left
@@ -212,6 +212,11 @@ impl Target {
     /// The target's address.
     pub fn location(&self) -> &Uri {
         &self.location
+    }
+
+    /// Changes the policy, from the next decision on. Patience still counts from the beginning.
+    pub fn set_polling(&mut self, polling: Polling) {
+        self.policy = polling;
     }
 
     fn advance(&mut self, now: Instant) -> Elapsed {

@@ -2,8 +2,13 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use graph_operation::testing::{ScriptedClient, block_on, in_progress, status, succeeded};
-use graph_operation::{EngagementAsyncOperation, ErrorKind, Operation, ResumeToken};
+use graph_operation::protocol::{Poller, Saved, Started, Step};
+use graph_operation::testing::{
+    ScriptedClient, block_on, in_progress, json_answer, status, succeeded, with_header,
+};
+use graph_operation::{
+    DriveItemCopy, EngagementAsyncOperation, ErrorKind, Operation, Polling, ResumeToken,
+};
 use http::Uri;
 use serde_json::{Value, json};
 
@@ -153,4 +158,38 @@ fn every_error_that_leaves_the_operation_alive_names_it() {
     }
     // The script has ended: a fault that the client calls final.
     assert_eq!(block_on(operation.wait()).unwrap_err().resume_token(), token);
+}
+
+#[test]
+fn the_model_of_a_token_is_shown_on_one_line() {
+    let text = r#"{"version":1,"model":"a\nb","location":"https://graph.microsoft.com/v1.0/x"}"#;
+    let error = Operation::resume(ScriptedClient::new(), text.parse().unwrap()).unwrap_err();
+    assert!(!error.to_string().contains('\n'), "{error}");
+}
+
+#[test]
+fn a_monitor_that_vanished_keeps_its_facts_when_it_is_saved() {
+    let root = "https://graph.microsoft.com/v1.0".parse().unwrap();
+    let monitor = "https://contoso.sharepoint.com/_api/v2.0/monitor/1".parse().unwrap();
+    let now = std::time::Instant::now();
+    let mut poller = Poller::new::<DriveItemCopy>(Started::at(monitor), Polling::default(), now, 7);
+    for answer in [
+        json_answer(202, &json!({ "status": "inProgress", "percentageComplete": 5.0 })),
+        with_header(status(404), "request-id", "r"),
+    ] {
+        drop(poller.check_now(now).unwrap().request());
+        let _ = poller.received(answer, now);
+    }
+    let saved = serde_json::to_string(&poller.save()).unwrap();
+    let saved: Saved = serde_json::from_str(&saved).unwrap();
+    let mut restored = Poller::restore::<DriveItemCopy>(saved, &root, now).unwrap();
+    let [Step::Done(Err(kept)), Step::Done(Err(error))] = [poller.next(now), restored.next(now)]
+    else {
+        panic!("both have ended")
+    };
+    assert_eq!(format!("{error:#}"), format!("{kept:#}"));
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Vanished, false));
+    assert_eq!((error.status(), error.request_id()), (kept.status(), Some("r")));
+    assert_eq!((error.checks(), error.waited()), (Some(2), kept.waited()));
+    assert!(error.operation::<DriveItemCopy>().is_some() && error.resume_token().is_none());
 }

@@ -199,3 +199,58 @@ fn another_service_root_keeps_its_own_path() {
         ]
     );
 }
+
+#[test]
+fn a_longer_retry_after_than_patience_is_not_cut() {
+    let (client, mut operation) = started();
+    client.answer(succeeded("/teams('1')")).answer(testing::with_header(
+        status(429),
+        "retry-after",
+        "600",
+    ));
+    let completed = block_on(operation.wait()).unwrap();
+    let begun = client.elapsed();
+    let error = block_on(completed.target()).unwrap_err();
+    assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Rejected, Some(seconds(600))));
+    assert_eq!((client.elapsed(), client.requests().len()), (begun, 2));
+
+    // A caller who goes on keeps to it.
+    client.answer(json_answer(200, &json!({"id": "1"})));
+    block_on(completed.target()).unwrap();
+    assert!(gaps(&client)[1] >= seconds(600));
+}
+
+#[test]
+fn a_new_policy_applies_to_a_target_that_is_being_read() {
+    let (client, mut operation) = started();
+    operation.set_polling(Polling::default().target_patience(seconds(10)));
+    client.answer(succeeded("/teams('1')"));
+    for _ in 0..10 {
+        client.answer(graph_error(404, "NotFound", "No team found with Group Id 1"));
+    }
+    let error = block_on(operation.target()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TargetNotReady);
+
+    operation.set_polling(Polling::default().target_patience(seconds(3_600)));
+    client.answer(json_answer(200, &json!({"id": "1"})));
+    assert_eq!(block_on(operation.target()).unwrap()["id"], "1");
+}
+
+/// No request can change it, so a loop that retries would never end.
+#[test]
+fn a_target_that_came_at_once_and_cannot_be_read_is_final() {
+    for body in ["", "<html>", r#"{"name":1}"#] {
+        let client = ScriptedClient::new();
+        let mut answer = testing::with_header(status(201), "request-id", "r");
+        *answer.body_mut() = body.into();
+        let mut operation = begin(&client, answer).unwrap().with_target::<Team>();
+        let completed = block_on(operation.wait()).unwrap();
+        for error in
+            [block_on(operation.target()).unwrap_err(), block_on(completed.target()).unwrap_err()]
+        {
+            assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Decode, false), "{body}");
+            assert_eq!(error.status(), Some(http::StatusCode::CREATED));
+            assert_eq!(error.request_id(), Some("r"));
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use graph_operation::testing::{
     ScriptedClient, block_on, failed, graph_error, in_progress, json_answer, succeeded,
 };
-use graph_operation::{Operation, Polling};
+use graph_operation::{Client, Operation, Polling};
 use serde_json::json;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -147,4 +147,15 @@ fn what_came_at_once_has_no_span() {
         let mut operation = begin(&client, json_answer(201, &json!({ "id": "1" }))).unwrap();
         block_on(operation.target()).unwrap();
     });
+}
+
+#[test]
+fn a_start_that_finished_at_once_closes_its_span_as_succeeded() {
+    let text = log_of(|| {
+        let client = ScriptedClient::new();
+        client.answer(json_answer(200, &json!({ "id": "1" })));
+        let request = client.request(http::Method::POST, ["teams"]).unwrap();
+        drop(block_on(Operation::start(client, request)).unwrap());
+    });
+    assert!(text.contains(r#"outcome="succeeded""#), "{text}");
 }

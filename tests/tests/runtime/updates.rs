@@ -257,3 +257,20 @@ fn nothing_shows_what_the_client_holds() {
     assert!(!shown.contains("ScriptedClient"), "{shown}");
     let _: Option<&TeamsAsyncOperation> = operation.update().operation();
 }
+
+#[test]
+fn an_update_is_written_with_whatever_could_be_read() {
+    for body in [
+        &b"\xEF\xBB\xBF{\"id\":\"1\",\"status\":\"inProgress\"}"[..],
+        b"{\"id\":\"\xFF\",\"status\":\"inProgress\"}",
+        br#"{"id":"\ud800","status":"inProgress"}"#,
+    ] {
+        let (client, mut operation) = started();
+        let mut answer = status(200);
+        *answer.body_mut() = bytes::Bytes::copy_from_slice(body);
+        client.answer(answer);
+        let update = block_on(operation.poll()).unwrap();
+        let written = serde_json::to_value(&update).unwrap();
+        assert_eq!(written["operation"]["status"], "inProgress", "{body:?}");
+    }
+}
