@@ -1,23 +1,29 @@
 //! The keys of `#[async_operation(key = value, …)]`.
 
 use crate::duration;
-use crate::errors::Errors;
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use crate::tokens::generated_at;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{Error, Expr, ExprPath, LitStr, Path, Result, Token, Type, token};
 
-const KEYS: [&str; 10] = [
-    "client",
-    "target",
-    "model",
-    "first_check",
-    "interval",
-    "timeout",
-    "polling",
-    "idempotent",
-    "map_err",
-    "crate",
+type Read = fn(&mut Args, &Pair<'_>) -> Result<()>;
+
+/// The keys, and how each is read.
+const KEYS: [(&str, Read); 10] = [
+    ("client", |args, pair| pair.code(&mut args.client, "an expression", "self.graph")),
+    ("target", |args, pair| pair.code(&mut args.target, "a type", "Team")),
+    ("model", |args, pair| pair.code(&mut args.model, "a type", "TeamsAsyncOperation")),
+    ("first_check", |args, pair| pair.wait(&mut args.waits, "5s")),
+    ("interval", |args, pair| pair.wait(&mut args.waits, "45s")),
+    ("timeout", |args, pair| pair.wait(&mut args.waits, "20m")),
+    ("polling", |args, pair| pair.code(&mut args.polling, "an expression", "Polling::frequent()")),
+    ("idempotent", |args, pair| pair.flag(&mut args.idempotent)),
+    ("map_err", |args, pair| {
+        pair.code(&mut args.map_err, "the path of a function", "MyError::from_graph")
+    }),
+    ("crate", |args, pair| pair.code(&mut args.krate, "a path", "my_graph::graph_operation")),
 ];
 
 #[derive(Default)]
@@ -29,7 +35,7 @@ pub(crate) struct Args {
     pub(crate) polling: Option<Expr>,
     pub(crate) idempotent: Option<Ident>,
     pub(crate) map_err: Option<ExprPath>,
-    pub(crate) krate: Option<ModPath>,
+    krate: Option<ModPath>,
     /// Every key as it was written.
     pub(crate) keys: Vec<Ident>,
 }
@@ -43,27 +49,24 @@ pub(crate) struct Wait {
 
 impl Args {
     /// The keys that could be read. A key that could not be read counts as absent.
-    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Vec<Error>) -> Self {
         let mut args = Args::default();
-        let parsed = (|input: ParseStream<'_>| {
+        let parse = |input: ParseStream<'_>| {
             while !input.is_empty() {
                 if let Err(error) = args.parse_pair(input) {
                     errors.push(error);
-                    skip_to_next_pair(input)?;
-                } else if input.parse::<Option<Token![,]>>()?.is_none() && !input.is_empty() {
-                    errors.push(input.error("expected `,`"));
-                    input.parse::<Option<Token![;]>>()?;
-                    if !starts_with_key(&input.fork()) {
-                        skip_to_next_pair(input)?;
-                    }
+                    skip_to_next_pair(input, false)?;
+                } else if !input.is_empty()
+                    && let Err(error) = input.parse::<Token![,]>()
+                {
+                    errors.push(error);
+                    skip_to_next_pair(input, true)?;
                 }
             }
             Ok(())
-        })
-        .parse2(tokens);
-        if let Err(error) = parsed {
-            errors.push(error);
-        }
+        };
+        let parsed = parse.parse2(tokens);
+        errors.extend(parsed.err());
         args
     }
 
@@ -73,34 +76,34 @@ impl Args {
         };
         let is_repeated = self.keys.contains(&key);
         self.keys.push(key.clone());
-        let pair = Pair { key: &key, input };
-        match key.to_string().as_str() {
-            name if is_repeated => {
-                Err(Error::new(key.span(), format_args!("`{name}` is given twice")))
-            }
-            "client" => pair.code(&mut self.client, "an expression", "self.graph"),
-            "target" => pair.code(&mut self.target, "a type", "Team"),
-            "model" => pair.code(&mut self.model, "a type", "TeamsAsyncOperation"),
-            "first_check" => pair.wait(&mut self.waits, "5s"),
-            "interval" => pair.wait(&mut self.waits, "45s"),
-            "timeout" => pair.wait(&mut self.waits, "20m"),
-            "polling" => pair.code(&mut self.polling, "an expression", "Polling::frequent()"),
-            "idempotent" => pair.flag(&mut self.idempotent),
-            "map_err" => {
-                pair.code(&mut self.map_err, "the path of a function", "MyError::from_graph")
-            }
-            "crate" => pair.code(&mut self.krate, "a path", "my_graph::graph_operation"),
-            name => Err(Error::new(key.span(), unknown_key(name))),
+        match KEYS.iter().find(|(known, _)| key == known) {
+            _ if is_repeated => Err(Error::new(key.span(), format_args!("`{key}` is given twice"))),
+            Some((_, read)) => read(self, &Pair { key: &key, input }),
+            None => Err(Error::new(key.span(), unknown_key(&key.to_string()))),
         }
+    }
+
+    /// The path of the runtime, with this span unless the author has named the path.
+    pub(crate) fn krate_at(&self, span: Span) -> TokenStream {
+        let default = || quote_spanned!(span=> ::graph_operation);
+        self.krate.as_ref().map_or_else(default, |ModPath(path)| path.clone())
     }
 }
 
-/// A path without generic arguments.
-pub(crate) struct ModPath(pub(crate) Path);
+/// A path without generic arguments. Its tokens are marked as generated, except `$crate`, which
+/// would lose its meaning.
+struct ModPath(TokenStream);
 
 impl Parse for ModPath {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        input.call(Path::parse_mod_style).map(ModPath)
+        let path = input.call(Path::parse_mod_style)?.into_token_stream();
+        let generated = |mut token: TokenTree| {
+            if token.to_string() != "$crate" {
+                token.set_span(generated_at(token.span()));
+            }
+            token
+        };
+        Ok(ModPath(path.into_iter().map(generated).collect()))
     }
 }
 
@@ -165,28 +168,23 @@ impl Pair<'_> {
     }
 }
 
-/// Skips past the next comma that is followed by a key, so that one malformed value causes one
-/// error. The comma in `HashMap<A, B>` does not qualify.
-fn skip_to_next_pair(input: ParseStream<'_>) -> Result<()> {
+/// Skips to the next key that follows a comma, so that one malformed value causes one error. The
+/// comma in `HashMap<A, B>` does not qualify.
+fn skip_to_next_pair(input: ParseStream<'_>, mut is_separated: bool) -> Result<()> {
     while !input.is_empty() {
-        let comma = input.parse::<Option<Token![,]>>()?;
-        if comma.is_some() && (input.is_empty() || starts_with_key(&input.fork())) {
+        if is_separated && starts_with_key(&input.fork()) {
             break;
         }
-        if comma.is_none() {
-            input.parse::<TokenTree>()?;
-        }
+        is_separated = input.peek(Token![,]) || input.peek(Token![;]);
+        input.parse::<TokenTree>()?;
     }
     Ok(())
 }
 
 fn starts_with_key(input: ParseStream<'_>) -> bool {
-    match Ident::parse_any(input) {
-        Ok(key) => {
-            input.is_empty() || input.peek(Token![=]) || KEYS.iter().any(|known| key == known)
-        }
-        Err(_) => false,
-    }
+    input.call(Ident::parse_any).is_ok_and(|key| {
+        input.is_empty() || input.peek(Token![=]) || KEYS.iter().any(|(known, _)| key == known)
+    })
 }
 
 fn unknown_key(name: &str) -> String {
@@ -196,7 +194,7 @@ fn unknown_key(name: &str) -> String {
 
 /// The key that shares two thirds of its letters with `name`.
 pub(crate) fn near_key(name: &str) -> Option<&'static str> {
-    let near = KEYS.iter().map(|key| (common(name, key), *key));
+    let near = KEYS.iter().map(|(key, _)| (common(name, key), *key));
     let near = near.filter(|(common, key)| common * 3 >= key.len().max(name.len()) * 2);
     near.max().map(|(_, key)| key)
 }
@@ -209,5 +207,5 @@ fn common(a: &str, b: &str) -> usize {
 }
 
 fn known_keys() -> String {
-    format!("the keys are `{}`", KEYS.join("`, `"))
+    format!("the keys are `{}`", KEYS.map(|(key, _)| key).join("`, `"))
 }

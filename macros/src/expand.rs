@@ -1,6 +1,6 @@
 //! The generated function.
 
-use crate::annotated::Annotated;
+use crate::Annotated;
 use crate::args::Args;
 use crate::function::{Block, Body, Function, by_reference};
 use crate::hints;
@@ -209,7 +209,7 @@ fn request(annotated: &Annotated, bindings: &TokenStream, block: &Block) -> Toke
         let pin = nameable(result).map(|result| {
             // The compiler points here to report which type it expects.
             let place = generated_at(arrow.span());
-            let krate = annotated.krate_at(place);
+            let krate = annotated.args.krate_at(place);
             quote_spanned!(place=> if false { return #krate::__private::never::<#result>(); })
         });
         let stmts = inner_braces(block);

@@ -1,8 +1,8 @@
-//! The output after a mistake: a function that causes no errors of its own, followed by our errors.
+//! The output after a mistake: a function that causes no errors of its own. Our errors follow it.
 //! To complete a key, rust-analyzer compares the expansions with and without the text being typed,
 //! by the code that precedes it.
 
-use crate::annotated::Annotated;
+use crate::Annotated;
 use crate::expand;
 use crate::returns::Shape;
 use crate::tokens::nameable;
@@ -11,12 +11,12 @@ use quote::quote;
 
 /// The function as its callers should see it. Its body is still checked; its operation never
 /// begins.
-pub(crate) fn fallback(errors: &TokenStream, mut annotated: Annotated) -> TokenStream {
+pub(crate) fn fallback(mut annotated: Annotated) -> TokenStream {
     // A rejected signature would also break Rust's own rules.
     let sig = &mut annotated.function.sig;
     (sig.constness, sig.abi, sig.variadic) = (None, None, None);
     let Annotated { returns, krate, .. } = &annotated;
-    let function = expand::emit(&annotated, |request| {
+    expand::emit(&annotated, |request| {
         let result = nameable(&returns.result).map(|result| quote!(: #result));
         let awaited = quote! {
             let _ = async move {
@@ -28,6 +28,5 @@ pub(crate) fn fallback(errors: &TokenStream, mut annotated: Annotated) -> TokenS
             Shape::Future => quote!(#awaited async { loop {} }),
             Shape::BoxedFuture => quote!(#awaited #krate::__private::Box::pin(async { loop {} })),
         }
-    });
-    quote!(#function #errors)
+    })
 }

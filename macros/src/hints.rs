@@ -1,6 +1,6 @@
 //! Hints about the keys for editors.
 
-use crate::annotated::Annotated;
+use crate::Annotated;
 use proc_macro2::TokenStream;
 use quote::quote;
 

@@ -4,10 +4,8 @@
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-mod annotated;
 mod args;
 mod duration;
-mod errors;
 mod expand;
 mod fallback;
 mod function;
@@ -20,12 +18,20 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
-use crate::annotated::Annotated;
 use crate::args::Args;
-use crate::errors::Errors;
 use crate::function::Function;
 use crate::returns::Returns;
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
+use syn::Error;
+
+/// An annotated function in its parts.
+struct Annotated {
+    args: Args,
+    function: Function,
+    returns: Returns,
+    /// The path of the runtime.
+    krate: TokenStream,
+}
 
 /// # In short
 ///
@@ -50,25 +56,26 @@ pub fn async_operation(
     attribute(args.into(), item.into()).into()
 }
 
-fn attribute(args: TokenStream, mut item: TokenStream) -> TokenStream {
-    let mut errors = Errors::default();
+fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
+    // The keys and the function are checked independently of each other.
+    let mut errors = Vec::new();
     let args = Args::parse(args, &mut errors);
     let annotated = Function::parse(item.clone()).and_then(|function| {
         validate::validate(&args, &function, &mut errors);
         let returns = Returns::of(&function.sig)?;
         validate::returns(&returns, &mut errors);
-        Ok(Annotated::new(args, function, returns))
+        let krate = args.krate_at(Span::call_site());
+        Ok(Annotated { args, function, returns, krate })
     });
-    match annotated {
-        Ok(annotated) => match errors.into_compile_error() {
-            None => expand::expand(&annotated),
-            Some(errors) => fallback::fallback(&errors, annotated),
-        },
+    let mut output = match annotated {
+        Ok(annotated) if errors.is_empty() => expand::expand(&annotated),
+        Ok(annotated) => fallback::fallback(annotated),
         Err(error) => {
             errors.push(error);
             // The item as written.
-            item.extend(errors.into_compile_error());
             item
         }
-    }
+    };
+    output.extend(errors.iter().map(Error::to_compile_error));
+    output
 }

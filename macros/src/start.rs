@@ -1,6 +1,6 @@
 //! The start of the expansion: the client and the policy.
 
-use crate::annotated::Annotated;
+use crate::Annotated;
 use crate::function::by_reference;
 use crate::returns::Shape;
 use crate::tokens::{generated_at, name_span, peel};

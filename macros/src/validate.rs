@@ -2,68 +2,55 @@
 //! check the others.
 
 use crate::args::{Args, Wait};
-use crate::errors::Errors;
 use crate::function::{Body, Function};
 use crate::returns::Returns;
 use syn::{Error, Expr, FnArg, Pat, Signature, Type};
 
-pub(crate) fn validate(args: &Args, function: &Function, errors: &mut Errors) {
-    qualifiers(&function.sig, errors);
-    policy(args, errors);
+pub(crate) fn validate(args: &Args, function: &Function, errors: &mut Vec<Error>) {
+    let sig = &function.sig;
+    if let Some(constness) = sig.constness {
+        let message = "a `const fn` cannot send a request; remove `const`";
+        errors.push(Error::new(constness.span, message));
+    }
+    if let Some(abi) = &sig.abi {
+        let message = "an `extern` function cannot return an operation; remove the ABI";
+        errors.push(Error::new(abi.extern_token.span, message));
+    }
+    if let Some(variadic) = &sig.variadic {
+        let message = "an operation's function cannot be variadic";
+        errors.push(Error::new_spanned(variadic.dots, message));
+    }
+    for Wait { key, literal, millis } in &args.waits {
+        if *millis == 0 && key != "first_check" {
+            let message = format_args!("`{key}` has to be longer than zero");
+            errors.push(Error::new(literal.span(), message));
+        }
+        if args.polling.is_some() {
+            let message = format_args!(
+                "`{key}` cannot stand beside `polling`; call `.{key}(…)` on the policy given there"
+            );
+            errors.push(Error::new(key.span(), message));
+        }
+    }
     if let Some(Expr::Closure(closure)) = &args.client {
         let message = "`client` takes the client itself, not a closure";
         errors.push(Error::new_spanned(closure, message));
     }
-    let has_client = args.client.is_some() || function.sig.receiver().is_some();
+    let has_client = args.client.is_some() || sig.receiver().is_some();
     if !has_client && matches!(function.body, Body::Block(_)) {
-        errors.at(function.sig.ident.span(), no_client(&function.sig));
+        errors.push(Error::new(sig.ident.span(), no_client(sig)));
     }
 }
 
 /// Using the attribute twice also leads here.
-pub(crate) fn returns(returns: &Returns, errors: &mut Errors) {
+pub(crate) fn returns(returns: &Returns, errors: &mut Vec<Error>) {
     let Some(Type::Path(success)) = &returns.success else {
         return;
     };
     if success.path.segments.last().is_some_and(|last| last.ident == "Operation") {
-        errors.at(
-            returns.response,
-            "an annotated function returns here what its request returned, or the request; the \
-             attribute puts `Operation` in its place",
-        );
-    }
-}
-
-fn qualifiers(sig: &Signature, errors: &mut Errors) {
-    if let Some(constness) = sig.constness {
-        errors.at(constness.span, "a `const fn` cannot send a request; remove `const`");
-    }
-    if let Some(abi) = &sig.abi {
-        errors.at(
-            abi.extern_token.span,
-            "an `extern` function cannot return an operation; remove the ABI",
-        );
-    }
-    if let Some(variadic) = &sig.variadic {
-        errors
-            .push(Error::new_spanned(variadic.dots, "an operation's function cannot be variadic"));
-    }
-}
-
-fn policy(args: &Args, errors: &mut Errors) {
-    for Wait { key, literal, millis } in &args.waits {
-        if *millis == 0 && key != "first_check" {
-            errors.at(literal.span(), format_args!("`{key}` has to be longer than zero"));
-        }
-        if args.polling.is_some() {
-            errors.at(
-                key.span(),
-                format_args!(
-                    "`{key}` cannot stand beside `polling`; call `.{key}(…)` on the policy given \
-                     there"
-                ),
-            );
-        }
+        let message = "an annotated function returns here what its request returned, or the \
+                       request; the attribute puts `Operation` in its place";
+        errors.push(Error::new(returns.response, message));
     }
 }
 

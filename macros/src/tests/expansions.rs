@@ -176,12 +176,12 @@ golden! {
 #[test]
 fn hints() {
     let args = quote! { client = graph, time, crate = renamed, idempotent };
-    let mut errors = crate::errors::Errors::default();
-    let args = crate::args::Args::parse(args, &mut errors);
+    let args = crate::args::Args::parse(args, &mut Vec::new());
     let item = quote! { async fn f(&self) -> Result<R, E> { body } };
     let annotated = crate::function::Function::parse(item).and_then(|function| {
         let returns = crate::returns::Returns::of(&function.sig)?;
-        Ok(crate::annotated::Annotated::new(args, function, returns))
+        let krate = args.krate_at(proc_macro2::Span::call_site());
+        Ok(crate::Annotated { args, function, returns, krate })
     });
     let hints = annotated.map(|annotated| crate::hints::keys(&annotated).to_string());
     let hints = hints.unwrap_or_default().replace(' ', "");
