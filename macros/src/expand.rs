@@ -4,7 +4,7 @@ use crate::Annotated;
 use crate::args::Args;
 use crate::function::{Block, Body, Function, by_reference};
 use crate::hints;
-use crate::returns::{self, Returns, Shape};
+use crate::returns::{Returns, Shape};
 use crate::start::start;
 use crate::tokens::{generated_at, idents, is_editor, is_global, name_span, nameable, peel};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
@@ -13,10 +13,7 @@ use std::mem;
 use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{
-    Attribute, FnArg, Pat, PatIdent, PredicateType, ReturnType, Signature, Token, Type,
-    WherePredicate,
-};
+use syn::{Attribute, FnArg, Pat, PatIdent, PredicateType, Signature, Token, Type, WherePredicate};
 
 // Input:
 //     async fn f(&self, id: &str) -> Result<R, E> {
@@ -111,15 +108,13 @@ fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) 
         let begin = local("begin");
         operation = quote!(let #begin = #operation?; #begin.await);
     }
-    if !returns.is_assumed {
+    let Some(assumed) = &returns.assumed else {
         return operation;
-    }
+    };
     if returns.shape != Shape::Blocking {
         operation = quote!(async move { #operation }.await);
     }
-    let mut alias = returns.result.clone();
-    returns::replace(&mut alias, Shape::Blocking, krate, self::operation(annotated));
-    quote!(#krate::__private::in_alias::<#declared, #alias>(#operation))
+    quote!(#krate::__private::in_alias::<#declared, #assumed>(#operation))
 }
 
 /// The function with its new return type, around a body made of the request.
@@ -128,9 +123,6 @@ pub(crate) fn emit(
     body: impl FnOnce(TokenStream) -> TokenStream,
 ) -> TokenStream {
     let mut sig = annotated.function.sig.clone();
-    if let ReturnType::Type(_, ty) = &mut sig.output {
-        returns::replace(ty, annotated.returns.shape, &annotated.krate, operation(annotated));
-    }
     let Function { attrs, vis, body: original, .. } = &annotated.function;
     let hints = is_editor().then(|| hints::keys(annotated));
     match original {
@@ -314,17 +306,4 @@ fn take_inner_attrs(attrs: &mut Vec<Attribute>) -> Vec<Attribute> {
     inner.retain(|attr| is_expect(attr) || SHARED.iter().any(|name| attr.path().is_ident(name)));
     attrs.retain(|attr| !is_expect(attr));
     inner
-}
-
-/// `Operation`, with its generic arguments unless they are the defaults.
-fn operation(annotated: &Annotated) -> TokenStream {
-    let Annotated { args, returns, krate, .. } = annotated;
-    let blocking = (returns.shape == Shape::Blocking).then(|| quote!(blocking::));
-    let operation = quote!(#krate::#blocking Operation);
-    match (&args.target, &args.model) {
-        (None, None) => operation,
-        (Some(target), None) => quote!(#operation<#target>),
-        (Some(target), Some(model)) => quote!(#operation<#target, #model>),
-        (None, Some(model)) => quote!(#operation<#krate::__private::Value, #model>),
-    }
 }

@@ -60,11 +60,11 @@ fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     // The keys and the function are checked independently of each other.
     let mut errors = Vec::new();
     let args = Args::parse(args, &mut errors);
-    let annotated = Function::parse(item.clone()).and_then(|function| {
+    let annotated = Function::parse(item.clone()).and_then(|mut function| {
         validate::validate(&args, &function, &mut errors);
-        let returns = Returns::of(&function.sig)?;
-        validate::returns(&returns, &mut errors);
         let krate = args.krate_at(Span::call_site());
+        let returns = returns::replace(&mut function.sig, &args, &krate)?;
+        validate::returns(&returns, &mut errors);
         Ok(Annotated { args, function, returns, krate })
     });
     let mut output = match annotated {

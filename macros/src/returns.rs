@@ -1,12 +1,13 @@
 //! The return type: finding the `Result` in it, and replacing its success type.
 
-use crate::tokens::{generated_at, name_span, peel_mut};
+use crate::args::Args;
+use crate::tokens::{generated_at, is_named, name_span, peel, peel_mut};
 use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
-use syn::punctuated::Punctuated;
+use quote::{quote, quote_spanned};
+use std::mem;
 use syn::spanned::Spanned as _;
 use syn::{
-    Error, GenericArgument, PathArguments, PathSegment, Result, ReturnType, Signature, Token, Type,
+    Error, GenericArgument, Path, PathArguments, Result, ReturnType, Signature, Token, Type,
     TypeParamBound,
 };
 
@@ -28,9 +29,9 @@ pub(crate) struct Returns {
     pub(crate) result: Type,
     /// The `R` in it, unless an alias hides it.
     pub(crate) success: Option<Type>,
-    /// Whether `R` is only assumed to be the success type: an alias may take its arguments in
-    /// another order.
-    pub(crate) is_assumed: bool,
+    /// The alias with `Operation` in it, where `R` is only assumed to be the success type: an alias
+    /// may take its arguments in another order.
+    pub(crate) assumed: Option<Type>,
     /// Where messages about R and E belong: at their own tokens, or at the alias that hides them.
     pub(crate) response: Span,
     pub(crate) error: Span,
@@ -48,62 +49,6 @@ pub(crate) enum Shape {
     Blocking,
 }
 
-impl Returns {
-    pub(crate) fn of(sig: &Signature) -> Result<Self> {
-        let ReturnType::Type(arrow, ty) = &sig.output else {
-            return Err(no_result(sig.ident.span(), sig));
-        };
-        let mut output = Type::clone(ty);
-        let shape = if sig.asyncness.is_some() {
-            Shape::Async
-        } else if result_in(Shape::Future, &mut output).is_some() {
-            Shape::Future
-        } else if result_in(Shape::BoxedFuture, &mut output).is_some() {
-            Shape::BoxedFuture
-        } else if is_future(&mut output) {
-            return Err(no_output(ty.span(), sig));
-        } else {
-            Shape::Blocking
-        };
-        let Some(result) = result_in(shape, &mut output) else {
-            return Err(no_result(ty.span(), sig));
-        };
-        let name = name_span(result);
-        let mut returns = Returns {
-            shape,
-            arrow: *arrow,
-            declared: Type::clone(ty),
-            result: result.clone(),
-            success: None,
-            is_assumed: false,
-            response: name,
-            error: name,
-        };
-        match result {
-            Type::Macro(_) => {}
-            Type::Path(path) => {
-                let segment = path.path.segments.last_mut();
-                let segment = segment.ok_or_else(|| no_result(name, sig))?;
-                let ident = segment.ident.to_string();
-                if NO_RESULT.contains(&ident.as_str()) {
-                    return Err(no_result(name, sig));
-                }
-                let mut args = success_and_error(segment);
-                if let Some(success) = args.next() {
-                    returns.response = name_span(success);
-                    returns.success = Some(success.clone());
-                }
-                if let Some(error) = args.next() {
-                    returns.error = name_span(error);
-                    returns.is_assumed = ident != "Result";
-                }
-            }
-            _ => return Err(no_result(name, sig)),
-        }
-        Ok(returns)
-    }
-}
-
 // Input:
 //     Result<R, E>
 //     crate::Result<R>
@@ -115,122 +60,140 @@ impl Returns {
 //     crate::Result<Operation>
 //     ::core::result::Result<Operation, <HttpResult as ResultType>::Error>
 //     impl Future<Output = Result<Operation, E>> + Send
-pub(crate) fn replace(ty: &mut Type, shape: Shape, krate: &TokenStream, operation: TokenStream) {
-    let Some(result) = result_in(shape, ty) else {
-        return;
+pub(crate) fn replace(sig: &mut Signature, args: &Args, krate: &TokenStream) -> Result<Returns> {
+    let function = &sig.ident;
+    let no_result = |span| {
+        let message = format_args!(
+            "`{function}` has to return a `Result` with the request, or what sending it returned, \
+             such as `Result<http::Request<Bytes>, MyError>`"
+        );
+        Error::new(span, message)
     };
-    let segment = match result {
-        Type::Path(path) => path.path.segments.last_mut(),
-        _ => None,
+    let ReturnType::Type(arrow, ty) = &mut sig.output else {
+        return Err(no_result(function.span()));
     };
-    if let Some(success) = segment.and_then(|segment| success_and_error(segment).next()) {
-        *success = Type::Verbatim(operation);
+    let declared = Type::clone(ty);
+    let (shape, result) = if sig.asyncness.is_some() {
+        (Shape::Async, peel_mut(ty))
+    } else if let Some(future) = future_in(ty) {
+        let shape = match peel(&declared) {
+            Type::ImplTrait(_) => Some(Shape::Future),
+            Type::Path(_) if !is_named(&declared, &["Box"]) => Some(Shape::BoxedFuture),
+            _ => None,
+        };
+        let Some(found) = shape.zip(output_of(future)) else {
+            let message = format_args!(
+                "the future of `{function}` does not show its `Result`; write \
+                 `impl Future<Output = Result<R, E>>` or `BoxFuture<'_, Result<R, E>>`"
+            );
+            return Err(Error::new(declared.span(), message));
+        };
+        found
     } else {
-        let span = generated_at(name_span(result));
+        (Shape::Blocking, peel_mut(ty))
+    };
+    let name = name_span(result);
+    if !matches!(result, Type::Macro(_) | Type::Path(_)) || is_named(result, &NO_RESULT) {
+        return Err(no_result(name));
+    }
+    let mut returns = Returns {
+        shape,
+        arrow: *arrow,
+        declared,
+        result: result.clone(),
+        success: None,
+        assumed: None,
+        response: name,
+        error: name,
+    };
+    let operation = operation(shape, args, krate);
+    if let [Some(success), error] = success_and_error(result) {
+        returns.response = name_span(success);
+        returns.success = Some(mem::replace(success, Type::Verbatim(operation)));
+        if let Some(error) = error {
+            returns.error = name_span(error);
+            returns.assumed = (!is_named(result, &["Result"])).then(|| result.clone());
+        }
+    } else {
         // The end of a return type has the author's span: lints check there where an item comes
         // from.
-        let end = Token![>](name_span(result));
-        *result = Type::Verbatim(quote_spanned! {span=>
+        let end = Token![>](name);
+        *result = Type::Verbatim(quote_spanned! {generated_at(name)=>
             ::core::result::Result<#operation, <#result as #krate::__private::ResultType>::Error #end
         });
     }
+    Ok(returns)
 }
 
-/// The position of the `Result` in a return type of a supported shape.
-fn result_in(shape: Shape, ty: &mut Type) -> Option<&mut Type> {
-    match (shape, peel_mut(ty)) {
-        (Shape::Async | Shape::Blocking, ty) => Some(ty),
-        (Shape::Future, Type::ImplTrait(ty)) => output_of(&mut ty.bounds),
-        (Shape::BoxedFuture, Type::Path(ty)) => {
-            let segment = ty.path.segments.last_mut()?;
-            if segment.ident == "BoxFuture" || segment.ident == "LocalBoxFuture" {
-                type_args(segment).next().map(peel_mut)
-            } else if segment.ident == "Pin" {
-                output_of(bounds(type_args(segment).next()?)?)
-            } else {
-                None
-            }
-        }
-        _ => None,
+/// `Operation`, with its generic arguments unless they are the defaults.
+fn operation(shape: Shape, args: &Args, krate: &TokenStream) -> TokenStream {
+    let blocking = (shape == Shape::Blocking).then(|| quote!(blocking::));
+    let operation = quote!(#krate::#blocking Operation);
+    match (&args.target, &args.model) {
+        (None, None) => operation,
+        (Some(target), None) => quote!(#operation<#target>),
+        (Some(target), Some(model)) => quote!(#operation<#target, #model>),
+        (None, Some(model)) => quote!(#operation<#krate::__private::Value, #model>),
     }
 }
 
-/// A future whose `Result` cannot be found or replaced.
-fn is_future(ty: &mut Type) -> bool {
-    bounds(ty).is_some_and(|bounds| future_in(bounds).is_some())
-}
-
-type Bounds = Punctuated<TypeParamBound, Token![+]>;
-
-/// The bounds of `impl Future<Output = …>` or `Box<dyn Future<Output = …>>`, pinned or not.
-fn bounds(ty: &mut Type) -> Option<&mut Bounds> {
-    match peel_mut(ty) {
-        Type::ImplTrait(ty) => Some(&mut ty.bounds),
-        Type::TraitObject(ty) => Some(&mut ty.bounds),
+/// The path of the future in a return type, boxed and pinned or not.
+fn future_in(ty: &mut Type) -> Option<&mut Path> {
+    let bounds = match peel_mut(ty) {
+        Type::ImplTrait(ty) => &mut ty.bounds,
+        Type::TraitObject(ty) => &mut ty.bounds,
         Type::Path(ty) => {
-            let segment = ty.path.segments.last_mut()?;
-            (segment.ident == "Box" || segment.ident == "Pin").then_some(())?;
-            bounds(type_args(segment).next()?)
+            return match ty.path.segments.last()?.ident.to_string().as_str() {
+                "BoxFuture" | "LocalBoxFuture" => Some(&mut ty.path),
+                "Box" | "Pin" => future_in(types_in(&mut ty.path).next()?),
+                _ => None,
+            };
         }
-        _ => None,
-    }
-}
-
-fn future_in(bounds: &mut Bounds) -> Option<&mut PathSegment> {
+        _ => return None,
+    };
     bounds.iter_mut().find_map(|bound| match bound {
-        TypeParamBound::Trait(bound) => {
-            bound.path.segments.last_mut().filter(|segment| segment.ident == "Future")
+        TypeParamBound::Trait(bound) if bound.path.segments.last()?.ident == "Future" => {
+            Some(&mut bound.path)
         }
         _ => None,
     })
 }
 
-fn output_of(bounds: &mut Bounds) -> Option<&mut Type> {
-    generic_args(future_in(bounds)?).find_map(|arg| match arg {
+/// The `T` in `Future<Output = T>` or `BoxFuture<'_, T>`.
+fn output_of(future: &mut Path) -> Option<&mut Type> {
+    arguments(future).find_map(|argument| match argument {
         GenericArgument::AssocType(output) if output.ident == "Output" => {
             Some(peel_mut(&mut output.ty))
         }
+        GenericArgument::Type(ty) => Some(peel_mut(ty)),
         _ => None,
     })
 }
 
 /// The type arguments of a `Result`. A type with a lifetime argument is an alias that hides more
 /// than a `Result`.
-fn success_and_error(segment: &mut PathSegment) -> impl Iterator<Item = &mut Type> {
-    let is_borrowed = generic_args(segment).any(|arg| matches!(arg, GenericArgument::Lifetime(_)));
-    type_args(segment).take(if is_borrowed { 0 } else { 2 })
+fn success_and_error(result: &mut Type) -> [Option<&mut Type>; 2] {
+    let Type::Path(ty) = result else { return [None, None] };
+    if arguments(&mut ty.path).any(|argument| matches!(argument, GenericArgument::Lifetime(_))) {
+        return [None, None];
+    }
+    let mut types = types_in(&mut ty.path);
+    [types.next(), types.next()]
 }
 
-fn type_args(segment: &mut PathSegment) -> impl Iterator<Item = &mut Type> {
-    generic_args(segment).filter_map(|arg| match arg {
+fn types_in(path: &mut Path) -> impl Iterator<Item = &mut Type> {
+    arguments(path).filter_map(|argument| match argument {
         GenericArgument::Type(ty) => Some(ty),
         _ => None,
     })
 }
 
-fn generic_args(segment: &mut PathSegment) -> impl Iterator<Item = &mut GenericArgument> {
-    match &mut segment.arguments {
-        PathArguments::AngleBracketed(args) => Some(args.args.iter_mut()),
+/// The generic arguments at the end of a path.
+fn arguments(path: &mut Path) -> impl Iterator<Item = &mut GenericArgument> {
+    match path.segments.last_mut().map(|last| &mut last.arguments) {
+        Some(PathArguments::AngleBracketed(arguments)) => Some(arguments.args.iter_mut()),
         _ => None,
     }
     .into_iter()
     .flatten()
-}
-
-fn no_result(span: Span, sig: &Signature) -> Error {
-    let name = &sig.ident;
-    let message = format!(
-        "`{name}` has to return a `Result` with the request, or what sending it returned, such as \
-         `Result<http::Request<Bytes>, MyError>`"
-    );
-    Error::new(span, message)
-}
-
-fn no_output(span: Span, sig: &Signature) -> Error {
-    let name = &sig.ident;
-    let message = format!(
-        "the future of `{name}` does not show its `Result`; write \
-         `impl Future<Output = Result<R, E>>` or `BoxFuture<'_, Result<R, E>>`"
-    );
-    Error::new(span, message)
 }

@@ -3,10 +3,10 @@
 use crate::Annotated;
 use crate::function::by_reference;
 use crate::returns::Shape;
-use crate::tokens::{generated_at, name_span, peel};
+use crate::tokens::{generated_at, is_named, name_span};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{Receiver, ReceiverKind, Token, Type};
+use syn::{Receiver, ReceiverKind, Token};
 
 // Input:
 //     client = self.graph, timeout = "20m"
@@ -66,16 +66,9 @@ fn own_client(receiver: &Receiver) -> (TokenStream, bool) {
     match &receiver.kind {
         ReceiverKind::Value => (quote_spanned!(span=> &#this), true),
         // These are not clients themselves, although they hold one.
-        ReceiverKind::Typed(_, ty) if is_named(ty, "Pin") || is_named(ty, "Rc") => {
+        ReceiverKind::Typed(_, ty) if is_named(ty, &["Pin", "Rc"]) => {
             (quote_spanned!(span=> *#this), false)
         }
         _ => (quote!(#this), by_reference(receiver)),
-    }
-}
-
-fn is_named(ty: &Type, name: &str) -> bool {
-    match peel(ty) {
-        Type::Path(ty) => ty.path.segments.last().is_some_and(|last| last.ident == name),
-        _ => false,
     }
 }

@@ -45,11 +45,18 @@ pub(crate) fn peel_mut(ty: &mut Type) -> &mut Type {
 
 /// The token that names a type, for errors about it: stable Rust cannot join the spans of a path.
 pub(crate) fn name_span(ty: &Type) -> Span {
+    name_of(ty).map_or_else(|| peel(ty).span(), Ident::span)
+}
+
+/// Whether the type is a path that ends in one of these names.
+pub(crate) fn is_named(ty: &Type, names: &[&str]) -> bool {
+    name_of(ty).is_some_and(|name| names.iter().any(|known| name == known))
+}
+
+fn name_of(ty: &Type) -> Option<&Ident> {
     match peel(ty) {
-        Type::Path(ty) => {
-            ty.path.segments.last().map_or_else(|| ty.span(), |last| last.ident.span())
-        }
-        ty => ty.span(),
+        Type::Path(ty) => ty.path.segments.last().map(|last| &last.ident),
+        _ => None,
     }
 }
 

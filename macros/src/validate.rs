@@ -4,7 +4,8 @@
 use crate::args::{Args, Wait};
 use crate::function::{Body, Function};
 use crate::returns::Returns;
-use syn::{Error, Expr, FnArg, Pat, Signature, Type};
+use crate::tokens::is_named;
+use syn::{Error, Expr, FnArg, Pat, Signature};
 
 pub(crate) fn validate(args: &Args, function: &Function, errors: &mut Vec<Error>) {
     let sig = &function.sig;
@@ -44,10 +45,7 @@ pub(crate) fn validate(args: &Args, function: &Function, errors: &mut Vec<Error>
 
 /// Using the attribute twice also leads here.
 pub(crate) fn returns(returns: &Returns, errors: &mut Vec<Error>) {
-    let Some(Type::Path(success)) = &returns.success else {
-        return;
-    };
-    if success.path.segments.last().is_some_and(|last| last.ident == "Operation") {
+    if returns.success.as_ref().is_some_and(|success| is_named(success, &["Operation"])) {
         let message = "an annotated function returns here what its request returned, or the \
                        request; the attribute puts `Operation` in its place";
         errors.push(Error::new(returns.response, message));

@@ -178,9 +178,9 @@ fn hints() {
     let args = quote! { client = graph, time, crate = renamed, idempotent };
     let args = crate::args::Args::parse(args, &mut Vec::new());
     let item = quote! { async fn f(&self) -> Result<R, E> { body } };
-    let annotated = crate::function::Function::parse(item).and_then(|function| {
-        let returns = crate::returns::Returns::of(&function.sig)?;
+    let annotated = crate::function::Function::parse(item).and_then(|mut function| {
         let krate = args.krate_at(proc_macro2::Span::call_site());
+        let returns = crate::returns::replace(&mut function.sig, &args, &krate)?;
         Ok(crate::Annotated { args, function, returns, krate })
     });
     let hints = annotated.map(|annotated| crate::hints::keys(&annotated).to_string());
