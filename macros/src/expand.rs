@@ -84,16 +84,18 @@ fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) 
         Shape::Future | Shape::BoxedFuture => nameable(&returns.result),
     }
     .unwrap_or_else(|| declared.clone());
-    if let Some(key) = &args.idempotent {
-        let request = any(key.span());
-        let told = mem::replace(&mut result, declared.clone());
-        returned = quote!(#krate::__private::idempotent::<#told, #request>(#returned));
-    }
     let mut call = Span::call_site();
     if returns.success.is_none() {
         // If the type is not a `Result`, the signature already causes an error here.
         call = place;
         returned = quote_spanned!(call=> { #returned });
+    }
+    if let Some(key) = &args.idempotent {
+        let request = any(key.span());
+        let told = mem::replace(&mut result, declared.clone());
+        let krate = args.krate_at(call);
+        returned =
+            quote_spanned!(call=> #krate::__private::idempotent::<#told, #request>(#returned));
     }
     let mut types = quote!(#response, #error, #target, #model);
     if returns.shape != Shape::Blocking {

@@ -209,12 +209,12 @@ impl<R: Response> Returned for R {
 pub struct Idempotent(http::Request<Bytes>);
 
 /// From the `idempotent` key. It has the place of its second parameter.
-pub fn idempotent<O, R>(result: O) -> Result<Idempotent, O::Error>
+pub fn idempotent<O, R>(result: O) -> O::Idempotent
 where
     O: ResultType<Ok = R>,
     R: Request,
 {
-    result.into_result().map(|request| Idempotent(request.into_request()))
+    result.idempotent()
 }
 
 /// `http::Request` with a body that is there at once.
@@ -327,8 +327,14 @@ pub trait ResultType {
     type Error;
     /// The client itself. What is asked of it in this form is asked only if `Self` is a `Result`.
     type Client<C>;
+    /// What [`idempotent`] returns. It is unknown unless `Self` is a `Result`, and causes no error then.
+    type Idempotent;
 
     fn into_result(self) -> Result<Self::Ok, Self::Error>;
+
+    fn idempotent(self) -> Self::Idempotent
+    where
+        Self::Ok: Request;
 
     fn borrowed<C>(client: &C) -> &Self::Client<C>;
 
@@ -339,9 +345,17 @@ impl<R, E> ResultType for Result<R, E> {
     type Ok = R;
     type Error = E;
     type Client<C> = C;
+    type Idempotent = Result<Idempotent, E>;
 
     fn into_result(self) -> Result<R, E> {
         self
+    }
+
+    fn idempotent(self) -> Result<Idempotent, E>
+    where
+        R: Request,
+    {
+        self.map(|request| Idempotent(request.into_request()))
     }
 
     fn borrowed<C>(client: &C) -> &C {
