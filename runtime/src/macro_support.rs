@@ -1,5 +1,5 @@
-//! What expansions of `#[async_operation]` call, and no one else: it changes with any release, which
-//! is why the attribute's version is pinned.
+//! The functions and traits that only expansions of `#[async_operation]` use. They can change in any
+//! release, so the attribute's version is pinned.
 //!
 //! The compiler checks a bound again wherever it meets an opaque type that has it. Nothing opaque is
 //! returned here, so that a bound which an author's type does not meet is reported once, at that type.
@@ -30,7 +30,7 @@ pub struct Start<C, V> {
     policy: Policy,
 }
 
-/// What the keys say about the policy; the rest is the model's.
+/// The values that keys set; the model supplies the others.
 #[derive(Default)]
 struct Policy {
     polling: Option<Polling>,
@@ -95,8 +95,8 @@ pub struct Ready<C, V> {
     polling: Polling,
 }
 
-/// What [`Operation`] does with a client, which is not a [`Client`] in a bound from here on: that
-/// was checked where the author named it.
+/// The functions of [`Operation`] for one type of client. With them, nothing else needs the bound
+/// `C: Client`, which is checked where the author named the client.
 pub struct Verbs<C> {
     accept: fn(C, &'static Reader, Polling, Answer) -> Result<Operation>,
     begin: fn(C, &'static Reader, Polling, http::Request<Bytes>, bool) -> Starting,
@@ -204,11 +204,11 @@ impl<R: Response> Returned for R {
     }
 }
 
-/// A request of which its author says that it can be sent twice.
+/// A request that is retried even if it may have been carried out.
 #[derive(Debug)]
 pub struct Idempotent(http::Request<Bytes>);
 
-/// From the `idempotent` key. It has the place of its second parameter.
+/// From the `idempotent` key. The expansion gives `R` the place of the key.
 pub fn idempotent<O, R>(result: O) -> O::Idempotent
 where
     O: ResultType<Ok = R>,
@@ -217,17 +217,17 @@ where
     result.idempotent()
 }
 
-/// `http::Request` with a body that is there at once.
+/// `http::Request` with a body in memory.
 #[diagnostic::on_unimplemented(
     message = "`idempotent` is for functions that return a request, and `{Self}` is none",
     label = "the function does not return a request",
-    note = "return the request (`http::Request<Bytes>`), which the library then sends, and again if needed; or remove `idempotent`"
+    note = "return the request (`http::Request<Bytes>`), which the library then sends and retries; or remove `idempotent`"
 )]
 pub trait Request {
     fn into_request(self) -> http::Request<Bytes>;
 }
 
-/// Implements what a function returns for the requests.
+/// Implements [`Returned`] for the requests.
 macro_rules! requests {
     ($($body:ty, $into:expr;)*) => {
         $(
@@ -295,8 +295,8 @@ opaque! {
     "Stage" for Stage<'a, C>;
 }
 
-/// Calls the code of a function that is not async, at once as it was called. A closure that is called
-/// where it stands could not give away what it has.
+/// Calls the code of a function that is not async. The bound makes the closure an `FnOnce`, which can
+/// return what it captured.
 pub fn call<F, T>(request: F) -> T
 where
     F: FnOnce() -> T,
@@ -304,18 +304,18 @@ where
     request()
 }
 
-/// What a function that returns an `impl Future` returns. Clippy takes an `async` block in this place
-/// for an `async fn`, and asks for its docs.
+/// What a function that returns an `impl Future` returns. Clippy would take a function that ends in
+/// an `async` block for an `async fn`, and require the docs of one.
 pub fn future<F: Future>(future: F) -> impl Future<Output = F::Output> {
     future
 }
 
-/// Gives the dead branch at the head of a request the type of its result.
+/// The value of the dead branch at the start of a request, which gives the result its type.
 pub fn never<T>() -> T {
     unreachable!("the branch that calls this is never taken")
 }
 
-/// `Result`, whatever it is called in an author's crate.
+/// `Result`, also behind an alias.
 #[diagnostic::on_unimplemented(
     message = "an annotated function has to return a `Result`, and `{Self}` is none",
     label = "not a `Result`",
@@ -325,7 +325,7 @@ pub fn never<T>() -> T {
 pub trait ResultType {
     type Ok;
     type Error;
-    /// The client itself. What is asked of it in this form is asked only if `Self` is a `Result`.
+    /// The client itself. In this form, its bounds are checked only if `Self` is a `Result`.
     type Client<C>;
     /// What [`idempotent`] returns. It is unknown unless `Self` is a `Result`, and causes no error then.
     type Idempotent;
@@ -367,7 +367,7 @@ impl<R, E> ResultType for Result<R, E> {
     }
 }
 
-/// The result of a function whose alias takes its arguments in an order that its name does not tell.
+/// The result of a function that returns an alias with two arguments, whose order is not known.
 pub fn in_alias<O: FirstIsSuccess<D>, D>(result: O) -> D {
     result.declared()
 }
@@ -388,7 +388,7 @@ impl<T> FirstIsSuccess<T> for T {
     }
 }
 
-/// `From<graph_operation::Error>`, in words for the author of an annotated function.
+/// `From<graph_operation::Error>`, with error messages for the author of an annotated function.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be made from a `graph_operation::Error`",
     label = "does not implement `From<graph_operation::Error>`",
@@ -407,12 +407,12 @@ impl<E: From<Error>> FromError for E {
 }
 
 pub mod keys {
-    //! The keys of the attribute, for editors: an expansion mentions those that an author wrote, where
-    //! rust-analyzer expands it.
+    //! The keys of the attribute, for editors: in rust-analyzer, an expansion names the keys that its
+    //! author wrote.
     #![allow(non_upper_case_globals, reason = "they are named like the keys")]
 
-    /// What sends the request and the checks, cloned by a call of `.clone()`: `client = self.graph`.
-    /// By default, `self`.
+    /// The client that sends the request and the checks. The function clones it:
+    /// `client = self.graph`. By default, `self`.
     pub const client: () = ();
 
     /// What the operation's target deserializes to: `target = Team`. By default, `serde_json::Value`.
@@ -422,24 +422,24 @@ pub mod keys {
     /// `TeamsAsyncOperation`.
     pub const model: () = ();
 
-    /// How long to wait for the first check where the service does not say: `first_check = "5s"`.
+    /// The wait before the first check, unless the service sends one: `first_check = "5s"`.
     pub const first_check: () = ();
 
-    /// How long to wait between checks where the service does not say: `interval = "45s"`.
+    /// The wait between two checks, unless the service sends one: `interval = "45s"`.
     pub const interval: () = ();
 
-    /// How long the operation may take in all: `timeout = "20m"`.
+    /// The limit on the operation's total time: `timeout = "20m"`.
     pub const timeout: () = ();
 
-    /// The whole policy, in place of the three durations: `polling = Polling::frequent()`.
+    /// The complete policy, instead of the three durations: `polling = Polling::frequent()`.
     pub const polling: () = ();
 
-    /// The request that the function returns may be sent again when nobody knows whether it was
-    /// carried out.
+    /// Retries the request that the function returns even if it may have been carried out, as after a
+    /// lost connection.
     pub const idempotent: () = ();
 
-    /// Makes the function's error from a `graph_operation::Error`: `map_err = MyError::from_graph`. By
-    /// default, `From` does.
+    /// The function that converts a `graph_operation::Error` into the function's error:
+    /// `map_err = MyError::from_graph`. By default, `From`.
     pub const map_err: () = ();
 }
 
@@ -466,8 +466,8 @@ pub mod blocking {
         result: PhantomData<fn(O)>,
     }
 
-    /// From a receiver. Nothing is said of the client until it is known that the function returns a
-    /// `Result`: one that returns a future needs another client.
+    /// From a receiver. The client's bounds are checked only if the function returns a `Result`: a
+    /// function that returns a future needs another client.
     pub fn client<O, B, C>(client: &B) -> Start<C, Verbs<C, O>>
     where
         O: ResultType<Client<B> = C>,
