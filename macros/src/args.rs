@@ -3,7 +3,7 @@
 use crate::duration;
 use crate::tokens::generated_at;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{Error, Expr, ExprPath, LitStr, Path, Result, Token, Type, token};
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     pub(crate) map_err: Option<ExprPath>,
     krate: Option<ModPath>,
     /// Every key as it was written.
-    pub(crate) keys: Vec<Ident>,
+    keys: Vec<Ident>,
 }
 
 /// One of the three durations. The runtime has a setter of the same name.
@@ -79,7 +79,31 @@ impl Args {
         match KEYS.iter().find(|(known, _)| key == known) {
             _ if is_repeated => Err(Error::new(key.span(), format_args!("`{key}` is given twice"))),
             Some((_, read)) => read(self, &Pair { key: &key, input }),
-            None => Err(Error::new(key.span(), unknown_key(&key.to_string()))),
+            None => {
+                let near = near_key(&key.to_string());
+                let meant = near.map(|key| format!("did you mean `{key}`? ")).unwrap_or_default();
+                let message = format_args!("unknown key `{key}`; {meant}{}", known_keys());
+                Err(Error::new(key.span(), message))
+            }
+        }
+    }
+
+    // Input:
+    //     target = Team, timeout = "20m"
+    //
+    // Output:
+    //     const _: () = {
+    //         use keys::{target as _, timeout as _};
+    //     };
+    //
+    // where items of the runtime with the names of the keys provide completion, and documentation
+    // on hover. Editors accept it in the function's body and, before a declaration, in a trait.
+    pub(crate) fn hints(&self, krate: &TokenStream) -> TokenStream {
+        let keys = self.keys.iter().filter(|key| *key != "crate");
+        quote! {
+            const _: () = {
+                use #krate::__private::keys::{#(#keys as _),*};
+            };
         }
     }
 
@@ -168,8 +192,8 @@ impl Pair<'_> {
     }
 }
 
-/// Skips to the next key that follows a comma, so that one malformed value causes one error. The
-/// comma in `HashMap<A, B>` does not qualify.
+/// Skips to the next key that is separated from what precedes it, so that one malformed value causes
+/// one error. The comma in `HashMap<A, B>` does not qualify.
 fn skip_to_next_pair(input: ParseStream<'_>, mut is_separated: bool) -> Result<()> {
     while !input.is_empty() {
         if is_separated && starts_with_key(&input.fork()) {
@@ -185,11 +209,6 @@ fn starts_with_key(input: ParseStream<'_>) -> bool {
     input.call(Ident::parse_any).is_ok_and(|key| {
         input.is_empty() || input.peek(Token![=]) || KEYS.iter().any(|(known, _)| key == known)
     })
-}
-
-fn unknown_key(name: &str) -> String {
-    let meant = near_key(name).map(|key| format!("did you mean `{key}`? ")).unwrap_or_default();
-    format!("unknown key `{name}`; {meant}{}", known_keys())
 }
 
 /// The key that shares two thirds of its letters with `name`.

@@ -2,18 +2,20 @@
 
 use crate::Annotated;
 use crate::args::Args;
-use crate::function::{Block, Body, Function, by_reference};
-use crate::hints;
+use crate::function::{Block, Function, by_reference};
 use crate::returns::{Returns, Shape};
 use crate::start::start;
-use crate::tokens::{generated_at, idents, is_editor, is_global, name_span, nameable, peel};
+use crate::tokens::{generated_at, idents, is_editor, name_span, nameable, peel};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
-use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use std::mem;
 use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, FnArg, Pat, PatIdent, PredicateType, Signature, Token, Type, WherePredicate};
+use syn::{
+    Attribute, FnArg, Pat, PatIdent, PredicateType, Receiver, Signature, Token, Type,
+    WherePredicate,
+};
 
 // Input:
 //     async fn f(&self, id: &str) -> Result<R, E> {
@@ -50,15 +52,12 @@ pub(crate) fn expand(annotated: &Annotated) -> TokenStream {
         shape @ (Shape::Future | Shape::BoxedFuture) => {
             let [started, requested] = [local("start"), local("request")];
             let begin = begin(annotated, &quote!(#started), quote!(#requested.await));
-            let future = if shape == Shape::BoxedFuture {
-                quote!(#krate::__private::Box::pin)
-            } else {
-                quote!(#krate::__private::future)
-            };
+            let is_boxed = shape == Shape::BoxedFuture;
+            let future = if is_boxed { quote!(Box::pin) } else { quote!(future) };
             quote! {
                 let #started = #start;
                 let #requested = #krate::__private::call(#request);
-                #future(async move { #begin })
+                #krate::__private::#future(async move { #begin })
             }
         }
     })
@@ -70,14 +69,14 @@ fn local(name: &str) -> Ident {
 }
 
 /// Turns the return value of the author's code into the operation.
-fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) -> TokenStream {
+fn begin(annotated: &Annotated, start: &impl ToTokens, mut returned: TokenStream) -> TokenStream {
     let Annotated { args, returns, krate, .. } = annotated;
-    let any = |span| Token![_](generated_at(span));
+    let is_blocking = returns.shape == Shape::Blocking;
+    let any = |span| Token![_](generated_at(span)).to_token_stream();
     let of = |ty: &Option<Type>| any(ty.as_ref().map_or_else(Span::call_site, name_span));
     let (response, error) = (any(returns.response), any(returns.error));
     let (target, model) = (of(&args.target), of(&args.model));
-    let place = generated_at(name_span(&returns.result));
-    let declared = Token![_](place).to_token_stream();
+    let declared = any(name_span(&returns.result));
     let mut result = match returns.shape {
         Shape::Async | Shape::Blocking => None,
         // The compiler does not infer the output of a closure's future by itself.
@@ -87,33 +86,31 @@ fn begin(annotated: &Annotated, start: &TokenStream, mut returned: TokenStream) 
     let mut call = Span::call_site();
     if returns.success.is_none() {
         // If the type is not a `Result`, the signature already causes an error here.
-        call = place;
+        call = generated_at(name_span(&returns.result));
         returned = quote_spanned!(call=> { #returned });
     }
     if let Some(key) = &args.idempotent {
         let request = any(key.span());
-        let told = mem::replace(&mut result, declared.clone());
         let krate = args.krate_at(call);
         returned =
-            quote_spanned!(call=> #krate::__private::idempotent::<#told, #request>(#returned));
-    }
-    let mut types = quote!(#response, #error, #target, #model);
-    if returns.shape != Shape::Blocking {
-        types = quote!(#result, #types);
+            quote_spanned!(call=> #krate::__private::idempotent::<#result, #request>(#returned));
+        result = declared.clone();
     }
     let (method, map_err) = match &args.map_err {
         None => (quote_spanned!(call=> begin), None),
         Some(map_err) => (quote_spanned!(call=> begin_or), Some(quote!(#map_err,))),
     };
+    let result = (!is_blocking).then(|| quote!(#result,));
+    let types = quote!(#result #response, #error, #target, #model);
     let mut operation = quote!(#start.#method::<#types>(#map_err #returned));
-    if returns.shape != Shape::Blocking {
+    if !is_blocking {
         let begin = local("begin");
         operation = quote!(let #begin = #operation?; #begin.await);
     }
     let Some(assumed) = &returns.assumed else {
         return operation;
     };
-    if returns.shape != Shape::Blocking {
+    if !is_blocking {
         operation = quote!(async move { #operation }.await);
     }
     quote!(#krate::__private::in_alias::<#declared, #assumed>(#operation))
@@ -124,22 +121,19 @@ pub(crate) fn emit(
     annotated: &Annotated,
     body: impl FnOnce(TokenStream) -> TokenStream,
 ) -> TokenStream {
-    let mut sig = annotated.function.sig.clone();
-    let Function { attrs, vis, body: original, .. } = &annotated.function;
-    let hints = is_editor().then(|| hints::keys(annotated));
-    match original {
-        Body::None(semi) => {
-            let declared = declaration(&annotated.returns, &quote!(#(#attrs)* #vis), sig, *semi);
-            quote!(#hints #declared)
-        }
-        Body::Block(block) => {
-            let bindings = rebind(&mut sig, &annotated.args);
-            let body = body(request(annotated, &bindings, block));
-            let inner = &block.attrs;
-            let body = braces(block, quote!(#(#inner)* #hints #body));
-            quote!(#(#attrs)* #vis #sig #body)
-        }
-    }
+    let Annotated { args, function, returns, krate } = annotated;
+    let Function { attrs, vis, .. } = function;
+    let hints = is_editor().then(|| args.hints(krate));
+    let Some(block) = &function.block else {
+        let declared = declaration(function, returns);
+        return quote!(#hints #declared);
+    };
+    let mut sig = function.sig.clone();
+    let bindings = rebind(&mut sig, args);
+    let body = body(request(annotated, &bindings, block));
+    let inner = &block.attrs;
+    let body = braces(block, quote!(#(#inner)* #hints #body));
+    quote!(#(#attrs)* #vis #sig #body)
 }
 
 // Input:
@@ -155,16 +149,16 @@ pub(crate) fn emit(
 //
 // so that the import of a type which the author named does not count as unused, and the
 // documentation shows no clause that the author did not write.
-fn declaration(
-    returns: &Returns,
-    head: &TokenStream,
-    mut sig: Signature,
-    semi: Token![;],
-) -> TokenStream {
-    let Some(response) = returns.success.as_ref().filter(|ty| is_global(ty)) else {
-        return quote!(#head #sig #semi);
+fn declaration(function: &Function, returns: &Returns) -> TokenStream {
+    let Function { attrs, vis, sig, semi, .. } = function;
+    let declared = quote!(#(#attrs)* #vis #sig #semi);
+    // A `where` clause can contain neither an elided lifetime nor an `impl Trait`.
+    let is_global =
+        |ty: &&Type| nameable(ty).is_some_and(|tokens| !tokens.to_string().contains(['&', '\'']));
+    let Some(response) = returns.success.as_ref().filter(is_global) else {
+        return declared;
     };
-    let documented = quote!(#[cfg(doc)] #head #sig #semi);
+    let mut sig = sig.clone();
     sig.generics.make_where_clause().predicates.push(WherePredicate::Type(PredicateType {
         attrs: Vec::new(),
         lifetimes: None,
@@ -172,7 +166,7 @@ fn declaration(
         colon_token: Token![:](generated_at(returns.response)),
         bounds: Punctuated::new(),
     }));
-    quote!(#documented #[cfg(not(doc))] #head #sig #semi)
+    quote!(#[cfg(doc)] #declared #[cfg(not(doc))] #(#attrs)* #vis #sig #semi)
 }
 
 // Input:
@@ -199,6 +193,9 @@ fn declaration(
 // temporaries of the last expression are dropped before `a`.
 fn request(annotated: &Annotated, bindings: &TokenStream, block: &Block) -> TokenStream {
     let Returns { shape, arrow, declared, result, .. } = &annotated.returns;
+    let stmts = &block.stmts;
+    // The compiler would call braces around a single expression unnecessary.
+    let inner = || braces(block, quote!(; #stmts));
     if let Shape::Async = shape {
         let pin = nameable(result).map(|result| {
             // The compiler points here to report which type it expects.
@@ -206,24 +203,16 @@ fn request(annotated: &Annotated, bindings: &TokenStream, block: &Block) -> Toke
             let krate = annotated.args.krate_at(place);
             quote_spanned!(place=> if false { return #krate::__private::never::<#result>(); })
         });
-        let stmts = inner_braces(block);
-        return quote!(async move { #bindings #pin #stmts });
+        let inner = inner();
+        return quote!(async move { #bindings #pin #inner });
     }
     let returns = nameable(declared).map(|ty| quote!(-> #ty));
     if bindings.is_empty() && returns.is_some() {
-        let stmts = braces(block, block.stmts.clone());
-        quote!(move || #returns #stmts)
-    } else {
-        let stmts = inner_braces(block);
-        quote!(move || #returns { #bindings #stmts })
+        let stmts = braces(block, stmts.clone());
+        return quote!(move || #returns #stmts);
     }
-}
-
-/// The author's braces inside other braces. The compiler would call braces around a single
-/// expression unnecessary, so an empty statement precedes it.
-fn inner_braces(block: &Block) -> Group {
-    let stmts = &block.stmts;
-    braces(block, quote!(; #stmts))
+    let inner = inner();
+    quote!(move || #returns { #bindings #inner })
 }
 
 /// The author's own braces.
@@ -257,11 +246,9 @@ fn rebind(sig: &mut Signature, args: &Args) -> TokenStream {
     let mut bindings = TokenStream::new();
     for (i, input) in sig.inputs.iter_mut().enumerate() {
         let arg = match input {
-            FnArg::Receiver(receiver) => {
-                if !by_reference(receiver) {
-                    let this = receiver.self_token;
-                    bindings.extend(quote!(let _ = &#this;));
-                }
+            FnArg::Receiver(receiver) if by_reference(receiver) => continue,
+            FnArg::Receiver(Receiver { self_token, .. }) => {
+                bindings.extend(quote!(let _ = &#self_token;));
                 continue;
             }
             FnArg::Typed(arg) if matches!(peel(&arg.ty), Type::Reference(_)) => continue,
@@ -288,10 +275,8 @@ fn rebind(sig: &mut Signature, args: &Args) -> TokenStream {
                 let is_mutable =
                     idents(pat.to_token_stream()).windows(2).any(|pair| pair == ["ref", "mut"]);
                 let mutability = is_mutable.then(<Token![mut]>::default);
-                let destructured = match pat {
-                    Pat::Wild(_) => None,
-                    pat => Some(quote!(#(#attrs)* let #pat = #name;)),
-                };
+                let is_bound = !matches!(pat, Pat::Wild(_));
+                let destructured = is_bound.then(|| quote!(#(#attrs)* let #pat = #name;));
                 quote!(#(#attrs)* let #mutability #name = #name; #destructured)
             }
         });

@@ -2,10 +2,9 @@
 //! To complete a key, rust-analyzer compares the expansions with and without the text being typed,
 //! by the code that precedes it.
 
-use crate::Annotated;
-use crate::expand;
 use crate::returns::Shape;
 use crate::tokens::nameable;
+use crate::{Annotated, expand};
 use proc_macro2::TokenStream;
 use quote::quote;
 

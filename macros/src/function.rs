@@ -3,24 +3,16 @@
 
 use crate::tokens::peel;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
-use syn::{
-    Attribute, Error, Ident, LitStr, Receiver, ReceiverKind, Result, Signature, Token, Type,
-    Visibility,
-};
+use syn::{Attribute, LitStr, Receiver, ReceiverKind, Result, Signature, Token, Type, Visibility};
 
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    pub(crate) body: Body,
-}
-
-pub(crate) enum Body {
-    Block(Block),
-    /// `None` for a trait method without a body.
-    None(Token![;]),
+    /// `None` for a trait method without a body, which ends in a semicolon.
+    pub(crate) block: Option<Block>,
+    pub(crate) semi: Option<Token![;]>,
 }
 
 pub(crate) struct Block {
@@ -40,11 +32,8 @@ impl Function {
             let vis = input.parse()?;
             require_function(input)?;
             let sig = input.parse()?;
-            let body = match braces {
-                Some(braces) => Body::Block(Block::parse(braces)?),
-                None => Body::None(input.parse()?),
-            };
-            Ok(Function { attrs, vis, sig, body })
+            let block = braces.map(Block::parse).transpose()?;
+            Ok(Function { attrs, vis, sig, block, semi: input.parse()? })
         };
         parse.parse2(tokens.into_iter().collect())
     }
@@ -95,12 +84,10 @@ fn require_function(input: ParseStream<'_>) -> Result<()> {
     if ahead.peek(Token![fn]) {
         return Ok(());
     }
-    let span = input.span();
-    let message = match input.call(Ident::parse_any) {
-        Ok(item) if item == "impl" || item == "trait" || ahead.peek(Token![impl]) => {
-            "`#[async_operation]` goes on a function; put it on each one in here that starts an operation"
-        }
-        _ => "`#[async_operation]` goes on a function",
+    let message = if ahead.peek(Token![impl]) || ahead.peek(Token![trait]) {
+        "`#[async_operation]` goes on a function; put it on each one in here that starts an operation"
+    } else {
+        "`#[async_operation]` goes on a function"
     };
-    Err(Error::new(span, message))
+    Err(input.error(message))
 }

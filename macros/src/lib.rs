@@ -9,7 +9,6 @@ mod duration;
 mod expand;
 mod fallback;
 mod function;
-mod hints;
 mod returns;
 mod start;
 mod tokens;
@@ -61,11 +60,10 @@ fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Vec::new();
     let args = Args::parse(args, &mut errors);
     let annotated = Function::parse(item.clone()).and_then(|mut function| {
-        validate::validate(&args, &function, &mut errors);
         let krate = args.krate_at(Span::call_site());
-        let returns = returns::replace(&mut function.sig, &args, &krate)?;
-        validate::returns(&returns, &mut errors);
-        Ok(Annotated { args, function, returns, krate })
+        let returns = returns::replace(&mut function.sig, &args, &krate);
+        validate::validate(&args, &function, returns.as_ref().ok(), &mut errors);
+        Ok(Annotated { args, function, returns: returns?, krate })
     });
     let mut output = match annotated {
         Ok(annotated) if errors.is_empty() => expand::expand(&annotated),

@@ -74,14 +74,14 @@ pub(crate) fn replace(sig: &mut Signature, args: &Args, krate: &TokenStream) -> 
     };
     let declared = Type::clone(ty);
     let (shape, result) = if sig.asyncness.is_some() {
-        (Shape::Async, peel_mut(ty))
+        (Shape::Async, ty.as_mut())
     } else if let Some(future) = future_in(ty) {
         let shape = match peel(&declared) {
             Type::ImplTrait(_) => Some(Shape::Future),
             Type::Path(_) if !is_named(&declared, &["Box"]) => Some(Shape::BoxedFuture),
             _ => None,
         };
-        let Some(found) = shape.zip(output_of(future)) else {
+        let Some(found) = shape.zip(argument_of(future)) else {
             let message = format_args!(
                 "the future of `{function}` does not show its `Result`; write \
                  `impl Future<Output = Result<R, E>>` or `BoxFuture<'_, Result<R, E>>`"
@@ -90,8 +90,9 @@ pub(crate) fn replace(sig: &mut Signature, args: &Args, krate: &TokenStream) -> 
         };
         found
     } else {
-        (Shape::Blocking, peel_mut(ty))
+        (Shape::Blocking, ty.as_mut())
     };
+    let result = peel_mut(result);
     let name = name_span(result);
     if !matches!(result, Type::Macro(_) | Type::Path(_)) || is_named(result, &NO_RESULT) {
         return Err(no_result(name));
@@ -145,7 +146,7 @@ fn future_in(ty: &mut Type) -> Option<&mut Path> {
         Type::Path(ty) => {
             return match ty.path.segments.last()?.ident.to_string().as_str() {
                 "BoxFuture" | "LocalBoxFuture" => Some(&mut ty.path),
-                "Box" | "Pin" => future_in(types_in(&mut ty.path).next()?),
+                "Box" | "Pin" => future_in(argument_of(&mut ty.path)?),
                 _ => None,
             };
         }
@@ -159,33 +160,24 @@ fn future_in(ty: &mut Type) -> Option<&mut Path> {
     })
 }
 
-/// The `T` in `Future<Output = T>` or `BoxFuture<'_, T>`.
-fn output_of(future: &mut Path) -> Option<&mut Type> {
-    arguments(future).find_map(|argument| match argument {
-        GenericArgument::AssocType(output) if output.ident == "Output" => {
-            Some(peel_mut(&mut output.ty))
-        }
-        GenericArgument::Type(ty) => Some(peel_mut(ty)),
-        _ => None,
-    })
-}
-
-/// The type arguments of a `Result`. A type with a lifetime argument is an alias that hides more
-/// than a `Result`.
-fn success_and_error(result: &mut Type) -> [Option<&mut Type>; 2] {
-    let Type::Path(ty) = result else { return [None, None] };
-    if arguments(&mut ty.path).any(|argument| matches!(argument, GenericArgument::Lifetime(_))) {
-        return [None, None];
-    }
-    let mut types = types_in(&mut ty.path);
-    [types.next(), types.next()]
-}
-
-fn types_in(path: &mut Path) -> impl Iterator<Item = &mut Type> {
-    arguments(path).filter_map(|argument| match argument {
+/// The `T` in `Future<Output = T>`, `BoxFuture<'_, T>` or `Box<T>`.
+fn argument_of(path: &mut Path) -> Option<&mut Type> {
+    arguments(path).find_map(|argument| match argument {
+        GenericArgument::AssocType(output) if output.ident == "Output" => Some(&mut output.ty),
         GenericArgument::Type(ty) => Some(ty),
         _ => None,
     })
+}
+
+/// The first two arguments of a `Result`. A type that has a lifetime first is an alias that hides
+/// more than a `Result`.
+fn success_and_error(result: &mut Type) -> [Option<&mut Type>; 2] {
+    let Type::Path(ty) = result else { return [None, None] };
+    let mut types = arguments(&mut ty.path).map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    [types.next().flatten(), types.next().flatten()]
 }
 
 /// The generic arguments at the end of a path.

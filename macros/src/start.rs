@@ -6,6 +6,7 @@ use crate::returns::Shape;
 use crate::tokens::{generated_at, is_named, name_span};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 use syn::{Receiver, ReceiverKind, Token};
 
 // Input:
@@ -19,22 +20,18 @@ use syn::{Receiver, ReceiverKind, Token};
 //     .timeout(1200000)
 //
 // or, for a receiver that is the client itself, `client(self)`.
-pub(crate) fn start(annotated: &Annotated) -> TokenStream {
+pub(crate) fn start(annotated: &Annotated) -> Option<TokenStream> {
     let Annotated { args, function, returns, krate } = annotated;
-    let (client, is_reference) = match (&args.client, function.sig.receiver()) {
-        (Some(client), _) => (client.to_token_stream(), false),
-        (None, Some(receiver)) => own_client(receiver),
-        // Rejected before, with a better message.
-        (None, None) => return TokenStream::new(),
+    let (client, is_reference) = match &args.client {
+        Some(client) => (client.to_token_stream(), false),
+        // Without either, the function is rejected with a better message.
+        None => own_client(function.sig.receiver()?),
     };
-    let first = client.clone().into_iter().next();
-    let place = first.map_or_else(Span::call_site, |token| generated_at(token.span()));
+    let place = generated_at(client.span());
     let (from, client) = if is_reference {
         (quote!(client), client)
     } else {
-        let import = quote!(
-            use ::core::clone::Clone as _;
-        );
+        let import = quote! { use ::core::clone::Clone as _; };
         let clone = Ident::new("clone", Span::call_site());
         (quote!(client_from), quote_spanned!(place=> { #import (#client).#clone() }))
     };
@@ -48,15 +45,13 @@ pub(crate) fn start(annotated: &Annotated) -> TokenStream {
     } else {
         quote!(#krate::__private::#from(#client))
     };
-    if let Some(polling) = &args.polling {
-        return quote!(#start.polling(#polling));
-    }
+    let polling = args.polling.as_ref().map(|polling| quote!(.polling(#polling)));
     let setters = args.waits.iter().map(|wait| {
         let setter = Ident::new(&wait.key.to_string(), Span::call_site());
         let millis = Literal::u64_unsuffixed(wait.millis);
         quote!(.#setter(#millis))
     });
-    quote!(#start #(#setters)*)
+    Some(quote!(#start #polling #(#setters)*))
 }
 
 /// The receiver as a client, and whether it is a reference to one.

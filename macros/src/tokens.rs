@@ -66,11 +66,6 @@ pub(crate) fn nameable(ty: &Type) -> Option<TokenStream> {
     (!idents(tokens.clone()).iter().any(|ident| ident == "impl")).then_some(tokens)
 }
 
-/// A `where` clause can contain neither an elided lifetime nor an `impl Trait`.
-pub(crate) fn is_global(ty: &Type) -> bool {
-    nameable(ty).is_some_and(|tokens| !tokens.to_string().contains(['&', '\'']))
-}
-
 /// The identifiers and keywords, including those in groups.
 pub(crate) fn idents(tokens: TokenStream) -> Vec<Ident> {
     let idents_of = |token| match token {

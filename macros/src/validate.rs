@@ -2,12 +2,17 @@
 //! check the others.
 
 use crate::args::{Args, Wait};
-use crate::function::{Body, Function};
+use crate::function::Function;
 use crate::returns::Returns;
 use crate::tokens::is_named;
 use syn::{Error, Expr, FnArg, Pat, Signature};
 
-pub(crate) fn validate(args: &Args, function: &Function, errors: &mut Vec<Error>) {
+pub(crate) fn validate(
+    args: &Args,
+    function: &Function,
+    returns: Option<&Returns>,
+    errors: &mut Vec<Error>,
+) {
     let sig = &function.sig;
     if let Some(constness) = sig.constness {
         let message = "a `const fn` cannot send a request; remove `const`";
@@ -37,28 +42,24 @@ pub(crate) fn validate(args: &Args, function: &Function, errors: &mut Vec<Error>
         let message = "`client` takes the client itself, not a closure";
         errors.push(Error::new_spanned(closure, message));
     }
-    let has_client = args.client.is_some() || sig.receiver().is_some();
-    if !has_client && matches!(function.body, Body::Block(_)) {
+    if args.client.is_none() && sig.receiver().is_none() && function.block.is_some() {
         errors.push(Error::new(sig.ident.span(), no_client(sig)));
     }
-}
-
-/// Using the attribute twice also leads here.
-pub(crate) fn returns(returns: &Returns, errors: &mut Vec<Error>) {
-    if returns.success.as_ref().is_some_and(|success| is_named(success, &["Operation"])) {
+    // Using the attribute twice also leads here.
+    if let Some(Returns { success: Some(success), response, .. }) = returns
+        && is_named(success, &["Operation"])
+    {
         let message = "an annotated function returns here what its request returned, or the \
                        request; the attribute puts `Operation` in its place";
-        errors.push(Error::new(returns.response, message));
+        errors.push(Error::new(*response, message));
     }
 }
 
 fn no_client(sig: &Signature) -> String {
-    let first = sig.inputs.iter().find_map(|input| match input {
-        FnArg::Typed(arg) => match &*arg.pat {
-            Pat::Ident(pat) => Some(pat.ident.to_string()),
-            _ => None,
-        },
-        FnArg::Receiver(_) => None,
+    let first = sig.inputs.iter().find_map(|input| {
+        let FnArg::Typed(arg) = input else { return None };
+        let Pat::Ident(pat) = &*arg.pat else { return None };
+        Some(pat.ident.to_string())
     });
     format!(
         "`{}` has no `self` to be the client; name one: `#[async_operation(client = {})]`",

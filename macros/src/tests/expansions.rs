@@ -175,16 +175,9 @@ golden! {
 /// What rust-analyzer gets beside the function.
 #[test]
 fn hints() {
-    let args = quote! { client = graph, time, crate = renamed, idempotent };
+    let args = quote! { client = graph, time, crate = graph, idempotent };
     let args = crate::args::Args::parse(args, &mut Vec::new());
-    let item = quote! { async fn f(&self) -> Result<R, E> { body } };
-    let annotated = crate::function::Function::parse(item).and_then(|mut function| {
-        let krate = args.krate_at(proc_macro2::Span::call_site());
-        let returns = crate::returns::replace(&mut function.sig, &args, &krate)?;
-        Ok(crate::Annotated { args, function, returns, krate })
-    });
-    let hints = annotated.map(|annotated| crate::hints::keys(&annotated).to_string());
-    let hints = hints.unwrap_or_default().replace(' ', "");
+    let hints = args.hints(&quote!(renamed)).to_string().replace(' ', "");
     let keys = "userenamed::__private::keys::{clientas_,timeas_,idempotentas_};";
     assert_eq!(hints, format!("const_:()={{{keys}}};"));
 }

@@ -52,6 +52,10 @@ refuses! {
         "`timeout` takes a duration with its unit, in quotes: `timeout = \"20m\"`";
     semicolon: (client = self; target = T; interval = "0s") NO_COMMA, NO_COMMA,
         "`interval` has to be longer than zero";
+    semicolons: (client = self;; interval = "0s") NO_COMMA, "`interval` has to be longer than zero";
+    semicolon_after_a_mistake: (timeout(1); interval = "0s")
+        "`timeout` takes a duration with its unit, in quotes: `timeout = \"20m\"`",
+        "`interval` has to be longer than zero";
     twice: (timeout = "1s", timeout = "2s") "`timeout` is given twice";
     crate_twice: (crate = a, crate = b) "`crate` is given twice";
     no_unit: (timeout = "20") "`timeout` has no unit after 20: `20s`, `20m` or `20h`";

@@ -63,6 +63,7 @@ refuses! {
     implementation: { impl S { fn f() {} } } NO_FUNCTION_YET;
     unsafe_implementation: { unsafe impl S {} } NO_FUNCTION_YET;
     interface: { pub trait T {} } NO_FUNCTION_YET;
+    unsafe_interface: { unsafe trait T {} } NO_FUNCTION_YET;
     foreign_module: { extern "C" { fn f(); } } NO_FUNCTION;
 }
 
