@@ -174,9 +174,9 @@ fn printable(reference: &[u8]) -> Result<&str, Error> {
         let text = String::from_utf8_lossy(reference);
         return Err(invalid(&text, "it contains characters that a URL cannot"));
     };
-    let text = text.trim_matches([' ', '\t']);
-    // A trailing comma has been published more than once.
-    let text = text.strip_suffix(',').unwrap_or(text).trim_end_matches([' ', '\t']);
+    // A trailing comma has been published more than once. All of them are removed, because a resolved
+    // address is read again when its operation is resumed.
+    let text = text.trim_start_matches([' ', '\t']).trim_end_matches([' ', '\t', ',']);
     if text.is_empty() {
         return Err(invalid(text, "it is empty"));
     }
