@@ -8,9 +8,7 @@
 
 use std::fmt::{self, Display};
 use std::future::{Future, pending};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -19,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::block_on::block_on;
 use crate::client::{anonymous_not_implemented, random};
 use crate::erased::{Connection, connect_blocking};
 use crate::error::{BoxError, Result};
@@ -271,17 +270,6 @@ pub(crate) fn connect<C: Client>(client: C) -> Arc<dyn Connection> {
     connect_blocking(AlwaysReady(client))
 }
 
-/// The output of a future of an always ready client.
-pub(crate) fn run<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let mut cx = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
-        }
-    }
-}
-
 /// A long-running operation of Microsoft Graph; see [`Operation`](crate::Operation), its twin.
 #[must_use = "an operation runs on without its handle, but nobody learns how it ends"]
 pub struct Operation<T = Value, M = TeamsAsyncOperation> {
@@ -387,11 +375,10 @@ impl Operation {
         request: Request<Bytes>,
         idempotent: bool,
     ) -> Result<Self> {
-        let client = AlwaysReady(client);
-        let connection = connect_blocking(client);
+        let connection = connect(client);
         let starting =
             crate::operation::Starting::new(connection, reader, policy, request, idempotent);
-        Ok(Operation { inner: run(starting)? })
+        Ok(Operation { inner: block_on(starting)? })
     }
 }
 
@@ -406,19 +393,19 @@ impl<T, M: Model> Operation<T, M> {
     /// Sends one check now, whatever the policy says; see
     /// [`Operation::poll`](crate::Operation::poll).
     pub fn poll(&mut self) -> Result<Update<M>> {
-        run(self.inner.poll())
+        block_on(self.inner.poll())
     }
 
     /// Polls by the policy until the operation has succeeded; see
     /// [`Operation::wait`](crate::Operation::wait).
     pub fn wait(&mut self) -> Result<Completed<T, M>> {
-        Ok(Completed { inner: run(self.inner.wait())? })
+        Ok(Completed { inner: block_on(self.inner.wait())? })
     }
 
     /// The same, and calls `see` with each check; see
     /// [`Operation::wait_with`](crate::Operation::wait_with).
     pub fn wait_with(&mut self, see: impl FnMut(Update<M>)) -> Result<Completed<T, M>> {
-        Ok(Completed { inner: run(self.inner.wait_with(see))? })
+        Ok(Completed { inner: block_on(self.inner.wait_with(see))? })
     }
 
     /// Polls by the policy, and yields each check; see
@@ -432,7 +419,7 @@ impl<T, M: Model> Operation<T, M> {
     where
         T: DeserializeOwned,
     {
-        run(self.inner.target())
+        block_on(self.inner.target())
     }
 
     /// The result of the last check.
@@ -512,7 +499,7 @@ impl<T, M: Model> Iterator for Updates<'_, T, M> {
     type Item = Result<Update<M>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        run(self.inner.next())
+        block_on(self.inner.next())
     }
 }
 
@@ -549,7 +536,7 @@ impl<T, M: Model> Completed<T, M> {
     where
         T: DeserializeOwned,
     {
-        run(self.inner.target())
+        block_on(self.inner.target())
     }
 
     /// Reads the result by its id; see [`Completed::target_at`](crate::Completed::target_at).
@@ -557,7 +544,7 @@ impl<T, M: Model> Completed<T, M> {
     where
         T: DeserializeOwned,
     {
-        run(self.inner.target_at(path))
+        block_on(self.inner.target_at(path))
     }
 }
 

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::Value;
 
-use crate::blocking::{Client, Completed, Operation, connect, run};
+use crate::block_on::block_on;
+use crate::blocking::{Client, Completed, Operation, connect};
 use crate::error::{BoxError, Result};
 use crate::model::{Model, TeamsAsyncOperation};
 use crate::protocol::{Counts, Polling, RateLimit, Report};
@@ -215,7 +216,7 @@ where
         let until = self.inner.now().checked_add(time);
         self.inner.begin_call();
         loop {
-            match run(poll_fn(|cx| self.inner.poll_turn(false, until, cx))) {
+            match block_on(poll_fn(|cx| self.inner.poll_turn(false, until, cx))) {
                 Turn::Report(Report::Ended(key, result)) => {
                     return Next::Ended(key, blocking(self.inner.completed(result)));
                 }
@@ -229,7 +230,7 @@ where
     /// Returns the next event; `None` if the set is empty. See
     /// [`OperationSet::next_event`](crate::OperationSet::next_event).
     pub fn next_event(&mut self) -> Option<SetEvent<K, T, M>> {
-        Some(match run(self.inner.next_event())? {
+        Some(match block_on(self.inner.next_event())? {
             crate::SetEvent::Started(key) => SetEvent::Started(key),
             crate::SetEvent::Update(key, update) => SetEvent::Update(key, update),
             crate::SetEvent::Ended(key, result) => SetEvent::Ended(key, blocking(result)),
@@ -284,7 +285,7 @@ where
     type Item = (K, Result<Completed<T, M>>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, result) = run(self.inner.next())?;
+        let (key, result) = block_on(self.inner.next())?;
         Some((key, blocking(result)))
     }
 }

@@ -10,7 +10,7 @@ use http::{Response, Uri};
 
 use crate::erased::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::line::{Line, Turn};
+use crate::line::{Line, Reading, Turn};
 use crate::model::{Kept, Reader, TargetRef};
 use crate::printable::Printable;
 use crate::protocol::{Accepted, Event, Poller, Polling, Subject, Target, resolve};
@@ -79,7 +79,7 @@ impl Follower {
                 }
                 // The caller decides what follows.
                 Event::Retrying(error) => {
-                    poller.take_fault();
+                    poller.reset_faults();
                     return Poll::Ready(Err(error));
                 }
                 Event::Failed(error) => return Poll::Ready(Err(error)),
@@ -108,7 +108,7 @@ impl Follower {
     /// Makes one check by the policy, or finds that there is nothing more to do.
     pub(crate) fn poll_turn(
         &mut self,
-        reading: &mut Option<std::time::Instant>,
+        reading: &mut Reading,
         cx: &mut Context<'_>,
     ) -> Poll<Turn<()>> {
         let (poller, line) = self.parts();

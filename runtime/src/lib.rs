@@ -135,6 +135,8 @@
 #[path = "macro_support.rs"]
 pub mod __private;
 mod adapters;
+#[cfg(any(feature = "blocking", feature = "testing"))]
+mod block_on;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 #[cfg(feature = "blocking")]

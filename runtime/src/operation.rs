@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -568,7 +569,7 @@ pub(crate) struct Starting {
     line: Option<Line>,
     reader: &'static Reader,
     policy: Polling,
-    started_at: Option<std::time::SystemTime>,
+    started_at: SystemTime,
 }
 
 impl Starting {
@@ -582,7 +583,7 @@ impl Starting {
         let (now, seed) = (connection.now(), connection.random());
         let root = connection.service_root();
         let start = Start::with_reader(reader, root, request, idempotent, policy, now, seed);
-        let started_at = Some(connection.system_time());
+        let started_at = connection.system_time();
         let span = if start.is_ok() { Span::open() } else { Span::none() };
         Starting { start, line: Some(Line::new(connection, span)), reader, policy, started_at }
     }
@@ -608,10 +609,7 @@ impl Future for Starting {
         };
         let Some(line) = this.line.take() else { return Poll::Pending };
         let accepted = match accepted {
-            Accepted::Started(started) => match this.started_at {
-                Some(at) => started.started_at(at).into(),
-                None => started.into(),
-            },
+            Accepted::Started(started) => started.started_at(this.started_at).into(),
             finished @ Accepted::Finished(_) => finished,
         };
         let (connection, span) = line.into_parts();

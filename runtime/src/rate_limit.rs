@@ -1,5 +1,7 @@
 //! Waiting for a shared rate limit in a client's `send`.
 
+use std::time::{Duration, Instant};
+
 use http::Request;
 
 use crate::client::Client;
@@ -33,41 +35,34 @@ impl RateLimit {
     /// }
     /// ```
     pub async fn admit<C: Client, B: Sync>(&self, client: &C, request: &Request<B>) {
-        if self.has_admitted(request) {
-            return;
-        }
-        let mut reservation = self.reserve(1, client.now());
-        loop {
-            let now = client.now();
-            if let Some(wait) =
-                reservation.at().checked_duration_since(now).filter(|d| !d.is_zero())
-            {
-                client.sleep(wait).await;
-            }
-            // A finished sleep counts, whatever the clock says.
-            let now = client.now().max(reservation.at());
-            if reservation.claim(1, now) {
-                return reservation.used();
-            }
+        if !self.has_admitted(request) {
+            self.take_turn(|| client.now(), |wait| client.sleep(wait)).await;
         }
     }
 
     /// The same for a blocking client.
     #[cfg(feature = "blocking")]
     pub fn admit_blocking<C: crate::blocking::Client, B>(&self, client: &C, request: &Request<B>) {
-        if self.has_admitted(request) {
-            return;
+        if !self.has_admitted(request) {
+            let sleep = |wait| async move { client.sleep(wait) };
+            crate::block_on::block_on(self.take_turn(|| client.now(), sleep));
         }
-        let mut reservation = self.reserve(1, client.now());
+    }
+
+    /// Waits for a token, and takes it.
+    async fn take_turn<S: Future<Output = ()>>(
+        &self,
+        now: impl Fn() -> Instant,
+        sleep: impl Fn(Duration) -> S,
+    ) {
+        let mut reservation = self.reserve(1, now());
         loop {
-            let now = client.now();
-            if let Some(wait) =
-                reservation.at().checked_duration_since(now).filter(|d| !d.is_zero())
-            {
-                client.sleep(wait);
+            let wait = reservation.at().saturating_duration_since(now());
+            if !wait.is_zero() {
+                sleep(wait).await;
             }
-            let now = client.now().max(reservation.at());
-            if reservation.claim(1, now) {
+            // A finished sleep counts, whatever the clock says.
+            if reservation.claim(1, now().max(reservation.at())) {
                 return reservation.used();
             }
         }

@@ -516,13 +516,7 @@ pub fn with_header(mut answer: Response<Bytes>, name: &str, value: &str) -> Resp
 
 /// Runs a future to completion. It may only wait for a [`ScriptedClient`].
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let mut cx = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
-        }
-    }
+    crate::block_on::block_on(future)
 }
 
 /// Polls a future `polls` times and then drops it; returns `Some` if it completed before.

@@ -8,7 +8,7 @@ use http::{Response, Uri};
 use crate::printable::shown;
 
 /// A response of the service, with the URL that it came from if that is known.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Answer {
     response: Response<Bytes>,
     url: Option<Uri>,

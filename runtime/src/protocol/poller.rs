@@ -240,16 +240,18 @@ impl Poller {
         now: Elapsed,
     ) -> Option<Event<()>> {
         let status = response.status();
-        let state = self.reader.summarize(response.body()).ok().map(|summary| summary.state());
         let redirected = status == StatusCode::SEE_OTHER;
-        if state.is_some_and(State::is_terminal) && (redirected || status.is_server_error()) {
-            return Some(self.read(response, now));
-        }
-        if redirected {
-            // Success, whatever the Location.
-            let body = state.map(|_| response.body().clone());
-            self.tracker.succeed(body, now);
-            return Some(Event::Received(()));
+        if redirected || status.is_server_error() {
+            let summary = self.reader.summarize(response.body()).ok();
+            if summary.as_ref().is_some_and(|summary| summary.state().is_terminal()) {
+                return Some(self.read(response, now));
+            }
+            if redirected {
+                // Success, whatever the Location.
+                let body = summary.map(|_| response.body().clone());
+                self.tracker.succeed(body, now);
+                return Some(Event::Received(()));
+            }
         }
         if status == StatusCode::NOT_FOUND && self.tracker.is_known() {
             let error = self.complete(fault::vanished(response)).with_resume_token(None);
@@ -305,11 +307,10 @@ impl Poller {
         self.tracker.kept_fault()
     }
 
-    /// Returns the fault that is being retried, for a caller that decides itself what to do next.
-    /// The count of consecutive faults starts again.
-    pub fn take_fault(&mut self) -> Option<Error> {
+    /// Resets the count of consecutive faults, for a caller that decides itself whether to
+    /// continue after each fault.
+    pub fn reset_faults(&mut self) {
         self.tracker.begin_row();
-        self.tracker.kept_fault().cloned()
     }
 
     /// The result of an operation that has ended.

@@ -42,7 +42,7 @@ enum RecordedOutcome {
 }
 
 /// The headers that the protocol reads.
-const HEADERS: [&str; 9] = [
+const HEADERS: [&str; 8] = [
     "location",
     "operation-location",
     "content-location",
@@ -51,7 +51,6 @@ const HEADERS: [&str; 9] = [
     "request-id",
     "client-request-id",
     "www-authenticate",
-    "content-type",
 ];
 
 impl Recorded {
