@@ -146,11 +146,12 @@ impl fmt::Debug for Started {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Rejected`] for an error response, [`ErrorKind::NotAccepted`] for any other that is
-/// neither 200, 201, 202 nor 204; of a 202, [`ErrorKind::MissingLocation`] where no header names the
-/// operation, and [`ErrorKind::InvalidLocation`] where one does and cannot be followed.
-/// [`ErrorKind::ForeignLocation`] where a header leads to another origin than the root's, and for a
-/// response that came from one, whatever its status.
+/// - [`ErrorKind::Rejected`] for an error response,
+/// - [`ErrorKind::NotAccepted`] for any other status than 200, 201, 202 and 204,
+/// - [`ErrorKind::MissingLocation`] if a 202 names no operation,
+/// - [`ErrorKind::InvalidLocation`] if the address in a 202 cannot be used,
+/// - [`ErrorKind::ForeignLocation`] if that address, or the response itself whatever its status, is
+///   of another origin than `root`.
 pub fn accept(root: &Uri, answer: Answer) -> Result<Accepted, Error> {
     accept_from(root, Monitor::ServiceRoot, answer, false)
 }

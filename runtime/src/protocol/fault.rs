@@ -1,4 +1,4 @@
-//! The errors that a response to a check or to the reading of a target can be.
+//! The errors for responses to a check or to a request for the target.
 
 use bytes::Bytes;
 use http::header::LOCATION;
@@ -29,7 +29,7 @@ pub(super) fn unreadable(
 ) -> Error {
     let model = reader.model;
     let message = if unreadable.other_json {
-        format!("the response is not a {model}: does the Location name an operation?")
+        format!("the response is not a {model}: the Location seems to name something else")
     } else {
         format!("the response is not a {model}")
     };
@@ -39,6 +39,6 @@ pub(super) fn unreadable(
 /// A monitor that was seen running and then disappeared.
 pub(super) fn vanished(response: &Response<Bytes>) -> Error {
     let message = "the operation's monitor has disappeared: the operation has ended, \
-                   and nothing tells how";
+                   and its result is unknown";
     Error::new(ErrorKind::Vanished, message).with_response(response)
 }

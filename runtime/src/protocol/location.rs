@@ -63,7 +63,8 @@ pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, 
     }
 
     let Some((scheme, authority)) = root.scheme().zip(root.authority()) else {
-        return Err(invalid(&root.to_string(), "the client's service root is not absolute"));
+        let message = "the client's service root is not absolute";
+        return Err(invalid_location(&root.to_string(), message));
     };
     let below = root.path().trim_end_matches('/');
     let (prefix, own) = split_version(below);
@@ -105,7 +106,7 @@ pub(crate) fn resolve_anonymous(reference: &[u8]) -> Result<Uri, Error> {
         return Err(invalid(text, "its scheme is not https"));
     }
     if holds_credentials(&uri) {
-        return Err(invalid(text, "it holds credentials"));
+        return Err(invalid(text, "it contains credentials"));
     }
     Ok(uri)
 }
@@ -120,13 +121,13 @@ fn is_loopback(host: &str) -> bool {
 pub(crate) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
     if holds_credentials(root) {
         let host = root.host().unwrap_or_default();
-        return Err(invalid(host, "the client's service root holds credentials"));
+        return Err(invalid_location(host, "the client's service root contains credentials"));
     }
     if !same_origin(root, uri) {
         return Err(foreign(&uri.to_string()));
     }
     if holds_credentials(uri) {
-        return Err(invalid(uri.host().unwrap_or_default(), "it holds credentials"));
+        return Err(invalid(uri.host().unwrap_or_default(), "it contains credentials"));
     }
     if uri.path().split('/').any(is_dot_segment) {
         return Err(invalid(&uri.to_string(), "it has dot segments"));
@@ -152,7 +153,7 @@ fn holds_credentials(uri: &Uri) -> bool {
     uri.authority().is_some_and(|authority| authority.as_str().contains('@'))
 }
 
-/// `None` for a port that is not a number that a port can have.
+/// `None` if the port is not a valid number.
 fn port(uri: &Uri) -> Option<u16> {
     let authority = uri.authority()?;
     let text = authority.as_str();
@@ -178,7 +179,7 @@ fn printable(reference: &[u8]) -> Result<&str, Error> {
     // address is read again when its operation is resumed.
     let text = text.trim_start_matches([' ', '\t']).trim_end_matches([' ', '\t', ',']);
     if text.is_empty() {
-        return Err(invalid(text, "it is empty"));
+        return Err(invalid_location(text, "the location is empty"));
     }
     if text.len() > LONGEST {
         return Err(invalid(text.get(..80).unwrap_or_default(), "it is too long"));
@@ -280,7 +281,11 @@ fn invalid(text: &str, why: &str) -> Error {
     let separator = if why.is_empty() { "" } else { ": " };
     let shown = shown_text(text);
     let message = format!("the location {shown:?} is not a usable address{separator}{why}");
-    Error::new(ErrorKind::InvalidLocation, message).with_location(shown.to_string())
+    invalid_location(text, message)
+}
+
+fn invalid_location(text: &str, message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidLocation, message).with_location(shown_text(text).to_string())
 }
 
 #[cfg(test)]
@@ -442,18 +447,36 @@ mod tests {
         assert!(resolved(ROOT, "", &long(16_384)).is_ok());
         assert_eq!(resolved(ROOT, "", &long(16_385)), Err(ErrorKind::InvalidLocation));
         assert_eq!(resolved(ROOT, "", &long(70_000)), Err(ErrorKind::InvalidLocation));
-        let root = "https://user:password@graph.microsoft.com/v1.0".parse().unwrap();
-        let error = resolve(&root, None, b"/teams").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidLocation);
-        assert!(
-            error.to_string().contains("service root") && !error.to_string().contains("password")
-        );
-        let root = "/v1.0".parse().unwrap();
-        assert_eq!(resolve(&root, None, b"/teams").unwrap_err().kind(), ErrorKind::InvalidLocation);
         assert_eq!(
             resolve(&ROOT.parse().unwrap(), None, b"/te\xffms").unwrap_err().kind(),
             ErrorKind::InvalidLocation
         );
+        for root in ["https://user:password@graph.microsoft.com/v1.0", "/v1.0"] {
+            assert_eq!(resolved(root, "", "/teams"), Err(ErrorKind::InvalidLocation), "{root}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_which_address_is_wrong() {
+        for (root, text, message) in [
+            (ROOT, " ", "the location is empty"),
+            (
+                ROOT,
+                "ftp:a?secret",
+                "the location \"ftp:a\" is not a usable address: its scheme is not http",
+            ),
+            (
+                ROOT,
+                "//u:secret@evil/",
+                "the location \"//evil/\" is of another origin than the service root's, \
+                 and is not followed",
+            ),
+            ("/v1.0", "/teams", "the client's service root is not absolute"),
+            ("https://u:secret@a/v1.0", "/teams", "the client's service root contains credentials"),
+        ] {
+            let error = resolve(&root.parse().unwrap(), None, text.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
     }
 
     #[test]

@@ -173,7 +173,8 @@ impl From<SavedBody> for Bytes {
 }
 
 pub(super) fn status_of(code: u16) -> Result<StatusCode, Error> {
-    StatusCode::from_u16(code).map_err(|error| refused("a status is not one").with_source(error))
+    StatusCode::from_u16(code)
+        .map_err(|error| refused("the recorded status is not an HTTP status").with_source(error))
 }
 
 pub(super) fn refused(message: &str) -> Error {

@@ -224,7 +224,7 @@ pub struct Ticket(Id);
 ///
 /// Return it to the set with the result of the request. Dropping it counts as a lost response: its
 /// operations lose this check, and its starts may have been carried out.
-#[must_use = "give it back with what came of the request"]
+#[must_use = "return it to the set with the result of the request"]
 pub struct Envelope {
     items: Vec<Sent>,
     /// The number of the queue that the operations came from.

@@ -221,7 +221,7 @@ impl fmt::Debug for Check<'_> {
 
 /// The result of a request.
 #[derive(Debug)]
-#[must_use = "an error may be in it"]
+#[must_use = "it may contain an error"]
 pub enum Event<A> {
     /// The response was read.
     Received(A),

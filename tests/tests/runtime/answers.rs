@@ -211,7 +211,7 @@ fn an_address_of_something_else_is_found_out_soon() {
     client.answer(json_answer(200, &team));
     let error = block_on(handle.wait()).unwrap_err();
     assert_eq!((error.kind(), error.checks()), (ErrorKind::Decode, Some(3)));
-    assert!(error.to_string().contains("does the Location name an operation?"), "{error}");
+    assert!(error.to_string().contains("the Location seems to name something else"), "{error}");
     // Other faults do not suggest it, and neither does a single response.
     client.answer(status(503)).answer(status(503)).answer(status(503));
     client.answer(json_answer(200, &team)).answer(operation(&json!({ "status": "succeeded" })));
