@@ -9,7 +9,7 @@
 //! 2. [`Poller`] follows the operation.
 //! 3. [`Target`] reads the result.
 //!
-//! All three have the verbs of a [`Machine`], whose page has the diagram:
+//! All three have the methods of a [`Machine`], whose page has the diagram:
 //!
 //! ```
 //! use std::time::{Duration, Instant};

@@ -287,7 +287,7 @@ impl Poller {
         }
     }
 
-    /// Concludes an [`Event::Unauthorized`].
+    /// Takes the result of an [`Event::Unauthorized`].
     pub fn authorized(
         &mut self,
         response: &Response<Bytes>,

@@ -76,8 +76,9 @@ impl Polling {
 
     /// How long to wait for the end, counted from the start of the operation, up to 1,000 days.
     ///
-    /// A request in flight at the deadline is abandoned. A request that is sent near the deadline
-    /// carries the time that it has left, as [`TimeLeft`](crate::TimeLeft).
+    /// A request in flight is abandoned at the deadline. One that is sent near the deadline gets a
+    /// tenth of the timeout, at least 1 and at most 10 seconds, even if that ends later. It carries
+    /// the time that it has left, as [`TimeLeft`](crate::TimeLeft).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout.clamp(SHORTEST, LONGEST_TIMEOUT).into());

@@ -15,6 +15,8 @@ use crate::error::{Error, ErrorKind};
 /// are read inside the step. [`Machine::replay`](super::Machine::replay) takes it from the journal.
 ///
 /// Only the headers that the protocol reads are kept. The body can be private.
+///
+/// It needs a self-describing format, such as JSON.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recorded {

@@ -1,4 +1,4 @@
-//! The GET that reads an operation or its target.
+//! Requests to send, and how long they may take.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -36,7 +36,8 @@ impl TimeLeft {
     }
 }
 
-/// The time that the last request before a limit may take, so that it can be answered at all.
+/// The least time of the last request before a limit: a tenth of the limit, at least 1 and at most
+/// 10 seconds.
 pub(super) fn last_request(limit: Elapsed) -> Elapsed {
     limit.thousandths(100).max(Elapsed::from_secs(1)).min(Elapsed::from_secs(10))
 }

@@ -27,7 +27,9 @@ pub(super) const VERSION: u32 = 1;
 /// durations since the start.
 ///
 /// Like a [`ResumeToken`](crate::ResumeToken) of the same operation, it is a secret if the
-/// operation's address is one.
+/// operation's address is one. The last response in it can be private.
+///
+/// It needs a self-describing format, such as JSON.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Saved {

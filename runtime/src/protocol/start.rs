@@ -30,7 +30,7 @@ const PAUSE: Elapsed = Elapsed::from_secs(3);
 /// is `Retry-After`, or 3 seconds, doubled after each failure up to three minutes. If it would end
 /// after the deadline, the start fails at once.
 ///
-/// Its verbs are those of every [`Machine`].
+/// Its methods are those of every [`Machine`].
 pub struct Start {
     pub(super) root: Uri,
     pub(super) monitor: Monitor,
@@ -159,12 +159,12 @@ impl Start {
         self.state.due = self.state.now;
     }
 
-    /// Ends the wait that [`next`](Self::next) asked for.
+    /// Ends the wait that [`next`](Self::next) returned.
     pub fn waited(&mut self) {
         self.state.now = self.state.now.max(self.state.due);
     }
 
-    /// Moves the noted sending of the last request to `now`.
+    /// Advances the time to `now`.
     pub fn sent_at(&mut self, now: Instant) {
         self.advance(now);
     }
@@ -230,7 +230,7 @@ impl Start {
         self.policy.deadline().is_none_or(|deadline| self.state.due <= deadline)
     }
 
-    /// Takes what became of an [`Event::Unauthorized`].
+    /// Takes the result of an [`Event::Unauthorized`].
     pub fn authorized(
         &mut self,
         response: &Response<Bytes>,
@@ -250,7 +250,7 @@ impl Start {
         self.clock.instant(self.state.now)
     }
 
-    /// How often the request was sent.
+    /// The number of requests sent.
     pub fn requests(&self) -> u32 {
         self.state.sent
     }

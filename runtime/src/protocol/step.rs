@@ -1,4 +1,4 @@
-//! The verbs that every machine of the protocol has.
+//! The methods that every machine of the protocol has.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,8 +15,8 @@ use crate::Error;
 /// A machine of the protocol: it says what to do next, and takes the result.
 ///
 /// [`Start`](super::Start) sends a starting request, [`Poller`](super::Poller) follows the operation,
-/// and [`Target`](super::Target) reads the result. All have the same verbs, so that one driver serves
-/// them:
+/// and [`Target`](super::Target) reads the result. All have the same methods, so that one driver
+/// serves them:
 ///
 /// ```text
 ///           ┌──────────────────────────── next(now) ◄───────────────────────────┐
@@ -33,8 +33,8 @@ use crate::Error;
 /// ```
 ///
 /// A driver cannot forget a step: taking the request of a [`Check`] notes that it was sent, a wait
-/// that [`waited`](Self::waited) does not end is ended by the clock, and a 401 without a call of
-/// [`authorized`](Self::authorized) is retried like any other fault.
+/// that [`waited`](Self::waited) does not end is ended by the clock, and a 401 that
+/// [`authorized`](Self::authorized) does not follow up is retried once; the next one is final.
 ///
 /// Instants are values. A machine that is called later than it asked for acts late, and one that is
 /// given an earlier instant than before keeps the later one.
@@ -45,7 +45,7 @@ pub trait Machine {
     /// What to do at `now`.
     fn next(&mut self, now: Instant) -> Step<'_>;
 
-    /// Ends the wait that [`next`](Self::next) asked for, even if the clock has not advanced: a
+    /// Ends the wait that [`next`](Self::next) returned, even if the clock has not advanced: a
     /// client whose sleeps take no time polls at full speed.
     fn waited(&mut self);
 
@@ -75,7 +75,7 @@ pub trait Machine {
     /// The latest instant seen; a [`waited`](Self::waited) moves it too.
     fn latest(&self) -> Instant;
 
-    /// How many requests were sent.
+    /// The number of requests sent.
     fn requests(&self) -> u32;
 
     /// Takes the result of the last request from the journal of an engine. `instant` translates the
@@ -121,7 +121,8 @@ pub enum Reason {
     RetryAfter,
     /// Backoff after faults.
     Backoff,
-    /// The last check is made at the deadline, or none is allowed before it.
+    /// The last check before the deadline, or the deadline itself if `Retry-After` allows no check
+    /// before it. For a target, the last request at the end of patience.
     Deadline,
     /// In a set, a check waits a moment for others, to share a request with them.
     Batch,
@@ -235,7 +236,7 @@ pub enum Event<A> {
     Failed(Error),
 }
 
-/// Gives a machine its verbs as a [`Machine`], so that a driver needs no more than that.
+/// Implements [`Machine`] for a type by its own methods of the same names.
 macro_rules! verbs {
     ($machine:ty, $answer:ty) => {
         impl Machine for $machine {

@@ -24,7 +24,7 @@ const PAUSE: Elapsed = Elapsed::from_secs(2);
 /// The longest of these pauses.
 const LONGEST_PAUSE: Elapsed = Elapsed::from_secs(30);
 
-/// What a request may take at least: patience limits the retries, not the only request that there is.
+/// The least time that a request is given: patience limits the retries, not the request.
 const LEAST_TIME: Elapsed = Elapsed::from_secs(30);
 
 /// Reads the target of an operation that has succeeded, and retries while it is not available.
@@ -32,7 +32,7 @@ const LEAST_TIME: Elapsed = Elapsed::from_secs(30);
 /// It retries a 404, the faults that are retried for a check, and a 2xx whose body is empty or not
 /// JSON, all within [`Polling::target_patience`].
 ///
-/// Its verbs are those of every [`Machine`].
+/// Its methods are those of every [`Machine`].
 #[derive(Clone)]
 pub struct Target {
     location: Uri,
@@ -88,12 +88,12 @@ impl Target {
         Step::Send(Check::new(get, Some(time_left), attempts))
     }
 
-    /// Ends the wait that [`next`](Self::next) asked for.
+    /// Ends the wait that [`next`](Self::next) returned.
     pub fn waited(&mut self) {
         self.attempts.now = self.attempts.now.max(self.attempts.due);
     }
 
-    /// Moves the noted sending of the last request to `now`.
+    /// Advances the time to `now`.
     pub fn sent_at(&mut self, now: Instant) {
         self.advance(now);
     }
@@ -184,7 +184,7 @@ impl Target {
         pause <= left
     }
 
-    /// Takes what became of an [`Event::Unauthorized`].
+    /// Takes the result of an [`Event::Unauthorized`].
     pub fn authorized(
         &mut self,
         response: &Response<Bytes>,
@@ -204,7 +204,7 @@ impl Target {
         self.clock.instant(self.attempts.now)
     }
 
-    /// How many requests were sent.
+    /// The number of requests sent.
     pub fn requests(&self) -> u32 {
         self.attempts.sent
     }

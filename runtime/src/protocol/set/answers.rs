@@ -107,8 +107,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.take_back(items);
     }
 
-    /// Concludes a [`Received::Unauthorized`], with its response and whether the credential was
-    /// renewed. If so, the operations are due at once; otherwise the response is final.
+    /// Takes the result of a [`Received::Unauthorized`]: its response, and whether there is a new
+    /// credential. If there is, the operations are due at once; otherwise the response is final.
     pub fn authorized(
         &mut self,
         mut envelope: Envelope,

@@ -33,7 +33,9 @@ use crate::protocol::step::Reason;
 /// It contains no credential of the client. Times are durations before or after the call of `save`.
 ///
 /// Like the [`ResumeToken`](crate::ResumeToken)s of its operations, it is a secret if one of their
-/// addresses is one.
+/// addresses is one. The requests and responses in it can be private.
+///
+/// It needs a self-describing format, such as JSON.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SavedSet<K> {
