@@ -200,7 +200,8 @@ macro_rules! forward_client {
 forward_client!(Arc);
 forward_client!(Box);
 
-/// What sending the request returned, in a blocking function; see [`Response`](trait@crate::Response), its twin.
+/// The response to a request that starts an operation, in a blocking function; see
+/// [`Response`](trait@crate::Response), its twin.
 ///
 /// Implemented for `http::Response` with a body of `Bytes`, `Vec<u8>`, `String` or `()`, for ureq's
 /// with the feature `ureq`, and for `reqwest::blocking::Response` with `reqwest-blocking`.
@@ -315,7 +316,12 @@ impl Operation {
         Ok(Self::begin(client, reader, M::POLLING(), request, true)?.typed())
     }
 
-    /// Reads the response to a request that starts an operation.
+    /// Reads the response to a request that starts an operation; see
+    /// [`Operation::from_response`](crate::Operation::from_response).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Operation::from_response`](crate::Operation::from_response).
     pub fn from_response(client: impl Client, response: impl Response) -> Result<Self> {
         Self::from_response_as(client, response)
     }
@@ -329,7 +335,12 @@ impl Operation {
         Ok(Self::accept(client, Reader::of::<M>(), M::POLLING(), answer)?.typed())
     }
 
-    /// Follows the operation at a known address, absolute or relative to the service root.
+    /// Follows the operation at a known address, absolute or relative to the service root; see
+    /// [`Operation::from_location`](crate::Operation::from_location).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Operation::from_location`](crate::Operation::from_location).
     pub fn from_location(client: impl Client, location: impl AsRef<str>) -> Result<Self> {
         Self::from_location_as(client, location)
     }
@@ -345,6 +356,10 @@ impl Operation {
 
     /// Follows the operation that a token names, perhaps one of another process; see
     /// [`Operation::resume`](crate::Operation::resume).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Operation::resume`](crate::Operation::resume).
     pub fn resume(client: impl Client, token: ResumeToken) -> Result<Self> {
         Self::resume_as(client, token)
     }
@@ -383,7 +398,7 @@ impl Operation {
 }
 
 impl<T, M> Operation<T, M> {
-    /// The same with other types; the operation has been made for this model.
+    /// Changes the type parameters; `N` has to be the model of the operation.
     pub(crate) fn typed<U, N>(self) -> Operation<U, N> {
         Operation { inner: self.inner.typed() }
     }
@@ -392,18 +407,30 @@ impl<T, M> Operation<T, M> {
 impl<T, M: Model> Operation<T, M> {
     /// Sends one check now, whatever the policy says; see
     /// [`Operation::poll`](crate::Operation::poll).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Operation::poll`](crate::Operation::poll).
     pub fn poll(&mut self) -> Result<Update<M>> {
         block_on(self.inner.poll())
     }
 
     /// Polls by the policy until the operation has succeeded; see
     /// [`Operation::wait`](crate::Operation::wait).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Operation::wait`](crate::Operation::wait).
     pub fn wait(&mut self) -> Result<Completed<T, M>> {
         Ok(Completed { inner: block_on(self.inner.wait())? })
     }
 
     /// The same, and calls `see` with each check; see
     /// [`Operation::wait_with`](crate::Operation::wait_with).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Operation::wait_with`](crate::Operation::wait_with).
     pub fn wait_with(&mut self, see: impl FnMut(Update<M>)) -> Result<Completed<T, M>> {
         Ok(Completed { inner: block_on(self.inner.wait_with(see))? })
     }
@@ -415,6 +442,10 @@ impl<T, M: Model> Operation<T, M> {
     }
 
     /// Waits, then reads the target; see [`Operation::target`](crate::Operation::target).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Operation::target`](crate::Operation::target).
     pub fn target(&mut self) -> Result<T>
     where
         T: DeserializeOwned,
@@ -532,6 +563,10 @@ impl<T, M: Model> Completed<T, M> {
     }
 
     /// Reads the result; see [`Completed::target`](crate::Completed::target).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Completed::target`](crate::Completed::target).
     pub fn target(&self) -> Result<T>
     where
         T: DeserializeOwned,
@@ -540,6 +575,10 @@ impl<T, M: Model> Completed<T, M> {
     }
 
     /// Reads the result by its id; see [`Completed::target_at`](crate::Completed::target_at).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Completed::target_at`](crate::Completed::target_at).
     pub fn target_at<P: AsRef<str>>(&self, path: impl FnOnce(&str) -> P) -> Result<T>
     where
         T: DeserializeOwned,

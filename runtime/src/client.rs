@@ -72,8 +72,10 @@ pub trait Client: Clone + Send + Sync + 'static {
     ///
     /// Return an error response as a response: with reqwest, do not call `error_for_status`, which
     /// loses its body, its id and its `Retry-After`. Limit the size of the body and the time of the
-    /// request, which [`TimeLeft::of`](crate::TimeLeft::of) returns; the adapters do both. At an
-    /// operation's deadline the handle abandons the request, see [`time_limit`](Self::time_limit).
+    /// request, which [`TimeLeft::of`](crate::TimeLeft::of) returns; the adapters do both. The
+    /// handle abandons the request at the operation's deadline, or a little later if it was sent
+    /// near the deadline: see [`Polling::timeout`](crate::Polling::timeout) and
+    /// [`time_limit`](Self::time_limit).
     fn send(
         &self,
         request: Request<Bytes>,
@@ -99,10 +101,11 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// Renews the credential after a 401, and returns whether there is a new one.
     ///
     /// Called at most once for a check, a start or a target that gets a 401, until it gets another
-    /// response. If it returns `true`, the request is retried at once. If it returns `false`, as
-    /// the provided method does, the 401 is final. A claims challenge is in the response's
-    /// `WWW-Authenticate`. The call counts towards the request's time limit, and many operations
-    /// may call it at the same time: renew the credential once for all of them.
+    /// response or its error has been returned. If it returns `true`, the request is retried at
+    /// once. If it returns `false`, as the provided method does, the 401 is final. A claims
+    /// challenge is in the response's `WWW-Authenticate`. The call counts towards the request's
+    /// time limit, and many operations may call it at the same time: renew the credential once for
+    /// all of them.
     fn unauthorized(&self, response: &Response<Bytes>) -> impl Future<Output = bool> + Send {
         let _ = response;
         ready(false)

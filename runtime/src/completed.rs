@@ -23,8 +23,8 @@ use crate::trace::Span;
 pub struct Completed<T = Value, M = TeamsAsyncOperation> {
     result: Arc<Succeeded>,
     connection: Arc<dyn Connection>,
-    /// How the target is being read. Whoever reads it takes it out, so that two readers do not wait
-    /// for each other, and puts it back where it is dropped: pace and patience outlive a caller's.
+    /// The target that is being read. A reader takes it out, so that concurrent readers do not wait
+    /// for each other, and returns it when it is dropped, so that pace and patience survive.
     reading: Mutex<Option<Box<Reading>>>,
     types: PhantomData<fn() -> (T, M)>,
 }

@@ -54,7 +54,7 @@ impl Follower {
         Arc::clone(line.connection())
     }
 
-    /// Begins a call of a caller's; see [`Line::begin_call`].
+    /// See [`Line::begin_call`].
     pub(crate) fn begin_call(&mut self) {
         self.parts().1.begin_call();
     }
@@ -153,7 +153,7 @@ impl Follower {
         Poll::Ready(response.map_err(|error| complete(&self.poller, error)))
     }
 
-    /// Takes a response back that is not the target; an error if it is not read again.
+    /// Reports that the response could not be decoded; an error if the target is not read again.
     pub(crate) fn target_unreadable(&mut self, undecodable: Undecodable) -> Result<()> {
         let result = match &mut self.target {
             Some(target) => undecodable.into_target(target),

@@ -105,8 +105,9 @@
 //! # Guarantees
 //!
 //! - [`Client::send`] only gets requests of the service root's origin, so no token goes elsewhere.
-//! - No check comes earlier than the policy or a `Retry-After` allows, except for the last one before
-//!   the deadline and one that [`Operation::poll`] asks for.
+//! - No check comes earlier than the policy or a `Retry-After` allows, except one that
+//!   [`Operation::poll`] asks for, and a retry with a renewed credential. The policy allows a last
+//!   check shortly before the deadline, however little of the interval has passed.
 //! - Dropping the future of a handle's method loses no response: the request stays with the handle.
 //! - Only the body's status says that an operation has ended, not its `error` property. The monitor of
 //!   a copy may also end with a 303.

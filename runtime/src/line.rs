@@ -23,7 +23,7 @@ enum Flight {
     Sending { exchange: Exchange, since: Instant, limit: Option<Duration> },
 }
 
-/// The result of a machine.
+/// What driving a machine has led to.
 pub(crate) enum Turn<A> {
     Received(A),
     Retrying(Error),
@@ -51,8 +51,8 @@ impl Line {
         reading.take().unwrap_or_else(|| self.connection.now())
     }
 
-    /// Begins a call of a caller's: a sleep is recomputed, because the policy may have changed, and a
-    /// request is taken up, unless its response could be stale.
+    /// Called first by every method of a handle that waits. A sleep is computed anew, because the
+    /// policy may have changed; a request stays, unless its response could be stale.
     pub(crate) fn begin_call(&mut self) {
         let stale = match &self.flight {
             Flight::Idle => return,
@@ -79,7 +79,7 @@ impl Line {
         self.flight = Flight::Sending { exchange, since, limit };
     }
 
-    /// Does what the machine says until a request has come to something.
+    /// Drives the machine until it has something to report.
     pub(crate) fn poll_turn<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -143,8 +143,9 @@ impl Line {
         Poll::Ready(())
     }
 
-    /// Polls the request under way. `unread` says that the noted sending is only as late as the wait
-    /// before it was due: a request that is answered at once was sent at the time of its response.
+    /// Polls the request under way. If `unread`, the clock was not read after the last wait, and the
+    /// sending was recorded at the time that the wait was due; a response that is ready at once
+    /// corrects it.
     pub(crate) fn poll_flight<M: Machine>(
         &mut self,
         machine: &mut M,

@@ -274,13 +274,13 @@ impl Operation {
 }
 
 impl<T, M> Operation<T, M> {
-    /// Continues with what a set has followed.
+    /// A handle for an operation that a set has followed.
     pub(crate) fn of_poller(poller: Poller, connection: Arc<dyn Connection>) -> Self {
         let line = Line::new(connection, Span::none());
         Operation { follower: Follower::of_parts(poller, line), types: PhantomData }
     }
 
-    /// What a set follows from here on. What is under way is dropped.
+    /// The poller, for a set; a request in flight is dropped.
     pub(crate) fn into_poller(self) -> Poller {
         self.follower.poller
     }
@@ -289,7 +289,7 @@ impl<T, M> Operation<T, M> {
         self.follower.connection()
     }
 
-    /// The same with other types; the follower has been made for this model.
+    /// Changes the type parameters; `N` has to be the model of the follower.
     pub(crate) fn typed<U, N>(self) -> Operation<U, N> {
         Operation { follower: self.follower, types: PhantomData }
     }
@@ -565,7 +565,6 @@ impl<T, M> fmt::Debug for Updates<'_, T, M> {
 #[must_use = "futures do nothing unless polled"]
 pub(crate) struct Starting {
     start: Result<Start>,
-    /// As in a handle: a future under way need not be `Sync`.
     line: Option<Line>,
     reader: &'static Reader,
     policy: Polling,

@@ -1,11 +1,11 @@
-//! What a library's author has in hand after sending a starting request.
+//! The response to a request that starts an operation, of any HTTP client.
 
 use std::future::Future;
 
 use crate::error::Result;
 use crate::protocol::Answer;
 
-/// What sending the request that starts an operation returned.
+/// The response to a request that starts an operation.
 ///
 /// Implemented for `http::Response` with a body of `Bytes`, `Vec<u8>`, `String` or `()`, and for
 /// `reqwest::Response` with the feature `reqwest`. For the response of another HTTP client:
@@ -44,7 +44,7 @@ pub trait Response {
 /// Implements a response trait for the bodies that are there at once.
 macro_rules! ready_responses {
     ($trait:ident, $($async:ident)?) => {
-        /// As it is.
+        /// Returns the answer itself.
         impl $trait for crate::protocol::Answer {
             $($async)? fn into_answer(self) -> crate::Result<crate::protocol::Answer> {
                 Ok(self)

@@ -1,4 +1,4 @@
-//! What carries an operation from one process to another.
+//! A token that names an operation for another process.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -74,8 +74,7 @@ impl<M: Model> Update<M> {
         self.waited
     }
 
-    /// How long after the last check the next one is due, by the policy; `None` if there is no next
-    /// one.
+    /// How long after this update the next check is due, by the policy; `None` if there is none.
     pub fn next_check(&self) -> Option<Duration> {
         self.next_check
     }

@@ -1,4 +1,4 @@
-//! The body of Graph's error answers, and the errors in operations that have the same form.
+//! The body of Graph's error responses, and the errors in operations that have the same form.
 
 use std::fmt;
 

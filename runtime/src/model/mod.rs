@@ -197,7 +197,7 @@ pub enum TargetRef<'a> {
     None,
 }
 
-/// A location; `Unknown` if it is absent or empty.
+/// A location; [`None`](TargetRef::None) if it is absent or empty.
 impl<'a> From<Option<Cow<'a, str>>> for TargetRef<'a> {
     fn from(location: Option<Cow<'a, str>>) -> Self {
         match location {
@@ -207,7 +207,7 @@ impl<'a> From<Option<Cow<'a, str>>> for TargetRef<'a> {
     }
 }
 
-/// A location; `Unknown` if it is absent or empty.
+/// A location; [`None`](TargetRef::None) if it is absent or empty.
 impl<'a> From<Option<&'a str>> for TargetRef<'a> {
     fn from(location: Option<&'a str>) -> Self {
         location.map(Cow::Borrowed).into()
