@@ -5,7 +5,7 @@ use graph_operation::testing::{
     ScriptedClient, accepted, block_on, failed, graph_error, in_progress, status, succeeded,
     with_header,
 };
-use graph_operation::{Error, ErrorKind, Polling, ResumeToken};
+use graph_operation::{Error, ErrorKind, Polling, RateLimit, ResumeToken};
 use http::{Method, Request, Uri};
 
 use crate::{location, seconds};
@@ -234,4 +234,19 @@ fn a_target_is_read_through_the_sets_client() {
     client.answer(graph_operation::testing::json_answer(200, &serde_json::json!({ "id": "0" })));
     assert_eq!(completed.target().unwrap()["id"], "0");
     assert_eq!((own.requests().len(), client.requests().len()), (0, 2));
+}
+
+#[test]
+fn a_blocking_send_waits_for_the_rate() {
+    let times = |admit: fn(&RateLimit, &ScriptedClient)| {
+        let (limit, client) = (RateLimit::new(2), ScriptedClient::new());
+        let admitted = (0..30).map(|_| {
+            admit(&limit, &client);
+            client.elapsed()
+        });
+        admitted.collect::<Vec<_>>()
+    };
+    let blocking = times(|limit, client| limit.admit_blocking(client, &Request::new(())));
+    assert_eq!(blocking, times(|limit, client| block_on(limit.admit(client, &Request::new(())))));
+    assert!(blocking[29] >= seconds(5), "{blocking:?}");
 }
