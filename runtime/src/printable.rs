@@ -75,7 +75,7 @@ impl fmt::Display for Shown {
 
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        write!(f, "{}", Printable(&format!("{:?}", self.0)))
     }
 }
 

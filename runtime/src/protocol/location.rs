@@ -451,6 +451,10 @@ mod tests {
             resolve(&ROOT.parse().unwrap(), None, b"/te\xffms").unwrap_err().kind(),
             ErrorKind::InvalidLocation
         );
+        for text in [format!("https://evil{}", long(16_000)), "\u{fffd}".repeat(10_000)] {
+            let error = resolve(&ROOT.parse().unwrap(), None, text.as_bytes()).unwrap_err();
+            assert!(error.to_string().len() < 3_000);
+        }
         for root in ["https://user:password@graph.microsoft.com/v1.0", "/v1.0"] {
             assert_eq!(resolved(root, "", "/teams"), Err(ErrorKind::InvalidLocation), "{root}");
         }
