@@ -130,7 +130,10 @@ fn keep_time(limit: Duration, clock: &Mutex<Clock>) {
         }
         if left.is_zero() {
             clock.over = true;
-            clock.waker.wake_by_ref();
+            let waker = clock.waker.clone();
+            // An executor may poll the task in here, which asks for the clock.
+            drop(clock);
+            waker.wake();
             return;
         }
         drop(clock);
@@ -152,6 +155,9 @@ mod tests {
     use std::convert::Infallible;
     use std::future::Future as _;
     use std::pin::Pin;
+    use std::sync::OnceLock;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::Relaxed;
 
     use super::*;
 
@@ -195,6 +201,31 @@ mod tests {
         fn wake(self: Arc<Self>) {
             self.0.unpark();
         }
+    }
+
+    /// Notes whether the clock was free when it woke.
+    #[derive(Default)]
+    struct Probe {
+        clock: OnceLock<Arc<Mutex<Clock>>>,
+        free: AtomicBool,
+    }
+
+    impl std::task::Wake for Probe {
+        fn wake(self: Arc<Self>) {
+            let clock = self.clock.get().expect("the clock that wakes");
+            self.free.store(clock.try_lock().is_ok(), Relaxed);
+        }
+    }
+
+    /// An executor may poll the task inside `wake`.
+    #[test]
+    fn a_task_is_woken_without_a_lock() {
+        let probe = Arc::new(Probe::default());
+        let waker = Waker::from(Arc::clone(&probe));
+        let clock = Arc::new(Mutex::new(Clock { waker, over: false, stopped: false }));
+        assert!(probe.clock.set(Arc::clone(&clock)).is_ok());
+        keep_time(Duration::ZERO, &clock);
+        assert!(probe.free.load(Relaxed) && clock.lock().unwrap().over);
     }
 
     #[test]
