@@ -77,7 +77,10 @@ impl Writer {
             }
             let values = request.headers().get_all(name).iter();
             let values: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
-            self.header(&mut first, name.as_str(), &values.join(", "));
+            // A value that is not ASCII is left out.
+            if !values.is_empty() {
+                self.header(&mut first, name.as_str(), &values.join(", "));
+            }
         }
         if writes && !request.headers().contains_key(CONTENT_TYPE) {
             self.header(&mut first, CONTENT_TYPE.as_str(), APPLICATION_JSON);
@@ -368,7 +371,9 @@ mod tests {
         let json = Request::post("/")
             .header("Content-Type", "application/json; charset=utf-8")
             .header("Prefer", "a")
+            .header("Prefer", &b"\xFF"[..])
             .header("Prefer", "b")
+            .header("X-Name", "\u{e9}")
             .body(Bytes::from_static(b" {\"x\": 1} "));
         writer.request("/teams", &json.unwrap());
         let binary =
