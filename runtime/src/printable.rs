@@ -44,15 +44,32 @@ impl fmt::Display for Reason<'_> {
 pub(crate) fn without_secrets(address: &str) -> String {
     let end = address.find(['?', '#']).unwrap_or(address.len());
     let (address, _) = address.split_at(end);
-    // URL parsers take a backslash for a slash.
-    let Some(at) = ["//", "\\\\"].into_iter().filter_map(|slashes| address.find(slashes)).min()
-    else {
-        return address.to_owned();
-    };
-    let (before, rest) = address.split_at(at + 2);
-    let (authority, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
+    let Some(slashes) = before_authority(address) else { return address.to_owned() };
+    let rest = address.get(slashes..).unwrap_or_default().trim_start_matches(SLASHES);
+    let (before, _) = address.split_at(address.len() - rest.len());
+    let (authority, path) = rest.split_at(rest.find(SLASHES).unwrap_or(rest.len()));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     format!("{before}{host}{path}")
+}
+
+/// URL parsers take a backslash for a slash.
+const SLASHES: [char; 2] = ['/', '\\'];
+
+/// Where the slashes before the authority of an address begin. After `https:`, URL parsers skip any
+/// number of them.
+fn before_authority(address: &str) -> Option<usize> {
+    match address.split_once(':') {
+        Some((scheme, _)) if is_http(scheme) => Some(scheme.len() + 1),
+        _ => address
+            .as_bytes()
+            .windows(2)
+            .position(|pair| pair.iter().all(|byte| matches!(byte, b'/' | b'\\'))),
+    }
+}
+
+fn is_http(scheme: &str) -> bool {
+    let scheme = scheme.trim();
+    scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http")
 }
 
 /// An address without its query and its userinfo, either of which may be a secret.
@@ -126,9 +143,17 @@ mod tests {
     fn neither_a_query_nor_userinfo_is_shown() {
         for (text, shown) in [
             ("https://u:p@h/a/b?tempauth=x#y", "https://h/a/b"),
+            ("https:/\\u:p@h/a", "https:/\\h/a"),
+            ("https:u:p@h/a", "https:h/a"),
+            ("https:///u:p@h\\a@b", "https:///h\\a@b"),
+            (" https://u:p@h", " https://h"),
             ("//u@h/a?x", "//h/a"),
+            ("\\/u@h/a", "\\/h/a"),
             ("/a@b?x", "/a@b"),
+            ("/a/19:b@c/d", "/a/19:b@c/d"),
             ("x:a@b/c?d", "x:a@b/c"),
+            ("see https:\\/u:p@h", "see https:\\/h"),
+            ("/root:/a@b", "/root:/a@b"),
         ] {
             assert_eq!(shown_text(text).to_string(), shown);
         }
