@@ -1,5 +1,7 @@
 //! What every adapter does with a response: limit its body, and refuse one of another origin.
 
+#[cfg(any(feature = "reqwest-blocking", feature = "ureq"))]
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,8 +36,12 @@ impl Bounded {
     }
 }
 
-pub(crate) fn too_large() -> Error {
-    Error::new(ErrorKind::Decode, format!("the answer is larger than {LIMIT} bytes"))
+fn too_large() -> Error {
+    Error::new(ErrorKind::Decode, format!("the response is larger than {} MiB", LIMIT >> 20))
+}
+
+pub(crate) fn took_too_long() -> Error {
+    Error::transport("the body of the response took too long")
 }
 
 /// Returns an error if the response to a request for `asked` came from another origin, because the
@@ -116,8 +122,14 @@ fn collect_in_time(
 ) -> Result<(), Error> {
     let begun = std::time::Instant::now();
     loop {
-        let chunk = chunks.recv_timeout(limit.saturating_sub(begun.elapsed()));
-        let chunk = chunk.map_err(Error::transport)?.map_err(Error::transport)?;
+        let chunk = match chunks.recv_timeout(limit.saturating_sub(begun.elapsed())) {
+            Ok(chunk) => chunk.map_err(Error::transport)?,
+            Err(RecvTimeoutError::Timeout) => return Err(took_too_long()),
+            // The reader has panicked.
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Error::transport("the body of the response cannot be read"));
+            }
+        };
         if chunk.is_empty() {
             return Ok(());
         }
@@ -156,7 +168,9 @@ mod tests {
         let (other_end, dripping) = dripping();
         let (body, outcome) = read_in_time(dripping, Duration::from_millis(20));
         assert_eq!(body, "x");
-        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Transport);
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transport);
+        assert!(format!("{error:#}").ends_with("the body of the response took too long"));
         drop(other_end);
     }
 

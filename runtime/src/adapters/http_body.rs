@@ -13,7 +13,7 @@ use body::Body;
 use bytes::{Buf, Bytes};
 use http::Response;
 
-use super::body::{Bounded, time_for_body, usable};
+use super::body::{Bounded, time_for_body, took_too_long, usable};
 use crate::{BoxError, Error, Result, TimeLeft};
 
 /// Collects the body of a response, at most 4 MiB of it, into what
@@ -72,8 +72,7 @@ where
                 Poll::Pending => timer.is_over(cx),
             };
             if is_over {
-                let error = Error::transport("the body of the response took too long");
-                return Poll::Ready(Some(Err(error)));
+                return Poll::Ready(Some(Err(took_too_long())));
             }
             frame.map(|frame| Some(frame?.map_err(Error::transport)))
         });

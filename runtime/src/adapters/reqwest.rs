@@ -54,15 +54,14 @@ pub mod blocking {
     pub use crate::adapters::reqwest_blocking::send;
 }
 
-use std::future::Future;
 use std::time::Duration;
 
 use ::reqwest as http_client;
 use bytes::Bytes;
 use http::{Request, Response};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::body::{Bounded, check_origin, time_for_body, usable};
+use super::body::{Bounded, check_origin, time_for_body, took_too_long, usable};
 use crate::protocol::Answer;
 use crate::{Error, ErrorKind, Result, TimeLeft};
 
@@ -93,16 +92,11 @@ pub async fn send(
     let time_left = TimeLeft::of(&request);
     let begun = Instant::now();
     let sending = async { Ok(client.execute(request.try_into()?).await?) };
-    let response = in_time(time_left, sending).await?;
+    let response = timeout(time_left, sending)
+        .await
+        .unwrap_or_else(|_| Err(Error::transport("the time for the request is up")))?;
     check_origin(&asked, response.url().as_str())?;
     collect(response, time_left.saturating_sub(begun.elapsed())).await
-}
-
-async fn in_time<T>(time: Duration, exchange: impl Future<Output = Result<T>>) -> Result<T> {
-    match tokio::time::timeout(time, exchange).await {
-        Ok(result) => result,
-        Err(elapsed) => Err(Error::transport(elapsed)),
-    }
 }
 
 /// Reads the body; that of a 202, as far as it comes in a few seconds.
@@ -115,8 +109,8 @@ async fn collect(mut response: http_client::Response, time: Duration) -> Result<
         }
         Ok(())
     };
-    let outcome = in_time(time_for_body(head.status(), time), reading).await;
-    usable(head.status(), outcome)?;
+    let outcome = timeout(time_for_body(head.status(), time), reading).await;
+    usable(head.status(), outcome.unwrap_or_else(|_| Err(took_too_long())))?;
     Ok(head.map(|()| body.finish()))
 }
 

@@ -1,5 +1,6 @@
 //! What each adapter's `send` bounds: the time of a request, and the origin that answers it.
 
+use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -44,6 +45,18 @@ fn a_request_takes_no_longer_than_it_has_left() {
             assert!(begun.elapsed() < Duration::from_secs(20));
             server.join().unwrap();
         }
+    }
+}
+
+#[test]
+fn a_time_that_is_up_is_not_called_a_deadline() {
+    for (answer, source) in [
+        ("", "the time for the request is up"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", "the body of the response took too long"),
+    ] {
+        let (origin, _) = serve(answer);
+        let error = async_reqwest(get(&origin, Duration::from_millis(200))).unwrap_err();
+        assert_eq!(error.source().unwrap().to_string(), source);
     }
 }
 
