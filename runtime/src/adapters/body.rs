@@ -184,10 +184,13 @@ mod tests {
 
     #[test]
     fn a_202_is_given_as_far_as_it_came() {
-        let (other_end, dripping) = dripping();
-        let body = read_response(StatusCode::ACCEPTED, dripping, Duration::from_millis(20));
-        assert_eq!(body.unwrap(), "x");
-        drop(other_end);
+        for (silent, received) in [(false, "x"), (true, "")] {
+            let (other_end, mut dripping) = dripping();
+            dripping.1 = silent;
+            let body = read_response(StatusCode::ACCEPTED, dripping, Duration::from_millis(20));
+            assert_eq!(body.unwrap(), received);
+            drop(other_end);
+        }
     }
 
     #[test]

@@ -36,12 +36,7 @@ fn collect(response: http_client::Response, time: Duration) -> Result<Response<B
 impl crate::blocking::Response for http_client::Response {
     fn into_answer(self) -> Result<Answer> {
         let url = self.url().as_str().parse().ok();
-        // The operation runs: no trouble with a body that hardly ever says anything may lose it.
-        let response = if self.status() == http::StatusCode::ACCEPTED {
-            head_of!(self).map(|()| Bytes::new())
-        } else {
-            collect(self, TimeLeft::DEFAULT.0)?
-        };
+        let response = collect(self, TimeLeft::DEFAULT.0)?;
         Ok(Answer::from(response).with_url(url))
     }
 }

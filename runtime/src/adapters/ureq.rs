@@ -84,11 +84,7 @@ impl crate::blocking::Response for Response<Body> {
         let url = || std::panic::catch_unwind(AssertUnwindSafe(|| self.get_uri().clone())).ok();
         let url = if self.extensions().is_empty() { None } else { url() };
         let (head, body) = self.into_parts();
-        // The operation runs: no trouble with a body that hardly ever says anything may lose it.
-        let body = match head.status {
-            StatusCode::ACCEPTED => Bytes::new(),
-            _ => read_response(head.status, body.into_reader(), TimeLeft::DEFAULT.0)?,
-        };
+        let body = read_response(head.status, body.into_reader(), TimeLeft::DEFAULT.0)?;
         Ok(Answer::from(Response::from_parts(head, body)).with_url(url))
     }
 }

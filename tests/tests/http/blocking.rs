@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use graph_operation::blocking::Client;
+use graph_operation::blocking::{Client, Operation};
 use graph_operation::{ErrorKind, Polling, Result, async_operation};
 use graph_operation_tests::simulator::{Fault, FaultPlan, Life, Occasion, Options, Simulator};
 use http::header::{AUTHORIZATION, HeaderValue};
@@ -161,23 +161,39 @@ fn an_answer_that_ureq_did_not_receive_is_one_all_the_same() {
         .header("location", "/teams('a')/operations('b')")
         .body(ureq::Body::builder().data(""))
         .unwrap();
-    let operation =
-        graph_operation::blocking::Operation::from_response(Ureq::new(&simulator), made);
+    let operation = Operation::from_response(Ureq::new(&simulator), made);
     assert!(operation.unwrap().location().is_some());
 }
 
-/// A 202 says everything in its headers; a body that is announced and never comes is not waited for.
+/// Functions that send the request themselves, at a service root.
+const STARTS: [fn(&str) -> Result<Operation>; 2] =
+    [|root| Ureq::at(root).archive_team("a"), |root| Reqwest::at(root).archive_team("a")];
+
+/// A new password is nowhere else.
 #[test]
-fn the_body_of_a_202_is_not_waited_for() {
-    let (origin, server) = serve(
-        "HTTP/1.1 202 Accepted\r\nLocation: /teams('a')/operations('b')\r\n\
-         Content-Length: 100\r\n\r\n",
-    );
-    let graph = Ureq::at(&format!("{origin}/v1.0"));
-    let operation = graph.archive_team("a").unwrap();
-    assert_eq!(operation.operation_id(), Some("b"));
-    drop((operation, graph));
-    server.join().unwrap();
+fn the_body_of_a_202_is_kept() {
+    for start in STARTS {
+        let (origin, _) = serve(
+            "HTTP/1.1 202 Accepted\r\nLocation: /teams('a')/operations('b')\r\n\
+             Content-Length: 2\r\n\r\n{}",
+        );
+        let operation = start(&format!("{origin}/v1.0")).unwrap();
+        assert_eq!(operation.operation_id(), Some("b"));
+        assert_eq!(operation.accepted_body(), Some(&b"{}"[..]));
+    }
+}
+
+#[test]
+fn no_fault_of_the_body_of_a_202_loses_the_operation() {
+    for start in STARTS {
+        for fault in [Fault::Cut, Fault::EndlessBody] {
+            let faults = FaultPlan::new().sequence(Occasion::Start, [fault.clone()]);
+            let simulator = Simulator::spawn(Options::new().faults(faults)).unwrap();
+            let operation = start(&simulator.service_root()).unwrap();
+            let id = simulator.operations()[0].id.clone();
+            assert_eq!(operation.operation_id(), Some(&*id), "{fault}");
+        }
+    }
 }
 
 #[test]
