@@ -1,4 +1,4 @@
-//! Any client whose answers have an [`http_body::Body`](https://docs.rs/http-body): hyper, other
+//! Any client whose responses have an [`http_body::Body`](https://docs.rs/http-body): hyper, other
 //! versions of reqwest, graph-rs-sdk, tower services.
 
 use std::future::poll_fn;

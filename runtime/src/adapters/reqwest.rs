@@ -34,7 +34,7 @@
 //! }
 //! ```
 
-/// Copies a head: neither of reqwest's responses gives its own away.
+/// Copies the head of a response, which reqwest returns only by reference.
 macro_rules! head_of {
     ($response:expr) => {{
         let mut head = http::Response::new(());
@@ -122,7 +122,7 @@ impl crate::Response for http_client::Response {
     }
 }
 
-/// An error answer that `error_for_status` made an error of becomes
+/// An error response that `error_for_status` made an error of becomes
 /// [`Rejected`](crate::ErrorKind::Rejected), a body that is not what it should be
 /// [`Decode`](crate::ErrorKind::Decode), and anything else [`Transport`](crate::ErrorKind::Transport).
 /// The URL, whose query may hold a session's id, is left out.
@@ -133,7 +133,7 @@ impl From<http_client::Error> for Error {
             return Error::rejected_status(status).with_source(error);
         }
         if error.is_decode() {
-            return Error::new(ErrorKind::Decode, "the answer cannot be read").with_source(error);
+            return Error::new(ErrorKind::Decode, "the response cannot be read").with_source(error);
         }
         if error.is_connect() {
             return Error::not_sent(error);

@@ -42,7 +42,7 @@ pub struct GraphError {
 }
 
 impl GraphError {
-    /// Reads the body of an error answer; `None` if it is not one of Graph's, but a proxy's page.
+    /// Reads the body of an error response; `None` if it is not one of Graph's, but a proxy's page.
     pub(crate) fn from_body(body: &[u8]) -> Option<Self> {
         let Value::Object(mut body) = serde_json::from_str(&json::text_of(body)).ok()? else {
             return None;
@@ -165,7 +165,7 @@ impl<'de> Deserialize<'de> for GraphError {
     }
 }
 
-/// Writes the whole body, as in an answer.
+/// Writes the whole body, as in a response.
 impl Serialize for GraphError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut body = serializer.serialize_map(Some(1))?;
