@@ -158,9 +158,20 @@ impl Error {
     /// A failure to get a credential for the request. The kind is
     /// [`Transport`](ErrorKind::Transport) too, but it is not retried.
     pub fn credential(source: impl Into<BoxError>) -> Self {
-        Error::new(ErrorKind::Transport, "there is no credential to send the request with")
-            .with_source(source)
-            .with_retryable(false)
+        Error::unsendable("there is no credential to send the request with", source)
+    }
+
+    /// A request that could not be built.
+    pub(crate) fn unbuilt(source: impl Into<BoxError>) -> Self {
+        Error::unsendable("the request could not be built", source)
+    }
+
+    /// A failure before the request was sent, which would fail again.
+    fn unsendable(message: &str, source: impl Into<BoxError>) -> Self {
+        let mut error = Error::new(ErrorKind::Transport, message);
+        let inner = error.inner();
+        (inner.not_sent, inner.retryable) = (true, false);
+        error.with_source(source)
     }
 
     /// What an author's client failed with, and whether a retry can help.
@@ -550,10 +561,11 @@ impl std::error::Error for Error {
     }
 }
 
-/// A request that could not be built, and so not be sent: [`ErrorKind::Transport`], not retryable.
+/// A request that could not be built, and so not be sent: [`ErrorKind::Transport`], not retryable. For
+/// a response that could not be built, use [`Error::transport`].
 impl From<http::Error> for Error {
     fn from(error: http::Error) -> Self {
-        Error::transport(error).with_retryable(false)
+        Error::unbuilt(error)
     }
 }
 
@@ -567,7 +579,7 @@ impl From<http::header::InvalidHeaderValue> for Error {
 /// The same for an address, such as that of a service root.
 impl From<http::uri::InvalidUri> for Error {
     fn from(error: http::uri::InvalidUri) -> Self {
-        Error::from(http::Error::from(error))
+        Error::unsendable("the address is not a URL", error)
     }
 }
 

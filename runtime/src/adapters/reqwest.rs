@@ -138,7 +138,9 @@ impl From<http_client::Error> for Error {
         if error.is_connect() {
             return Error::not_sent(error);
         }
-        let retryable = !error.is_builder();
-        Error::transport(error).with_retryable(retryable)
+        if error.is_builder() {
+            return Error::unbuilt(error);
+        }
+        Error::transport(error)
     }
 }

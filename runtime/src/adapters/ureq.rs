@@ -105,11 +105,8 @@ impl From<http_client::Error> for Error {
             http_client::Error::Io(error) if error.kind() == ConnectionRefused => {
                 Error::not_sent(error)
             }
-            error => {
-                let retryable =
-                    !matches!(error, http_client::Error::BadUri(_) | http_client::Error::Http(_));
-                Error::transport(error).with_retryable(retryable)
-            }
+            http_client::Error::BadUri(_) | http_client::Error::Http(_) => Error::unbuilt(error),
+            error => Error::transport(error),
         }
     }
 }

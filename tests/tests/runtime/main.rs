@@ -9,6 +9,7 @@ mod corpus;
 mod defects;
 mod documents;
 mod dropping;
+mod failures;
 mod families;
 mod kept;
 mod locations;

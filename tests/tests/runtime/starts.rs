@@ -9,10 +9,9 @@ use graph_operation::testing::{
     with_header,
 };
 use graph_operation::{
-    Client, Error, ErrorKind, Operation, Polling, Result, TeamsAsyncOperation, TimeLeft,
-    async_operation,
+    Client, ErrorKind, Operation, Polling, Result, TeamsAsyncOperation, TimeLeft, async_operation,
 };
-use http::{Method, Request, Response};
+use http::{Method, Request};
 
 use crate::{LOCATION, gaps, seconds};
 
@@ -179,40 +178,6 @@ fn nothing_is_sent_to_another_origin() {
     let request = Request::post("https://graph.microsoft.com/v1.0/../x").body(Bytes::new());
     let error = block_on(Operation::start(client.clone(), request.unwrap())).unwrap_err();
     assert_eq!((error.kind(), client.requests().len()), (ErrorKind::InvalidLocation, 0));
-}
-
-/// A client whose first request surely never leaves.
-#[derive(Clone)]
-struct Refused(ScriptedClient);
-
-impl Client for Refused {
-    type Error = Error;
-
-    fn service_root(&self) -> &http::Uri {
-        self.0.service_root()
-    }
-
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
-        let first = self.0.requests().is_empty();
-        let response = Client::send(&self.0, request).await;
-        if first { Err(Error::not_sent("connection refused")) } else { response }
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        Client::sleep(&self.0, duration).await;
-    }
-
-    fn now(&self) -> std::time::Instant {
-        Client::now(&self.0)
-    }
-}
-
-#[test]
-fn a_request_that_never_left_is_sent_again() {
-    let client = Refused(ScriptedClient::new());
-    client.0.answer(status(200)).answer(accepted(LOCATION));
-    drop(block_on(Operation::start(client.clone(), archive(&client.0))).unwrap());
-    assert_eq!(client.0.requests().len(), 2);
 }
 
 #[test]

@@ -1,0 +1,104 @@
+//! What a client fails with: what is retried, and what the caller is told.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use graph_operation::testing::{ScriptedClient, accepted, block_on};
+use graph_operation::{Client, Error, ErrorKind, Operation, Result};
+use http::{HeaderValue, Method, Request, Response, Uri};
+
+use crate::LOCATION;
+
+/// A client whose first request fails.
+#[derive(Clone)]
+struct Failing {
+    client: ScriptedClient,
+    error: Arc<Mutex<Option<Error>>>,
+}
+
+impl Failing {
+    fn with(error: Error) -> Self {
+        Failing { client: ScriptedClient::new(), error: Arc::new(Mutex::new(Some(error))) }
+    }
+
+    fn start(&self, idempotent: bool) -> Result<Operation> {
+        let request = self.request(Method::POST, ["teams", "1", "archive"])?;
+        block_on(async {
+            if idempotent {
+                Operation::start_idempotent(self.clone(), request).await
+            } else {
+                Operation::start(self.clone(), request).await
+            }
+        })
+    }
+}
+
+impl Client for Failing {
+    type Error = Error;
+
+    fn service_root(&self) -> &Uri {
+        Client::service_root(&self.client)
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        let error = self.error.lock().unwrap().take();
+        match error {
+            Some(error) => Err(error),
+            None => Client::send(&self.client, request).await,
+        }
+    }
+
+    async fn send_anonymous(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        Client::send(self, request).await
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        Client::sleep(&self.client, duration).await;
+    }
+
+    fn now(&self) -> Instant {
+        Client::now(&self.client)
+    }
+}
+
+#[test]
+fn a_request_that_never_left_is_sent_again() {
+    let client = Failing::with(Error::not_sent("connection refused"));
+    client.client.answer(accepted(LOCATION));
+    drop(client.start(false).unwrap());
+    assert_eq!(client.client.requests().len(), 1);
+}
+
+/// Errors of requests that could not be built.
+fn unbuilt() -> [Error; 3] {
+    [
+        Request::builder().method("\n").body(()).unwrap_err().into(),
+        HeaderValue::from_str("\n").unwrap_err().into(),
+        "https://[".parse::<Uri>().unwrap_err().into(),
+    ]
+}
+
+#[test]
+fn a_request_that_was_not_made_was_not_carried_out() {
+    let others = [
+        Error::credential("the secret has expired"),
+        reqwest::Client::new().get("no URL").build().unwrap_err().into(),
+        ureq::get("http:no host").call().unwrap_err().into(),
+        ureq::Error::BadUri("no scheme".into()).into(),
+    ];
+    for error in unbuilt().into_iter().chain(others) {
+        let client = Failing::with(error);
+        let error = client.start(false).unwrap_err();
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Transport, false));
+        assert!(!error.to_string().contains("carried out"), "{error}");
+        assert!(client.client.requests().is_empty());
+    }
+}
+
+#[test]
+fn the_error_of_a_request_that_could_not_be_built_says_so() {
+    let shown = unbuilt().map(|error| error.to_string());
+    let request = "the request could not be built";
+    assert_eq!(shown, [request, request, "the address is not a URL"]);
+}
