@@ -86,7 +86,10 @@ impl<C: Client> Connection for Connected<C> {
         if request.is_anonymous() {
             return Box::pin(async move {
                 let sending = pin!(self.client.send_anonymous(request.into_request()));
-                in_time(&self.client, limit, sending, Outcome::Sent, given_up).await
+                let convert = |sent: Result<_>| {
+                    Outcome::Sent(sent.map_err(|error| Error::of_client(error.into(), true)))
+                };
+                in_time(&self.client, limit, sending, convert, given_up).await
             });
         }
         Box::pin(async move {

@@ -179,16 +179,17 @@ impl Error {
         // An adapter's own error says more than that something failed. An error that speaks of a whole
         // operation cannot come from one request.
         let error = match error.downcast::<Error>() {
-            Ok(error) => match error.kind() {
-                ErrorKind::Transport
-                | ErrorKind::Decode
-                | ErrorKind::Rejected
-                | ErrorKind::ForeignLocation => *error,
-                _ => Error::transport(*error),
-            },
+            Ok(error) => *error,
             Err(error) => Error::transport(error),
         };
         let retryable = transient && error.is_retryable();
+        let error = match error.kind() {
+            ErrorKind::Transport
+            | ErrorKind::Decode
+            | ErrorKind::Rejected
+            | ErrorKind::ForeignLocation => error,
+            _ => Error::transport(error),
+        };
         error.with_retryable(retryable)
     }
 

@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use graph_operation::testing::{ScriptedClient, accepted, block_on};
-use graph_operation::{Client, Error, ErrorKind, Operation, Result};
+use graph_operation::testing::{ScriptedClient, accepted, block_on, failed};
+use graph_operation::{
+    Client, DriveItemCopy, Error, ErrorKind, Model, Operation, Result, TeamsAsyncOperation,
+};
 use http::{HeaderValue, Method, Request, Response, Uri};
 
-use crate::LOCATION;
+use crate::{LOCATION, started};
 
 /// A client whose first request fails.
 #[derive(Clone)]
@@ -101,4 +103,33 @@ fn the_error_of_a_request_that_could_not_be_built_says_so() {
     let shown = unbuilt().map(|error| error.to_string());
     let request = "the request could not be built";
     assert_eq!(shown, [request, request, "the address is not a URL"]);
+}
+
+#[test]
+fn an_error_that_is_not_retryable_is_final_whatever_its_kind() {
+    let invalid = ScriptedClient::new().url_of([".."]).unwrap_err();
+    assert_eq!(invalid.kind(), ErrorKind::InvalidLocation);
+    let client = Failing::with(invalid);
+    let error = client.start(true).unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Transport, false));
+    assert!(client.client.requests().is_empty());
+}
+
+/// A client may follow an operation of its own before it sends.
+#[test]
+fn the_failure_of_another_operation_is_not_this_ones() {
+    fn poll<M: Model>(location: &str, error: Error) -> Error {
+        let operation = Operation::from_location_as::<M>(Failing::with(error), location);
+        block_on(operation.unwrap().poll()).unwrap_err()
+    }
+    let (client, mut other) = started();
+    client.answer(failed("TeamUnavailable", "Gone."));
+    let failure = block_on(other.wait()).unwrap_err();
+    for error in [
+        poll::<TeamsAsyncOperation>(LOCATION, failure.clone()),
+        poll::<DriveItemCopy>("https://contoso.sharepoint.com/monitors/1", failure),
+    ] {
+        assert_eq!((error.kind(), error.failure()), (ErrorKind::Transport, None));
+        assert!(error.resume_token().is_some());
+    }
 }
