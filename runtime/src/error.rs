@@ -27,8 +27,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// methods return details. [`resume_token`](Error::resume_token) names the operation if it may
 /// still be running.
 ///
-/// `{}` prints one line, and `{:#}` adds its sources. Neither contains a credential, a header that
-/// the client sent, or the query of an address.
+/// `{}` prints one line, and `{:#}` adds its sources. The library's own text contains no credential,
+/// no header that the client sent and no query of an address. The text of a source of another type
+/// is the client's.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -176,13 +177,12 @@ impl Error {
 
     /// What an author's client failed with, and whether a retry can help.
     pub(crate) fn of_client(error: BoxError, transient: bool) -> Self {
-        // An adapter's own error says more than that something failed. An error that speaks of a whole
-        // operation cannot come from one request.
         let error = match error.downcast::<Error>() {
             Ok(error) => *error,
-            Err(error) => Error::transport(error),
+            Err(error) => of_http_client(error),
         };
         let retryable = transient && error.is_retryable();
+        // An error that speaks of a whole operation cannot come from one request.
         let error = match error.kind() {
             ErrorKind::Transport
             | ErrorKind::Decode
@@ -473,6 +473,22 @@ impl Error {
     pub fn checks(&self) -> Option<u32> {
         self.0.checks
     }
+}
+
+/// Converts an HTTP client's own error as its adapter does, which knows what was not sent, and omits
+/// the URL.
+fn of_http_client(error: BoxError) -> Error {
+    #[cfg(feature = "reqwest")]
+    let error = match error.downcast::<reqwest::Error>() {
+        Ok(error) => return Error::from(*error),
+        Err(error) => error,
+    };
+    #[cfg(feature = "ureq")]
+    let error = match error.downcast::<ureq::Error>() {
+        Ok(error) => return Error::from(*error),
+        Err(error) => error,
+    };
+    Error::transport(error)
 }
 
 /// The statuses that pass by themselves: throttling (509 is a drive's), and a service that is down for

@@ -1,13 +1,14 @@
-//! What each adapter's `send` bounds: the time of a request, and the origin that answers it.
+//! What each adapter's `send` bounds, the time of a request and the origin that answers it, and what
+//! becomes of an HTTP client's own error.
 
 use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use graph_operation::{Error, ErrorKind, Result, TimeLeft};
-use http::{Request, Response};
+use graph_operation::{Client, Error, ErrorKind, Operation, Result, TimeLeft, blocking};
+use http::{Method, Request, Response, Uri};
 
-use crate::socket::{serve, serve_slowly};
+use crate::socket::{refusing, serve, serve_slowly};
 
 fn get(origin: &str, time: Duration) -> Request<Bytes> {
     let mut request = Request::new(Bytes::new());
@@ -91,4 +92,69 @@ fn an_answer_of_another_origin_is_refused() {
         assert!(shown.contains(&origin) && shown.contains(&foreign), "{shown}");
         assert!(!shown.contains("secret"), "{shown}");
     }
+}
+
+/// Clients whose error is that of their HTTP client.
+#[derive(Clone)]
+struct Plain<C> {
+    http: C,
+    service_root: Uri,
+}
+
+impl Client for Plain<reqwest::Client> {
+    type Error = reqwest::Error;
+
+    fn service_root(&self) -> &Uri {
+        &self.service_root
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, reqwest::Error> {
+        let response = self.http.execute(request.try_into()?).await?.error_for_status()?;
+        let mut head = Response::new(());
+        *head.headers_mut() = response.headers().clone();
+        let body = response.bytes().await?;
+        Ok(head.map(|()| body))
+    }
+
+    async fn sleep(&self, _: Duration) {}
+
+    async fn time_limit(&self, _: Duration) {
+        std::future::pending().await
+    }
+}
+
+impl blocking::Client for Plain<ureq::Agent> {
+    type Error = ureq::Error;
+
+    fn service_root(&self) -> &Uri {
+        &self.service_root
+    }
+
+    fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ureq::Error> {
+        let (head, mut body) = self.http.run(request.map(Vec::from))?.into_parts();
+        Ok(Response::from_parts(head, body.read_to_vec()?.into()))
+    }
+
+    fn sleep(&self, _: Duration) {}
+}
+
+/// As with the adapter: it was not sent, and the URL is not shown.
+#[tokio::test]
+async fn an_http_clients_own_error_is_read_like_the_adapters() {
+    let service_root: Uri = refusing().parse().unwrap();
+    let graph = Plain { http: reqwest::Client::new(), service_root: service_root.clone() };
+    let request = graph.request(Method::POST, ["teams", "a", "archive"]).unwrap();
+    let error = Operation::start(graph.clone(), request).await.unwrap_err();
+    assert_eq!((error.kind(), error.checks()), (ErrorKind::Transport, Some(11)), "{error:?}");
+
+    let mut operation =
+        Operation::from_location(graph, "/operations('1')?sessionId=secret").unwrap();
+    let error = operation.poll().await.unwrap_err();
+    let shown = format!("{error:#} {error:?}");
+    assert!(!shown.contains("secret"), "{shown}");
+
+    let graph = Plain { http: ureq::agent(), service_root };
+    let request = blocking::Client::request(&graph, Method::POST, ["teams", "a", "archive"]);
+    let error = blocking::Operation::start(graph, request.unwrap()).unwrap_err();
+    assert_eq!((error.kind(), error.checks()), (ErrorKind::Transport, Some(11)), "{error:?}");
 }

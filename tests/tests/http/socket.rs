@@ -36,3 +36,9 @@ pub(crate) fn serve_slowly(
     });
     (origin, server)
 }
+
+/// The service root of a server that refuses connections: its port was free a moment ago.
+pub(crate) fn refusing() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/v1.0", listener.local_addr().unwrap())
+}

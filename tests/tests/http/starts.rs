@@ -1,6 +1,5 @@
 //! Starts that the library sends, over each HTTP client. The simulator's record tells what was sent.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +11,7 @@ use http::{Method, Request};
 
 use crate::blocking::{Reqwest, Ureq};
 use crate::client::Graph;
-use crate::socket::serve;
+use crate::socket::{refusing, serve};
 
 const SEGMENTS: [&str; 3] = ["teams", "a", "archive"];
 
@@ -145,11 +144,7 @@ fn a_start_that_may_have_been_carried_out_is_sent_once() {
 fn a_start_that_never_left_is_repeated() {
     for (client, start) in CLIENTS {
         for idempotent in [false, true] {
-            // A port that was free a moment ago refuses connections.
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let root = format!("http://{}/v1.0", listener.local_addr().unwrap());
-            drop(listener);
-            let error = start(&root, Polling::default().retries(3), idempotent).unwrap_err();
+            let error = start(&refusing(), Polling::default().retries(3), idempotent).unwrap_err();
             assert_eq!((error.kind(), error.checks()), (ErrorKind::Transport, Some(4)), "{client}");
             assert!(error.is_retryable(), "{client}: {error:?}");
             assert!(!error.to_string().contains("carried out"), "{client}: {error}");
