@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{GraphError, Kept, Model, OperationError, Reader, Snapshot};
 use crate::printable::Printable;
 use crate::protocol::retry_after;
-use crate::resume_token::{ResumeToken, UNKNOWN_VERSION};
+use crate::resume_token::{self, ResumeToken};
 
 /// An error of any type, as the clients of an author may give.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -607,8 +607,7 @@ impl FromStr for ResumeToken {
 
     fn from_str(text: &str) -> Result<Self> {
         serde_json::from_str(text).map_err(|error| {
-            let unknown = error.to_string().starts_with(UNKNOWN_VERSION);
-            let message = if unknown {
+            let message = if resume_token::is_of_another_version(text) {
                 "the resume token is of a version that this library does not know"
             } else {
                 "the text is not a resume token"

@@ -102,8 +102,15 @@ impl fmt::Display for ResumeToken {
     }
 }
 
-/// What the error of an unknown version begins with.
-pub(crate) const UNKNOWN_VERSION: &str = "unknown version";
+/// Whether a text is a token of another version, whose other properties are unknown.
+pub(crate) fn is_of_another_version(text: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+
+    serde_json::from_str(text).is_ok_and(|Versioned { version }| version != VERSION)
+}
 
 impl Serialize for ResumeToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -139,7 +146,7 @@ impl<'de> Deserialize<'de> for ResumeToken {
 
         let token = Token::deserialize(deserializer)?;
         if token.version != VERSION {
-            return Err(de::Error::custom(format_args!("{UNKNOWN_VERSION} {}", token.version)));
+            return Err(de::Error::custom(format_args!("unknown version {}", token.version)));
         }
         let location: Uri = token
             .location

@@ -90,6 +90,20 @@ fn what_is_no_token_is_refused() {
     }
 }
 
+/// Whatever else is in it.
+#[test]
+fn the_token_of_a_later_version_is_recognized() {
+    let message = "the resume token is of a version that this library does not know";
+    for text in [
+        r#"{"version":2,"model":"x","location":"https://graph.microsoft.com/v1.0/x"}"#,
+        r#"{"operation":{"location":"/x"},"version":2}"#,
+    ] {
+        assert_eq!(text.parse::<ResumeToken>().unwrap_err().to_string(), message);
+    }
+    let error = r#"{"version":1}"#.parse::<ResumeToken>().unwrap_err();
+    assert_eq!(error.to_string(), "the text is not a resume token");
+}
+
 #[test]
 fn a_token_of_elsewhere_is_refused_before_any_request() {
     for location in [
