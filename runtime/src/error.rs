@@ -15,7 +15,7 @@ use crate::printable::Printable;
 use crate::protocol::retry_after;
 use crate::resume_token::{self, ResumeToken};
 
-/// An error of any type, as the clients of an author may give.
+/// A boxed error of any type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A `Result` with the library's [`Error`].
@@ -149,7 +149,8 @@ impl Error {
     }
 
     /// A failure before the request was sent: the host name was not resolved, or the connection was
-    /// refused. A start that fails like this is always retried.
+    /// refused. A start that fails like this is retried even if it is not idempotent, as often as the
+    /// policy allows.
     pub fn not_sent(source: impl Into<BoxError>) -> Self {
         Error::new(ErrorKind::Transport, "the request could not be sent")
             .with_source(source)
@@ -463,7 +464,7 @@ impl Error {
         self.0.location.as_deref()
     }
 
-    /// How long the operation had been waited for.
+    /// How long the operation, its target or its start had been waited for.
     pub fn waited(&self) -> Option<Duration> {
         self.0.waited
     }
@@ -491,8 +492,7 @@ fn of_http_client(error: BoxError) -> Error {
     Error::transport(error)
 }
 
-/// The statuses that pass by themselves: throttling (509 is a drive's), and a service that is down for
-/// the moment.
+/// Whether a status is temporary: throttling (509 is a drive's limit) or an outage.
 ///
 /// Source: <https://learn.microsoft.com/graph/errors>, and the retry handler of Graph's own SDKs.
 pub(crate) fn is_transient_status(status: StatusCode) -> bool {
