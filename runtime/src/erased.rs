@@ -130,14 +130,11 @@ fn given_up() -> Outcome {
     Outcome::Sent(Err(Error::transport("the time for the request is up")))
 }
 
-/// How early a timer may be. A client's sleep that is earlier than that does not sleep at all.
-const RESOLUTION: Duration = Duration::from_millis(20);
-
 /// The converted output of `future`, or that of `give_up` if the client's clock has advanced by
 /// `limit` before.
 ///
-/// The limit is asked for only once the future has pended. A client whose sleeps return at once is not
-/// cut short, whether its clock moves or stands. The output is converted before it is returned, because
+/// The limit is asked for only once the future has pended. A client whose sleeps return at once
+/// without moving its clock is not cut short. The output is converted before it is returned, because
 /// a client's error need not be `Send`.
 async fn in_time<C: Client, F: Future, T>(
     client: &C,
@@ -157,22 +154,22 @@ async fn in_time<C: Client, F: Future, T>(
             timer.set(Some(client.time_limit(whole)));
         }
         let (begun, left) = begun.get_or_insert_with(|| (client.now(), whole));
-        loop {
-            if let Some(timer) = timer.as_mut().as_pin_mut() {
-                ready!(timer.poll(cx));
+        if let Some(timer) = timer.as_mut().as_pin_mut() {
+            ready!(timer.poll(cx));
+        }
+        match whole.checked_sub(client.now().saturating_duration_since(*begun)) {
+            None | Some(Duration::ZERO) => Poll::Ready(give_up()),
+            // A timer that is early, by its resolution or because sleeps return at once. The future is
+            // polled before the timer again.
+            Some(still) if still < *left => {
+                *left = still;
+                timer.set(Some(client.time_limit(still)));
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
-            match whole.checked_sub(client.now().saturating_duration_since(*begun)) {
-                None | Some(Duration::ZERO) => return Poll::Ready(give_up()),
-                // A timer that is early by its resolution.
-                Some(still) if still < (*left).min(RESOLUTION) => {
-                    *left = still;
-                    timer.set(Some(client.time_limit(still)));
-                }
-                // The client's sleeps take no time: its timer cannot bound the request.
-                Some(_) => {
-                    limit = None;
-                    return Poll::Pending;
-                }
+            Some(_) => {
+                limit = None;
+                Poll::Pending
             }
         }
     })

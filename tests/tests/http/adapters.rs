@@ -117,10 +117,6 @@ impl Client for Plain<reqwest::Client> {
     }
 
     async fn sleep(&self, _: Duration) {}
-
-    async fn time_limit(&self, _: Duration) {
-        std::future::pending().await
-    }
 }
 
 impl blocking::Client for Plain<ureq::Agent> {
