@@ -296,6 +296,11 @@ mod tests {
                     -0.5e+10,0,1E2,true,false,null,"ü"],"status":"inProgress","attemptsCount":0}"#,
                 ("inProgress", Some(0)),
             ),
+            (
+                r#"{"a":[ { "b" : [ ] , "c" : 1e-7 , "d" : 2 } , { } , "\u00e9" ],"status":"x",
+                    "attemptsCount":987654321}"#,
+                ("x", Some(987_654_321)),
+            ),
         ] {
             assert_eq!(found(body), Some(expected), "{body}");
         }
@@ -345,7 +350,12 @@ mod tests {
         ] {
             assert_eq!(found(body), None, "{body}");
         }
-        assert!(scan(b"{\"status\":\"x\",\"a\":\"\xFF\"}", None).is_none());
+        // Bytes that are not UTF-8, whatever stands around them.
+        for around in ["", "x", "1234567", "12345678"] {
+            let text = [around.as_bytes(), b"\xFF", around.as_bytes()].concat();
+            let body = [br#"{"status":"x","a":""#, &text[..], br#""}"#].concat();
+            assert_eq!(scan(&body, None), None, "{around}");
+        }
         let nested = format!(r#"{{"a":{}{},"status":"x"}}"#, "[".repeat(63), "]".repeat(63));
         assert_eq!(found(&nested), None);
     }
