@@ -493,3 +493,201 @@ impl Tracker {
         Some(self.due(policy)?.0.minus(self.now))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Elapsed {
+        Elapsed::from_secs(seconds)
+    }
+
+    fn policy(interval: u64, timeout: u64) -> Polling {
+        Polling::default()
+            .interval(Duration::from_secs(interval))
+            .timeout(Duration::from_secs(timeout))
+    }
+
+    /// A machine whose first check was sent at this time.
+    fn checked_at(seconds: u64, seed: u64) -> Tracker {
+        let mut tracker = Tracker::new(true, None, Elapsed::ZERO, seed);
+        tracker.advance(at(seconds));
+        tracker.sent();
+        tracker
+    }
+
+    #[test]
+    fn the_last_check_is_not_sent_before_a_retry_after_ends() {
+        let policy = policy(600, 60);
+        let (mut put_off, mut delayed) = (0, 0);
+        for seed in 0..100 {
+            let mut tracker = checked_at(5, seed);
+            assert!(tracker.fault(&policy, Fault::Transient, Some(at(52)), at(5)));
+            let (last, asked) = (tracker.last_due(&policy).unwrap(), tracker.not_before);
+            assert!(asked >= at(57), "{asked:?}");
+            if asked > at(60) {
+                put_off += 1;
+                assert_eq!(tracker.due(&policy), Some((at(60), Reason::Deadline)));
+                assert_eq!(tracker.next(&policy, at(60)), Next::TimedOut);
+            } else {
+                delayed += u32::from(asked > last);
+                assert_eq!(tracker.due(&policy), Some((last.max(asked), Reason::Deadline)));
+                assert_eq!(tracker.next(&policy, at(60)), Next::Send);
+            }
+        }
+        assert!(put_off > 0 && delayed > 0, "{put_off} {delayed}");
+    }
+
+    #[test]
+    fn a_retry_after_that_ends_at_the_deadline_allows_the_last_check() {
+        let policy = policy(600, 60);
+        let mut tracker = checked_at(5, 1);
+        (tracker.not_before, tracker.asked) = (at(60), true);
+        assert_eq!(tracker.next(&policy, at(60)), Next::Send);
+    }
+
+    #[test]
+    fn backoff_beyond_the_deadline_does_not_prevent_the_last_check() {
+        let policy = policy(30, 32);
+        let mut tracker = checked_at(5, 1);
+        assert!(tracker.fault(&policy, Fault::Transient, None, at(5)));
+        assert!(tracker.not_before > at(32), "{:?}", tracker.not_before);
+        let last = tracker.last_due(&policy).unwrap();
+        assert_eq!(tracker.due(&policy), Some((last, Reason::Deadline)));
+        assert_eq!(tracker.next(&policy, last), Next::Send);
+    }
+
+    #[test]
+    fn a_later_fault_does_not_end_a_retry_after() {
+        let faulted = |policy: &Polling| {
+            let mut tracker = checked_at(5, 1);
+            assert!(tracker.fault(policy, Fault::Transient, Some(at(50)), at(5)));
+            let before = tracker.not_before;
+            tracker.advance(at(10));
+            tracker.sent();
+            assert!(tracker.fault(policy, Fault::Transient, None, at(10)));
+            (before, tracker.not_before, tracker.asked)
+        };
+        // Neither by a shorter backoff, nor by a longer one that has no effect before the last check.
+        for policy in [policy(1, 1_000), policy(600, 55)] {
+            let (before, after, asked) = faulted(&policy);
+            assert_eq!((before, true), (after, asked), "{policy:?}");
+        }
+        for policy in [policy(600, 10_000), policy(600, 10_000).no_timeout()] {
+            let (_, after, asked) = faulted(&policy);
+            assert!(after > at(600) && !asked, "{after:?}");
+        }
+        // A shorter Retry-After does not end a longer one either.
+        let mut tracker = checked_at(5, 1);
+        let policy = policy(30, 1_000);
+        assert!(tracker.fault(&policy, Fault::Transient, Some(at(100)), at(5)));
+        let before = tracker.not_before;
+        assert!(tracker.fault(&policy, Fault::Transient, Some(at(10)), at(10)));
+        assert_eq!((tracker.not_before, tracker.asked), (before, true));
+    }
+
+    #[test]
+    fn a_fault_of_the_last_check_is_not_the_reason_to_stop() {
+        let policy = policy(30, 60).retries(0);
+        let mut tracker = Tracker::new(true, None, Elapsed::ZERO, 1);
+        let last = tracker.last_due(&policy).unwrap();
+        tracker.advance(last);
+        tracker.sent();
+        assert!(tracker.fault(&policy, Fault::Transient, None, last));
+        assert_eq!(tracker.next(&policy, last), Next::TimedOut);
+        // A check that was sent before the last one has no such right.
+        assert!(!checked_at(5, 1).fault(&policy, Fault::Transient, None, at(5)));
+        // One that was in flight at the deadline was the last one.
+        let mut tracker = checked_at(5, 1);
+        assert!(tracker.fault(&policy, Fault::Transient, None, at(60)));
+        assert_eq!(tracker.next(&policy, at(60)), Next::TimedOut);
+    }
+
+    #[test]
+    fn a_machine_that_begins_at_the_deadline_sends_one_check() {
+        let policy = policy(30, 60);
+        let last = Tracker::new(false, None, at(60), 1).last_due(&policy).unwrap();
+        for begun in [last, at(60), at(7_200)] {
+            let mut tracker = Tracker::new(false, None, begun, 1);
+            let Next::Wait(wait, Reason::FirstCheck) = tracker.next(&policy, begun) else {
+                panic!("the first check is due as always")
+            };
+            assert!(wait > at(5), "{wait:?}");
+            assert_eq!(tracker.next(&policy, begun.plus(wait)), Next::Send);
+            tracker.sent();
+            assert_eq!(tracker.next(&policy, begun.plus(wait)), Next::TimedOut);
+        }
+    }
+
+    #[test]
+    fn the_wait_after_a_fault_counts_from_the_sending() {
+        for policy in [policy(30, 3_600), policy(30, 3_600).no_timeout()] {
+            let mut tracker = checked_at(5, 1);
+            assert!(tracker.fault(&policy, Fault::Transient, None, at(25)));
+            let (due, why) = tracker.due(&policy).unwrap();
+            assert!(due > at(35) && due < at(39), "{due:?}");
+            // The backoff after one fault is the interval.
+            assert_eq!(why, Reason::Interval);
+        }
+    }
+
+    #[test]
+    fn a_wait_has_the_reason_of_what_ends_last() {
+        let policy = policy(30, 3_600).no_timeout();
+        let mut tracker = checked_at(5, 1);
+        for _ in 0..2 {
+            assert!(tracker.fault(&policy, Fault::Transient, None, at(5)));
+        }
+        assert_eq!(tracker.due(&policy).unwrap().1, Reason::Backoff);
+        assert!(tracker.fault(&policy, Fault::Transient, Some(at(100)), at(5)));
+        assert_eq!(tracker.due(&policy).unwrap().1, Reason::RetryAfter);
+        assert!(tracker.until_next(&policy).is_some_and(|left| left >= at(100)));
+    }
+
+    #[test]
+    fn an_operation_that_is_not_known_yet_is_checked_at_the_interval_whatever_came_before() {
+        let policy = policy(30, 3_600);
+        let mut tracker = checked_at(5, 1);
+        for _ in 0..3 {
+            assert!(tracker.fault(&policy, Fault::Transient, None, at(5)));
+        }
+        let backoff = tracker.not_before;
+        tracker.advance(backoff);
+        tracker.sent();
+        assert!(tracker.fault(&policy, Fault::NotYetKnown, None, backoff));
+        let (due, why) = tracker.due(&policy).unwrap();
+        assert!(due <= backoff.plus(at(33)), "{due:?} after {backoff:?}");
+        assert_eq!(why, Reason::Interval);
+    }
+
+    /// The time that it may not be known counts from where the machine began.
+    #[test]
+    fn an_operation_may_be_unknown_for_five_minutes() {
+        for begun in [0, 240] {
+            let mut tracker = Tracker::new(true, None, at(begun), 1);
+            for (after, fault) in [
+                (0, Fault::NotYetKnown),
+                (299, Fault::NotYetKnown),
+                (300, Fault::NotYetKnown),
+                (301, Fault::Final),
+            ] {
+                tracker.advance(at(begun + after));
+                assert_eq!(tracker.fault_of(StatusCode::NOT_FOUND), fault, "{begun} {after}");
+            }
+        }
+        let old = Tracker::new(false, None, Elapsed::ZERO, 1);
+        assert_eq!(old.fault_of(StatusCode::NOT_FOUND), Fault::Final);
+    }
+
+    #[test]
+    fn a_row_of_faults_begins_anew_after_the_last_one() {
+        let policy = policy(30, 3_600).retries(1);
+        let mut tracker = checked_at(5, 1);
+        for _ in 0..2 {
+            assert!(tracker.fault(&policy, Fault::Transient, None, at(5)));
+            assert!(!tracker.fault(&policy, Fault::Transient, None, at(5)));
+        }
+    }
+}
