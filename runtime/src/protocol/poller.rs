@@ -477,3 +477,20 @@ impl fmt::Debug for Poller {
         .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_converts_instants_on_both_sides_of_its_own() {
+        let begin = Instant::now();
+        let second = Duration::from_secs(1);
+        let amid = begin + second;
+        let clock = Clock::new(amid, Elapsed::from_secs(10));
+        for (instant, seconds) in [(begin, 9), (amid, 10), (amid + second, 11)] {
+            let elapsed = Elapsed::from_secs(seconds);
+            assert_eq!((clock.elapsed(instant), clock.instant(elapsed)), (elapsed, instant));
+        }
+    }
+}

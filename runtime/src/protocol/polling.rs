@@ -215,23 +215,30 @@ mod tests {
 
     #[test]
     fn no_setter_panics_and_every_value_is_bounded() {
-        let (shortest, day) = (Elapsed::from(SHORTEST), Elapsed::from(DAY));
-        for extreme in [Duration::ZERO, Duration::MAX] {
+        let (millisecond, day) = (Elapsed::from_millis(1), Elapsed::from_secs(24 * 60 * 60));
+        for (extreme, bound, timeout) in
+            [(Duration::ZERO, millisecond, millisecond), (Duration::MAX, day, day.times(1_000))]
+        {
             let polling = Polling::default()
                 .first_check(extreme)
                 .interval(extreme)
                 .timeout(extreme)
                 .longest_interval(extreme)
                 .target_patience(extreme);
-            assert!(polling.before_first(None) <= day && polling.patience() <= day);
-            assert!((shortest..=day).contains(&polling.between()));
-            assert!((shortest..=LONGEST_TIMEOUT.into()).contains(&polling.deadline().unwrap()));
-            assert!((shortest..=day).contains(&polling.capped(Elapsed::from_secs(u64::MAX))));
+            let wait = if extreme.is_zero() { Elapsed::ZERO } else { day };
+            assert_eq!((polling.before_first(None), polling.patience()), (wait, wait));
+            assert_eq!((polling.between(), polling.deadline()), (bound, Some(timeout)));
+            assert_eq!(polling.capped(Elapsed::from_secs(u64::MAX)), bound);
             let written = serde_json::to_string(&polling).unwrap();
             assert_eq!(serde_json::from_str::<Polling>(&written).unwrap(), polling);
         }
-        let longest = Polling::default().timeout(Duration::MAX);
-        assert_eq!(longest.deadline(), Some(Elapsed::from(DAY * 1_000)));
+    }
+
+    #[test]
+    fn the_default_is_what_its_documentation_says() {
+        let default = "Polling { first_check: None, interval: 30s, timeout: Some(3600s), \
+            retries: 10, target_patience: 300s, longest_interval: None }";
+        assert_eq!(format!("{:?}", Polling::default()), default);
     }
 
     #[test]
