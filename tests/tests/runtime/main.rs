@@ -16,6 +16,7 @@ mod locations;
 mod machine;
 mod pointers;
 mod policy;
+mod poller;
 mod resuming;
 mod secrets;
 mod starts;

@@ -154,6 +154,8 @@ fn an_address_alone_is_enough() {
     assert_eq!(operation.location().unwrap(), OPERATION);
     let operation = Operation::from_location(client.clone(), OPERATION).unwrap();
     assert_eq!(operation.location().unwrap(), OPERATION);
+    // When it was started is not known.
+    assert_eq!(operation.resume_token().unwrap().started_at(), None);
     for (location, kind) in [
         ("https://evil.example/v1.0/teams", ErrorKind::ForeignLocation),
         ("not an address", ErrorKind::InvalidLocation),
