@@ -100,3 +100,38 @@ impl From<Elapsed> for Duration {
         Duration::from_nanos(elapsed.nanos())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_arithmetic_overflows() {
+        let (longest, second) = (Elapsed::from_nanos(u64::MAX), Elapsed::from_secs(1));
+        assert_eq!(Elapsed::from_millis(u64::MAX), longest);
+        assert_eq!(Elapsed::from_secs(u64::MAX), longest);
+        assert_eq!(Elapsed::from(Duration::MAX), longest);
+        assert_eq!(longest.plus(second), longest);
+        assert_eq!(second.minus(longest), Elapsed::ZERO);
+        assert_eq!(longest.times(2), longest);
+        assert_eq!(longest.thousandths(u16::MAX), longest);
+        assert_eq!(longest.lengthened(1), longest);
+    }
+
+    #[test]
+    fn a_thousandth_of_a_second_is_a_millisecond() {
+        let second = Elapsed::from_secs(1);
+        assert_eq!(second.nanos(), 1_000_000_000);
+        assert_eq!(second.thousandths(250), Elapsed::from_millis(250));
+        assert_eq!(second.lengthened(250), Elapsed::from_millis(1_250));
+        assert_eq!(Duration::from(second), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn nothing_has_elapsed_before_the_start() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        assert_eq!(Elapsed::since(now, now + second), second.into());
+        assert!(Elapsed::since(now + second, now).is_zero());
+    }
+}
