@@ -81,6 +81,13 @@ mod tests {
         );
     }
 
+    #[test]
+    fn every_seed_is_another_one() {
+        let mut jitter = Jitter::new(7);
+        let seeds: HashSet<_> = (0..100).map(|_| jitter.seed()).collect();
+        assert_eq!(seeds.len(), 100);
+    }
+
     /// The first numbers of SplitMix64 from this seed, as its reference implementation gives them.
     #[test]
     fn jitter_is_drawn_from_a_known_generator() {
@@ -102,5 +109,6 @@ mod tests {
             |base| [1, 2, 3, 4, 5, 9, u32::MAX].map(|n| backoff(Elapsed::from_secs(base), n));
         assert_eq!(waits(30), [30, 60, 120, 180, 180, 180, 180].map(Elapsed::from_secs));
         assert_eq!(waits(600), [600; 7].map(Elapsed::from_secs));
+        assert_eq!(backoff(Elapsed::from_secs(30), 0), Elapsed::from_secs(30));
     }
 }
