@@ -354,6 +354,7 @@ mod tests {
         let request = writer.finish(Uri::from_static("https://graph.microsoft.com/v1.0/$batch"));
         assert_eq!(request.method(), Method::POST);
         assert_eq!(request.headers()["content-type"], "application/json");
+        assert_eq!(request.headers()["accept"], "application/json");
         let headers =
             json!({ "Accept": "application/json", "Prefer": "include-unknown-enum-members" });
         let body: Value = serde_json::from_slice(request.body()).unwrap();
@@ -379,6 +380,10 @@ mod tests {
         let binary =
             Request::put("/").header("Content-Type", "image/png").body(Bytes::from("\x01"));
         writer.request("/photo", &binary.unwrap());
+        for method in [Method::GET, Method::HEAD, Method::DELETE] {
+            let read = Request::builder().method(method).body(Bytes::new());
+            writer.request("/teams/1", &read.unwrap());
+        }
         let request = writer.finish(Uri::from_static("/"));
         let body: Value = serde_json::from_slice(request.body()).unwrap();
         let items = body["requests"].as_array().unwrap();
@@ -389,6 +394,9 @@ mod tests {
         assert_eq!(items[1]["headers"], headers);
         assert_eq!(items[1]["body"], json!({ "x": 1 }));
         assert_eq!(items[2]["body"], json!("AQ=="));
+        for item in &items[3..] {
+            assert_eq!((&item["headers"], item.get("body")), (&json!({}), None));
+        }
         assert!(!String::from_utf8_lossy(request.body()).contains("secret"));
     }
 
@@ -427,6 +435,26 @@ mod tests {
     }
 
     #[test]
+    fn headers_are_searched_for_a_retry_after_whatever_its_case() {
+        for (headers, found) in [
+            (json!({ "RETRY-after": 7 }), true),
+            (json!({ "Date": "x", "retry-after": "7" }), true),
+            (json!({ "Retry": 7, "after": 7 }), false),
+            (json!({}), false),
+            (Value::Null, false),
+        ] {
+            let item = json!({ "id": "1", "status": 200, "headers": headers });
+            let text = json!({ "responses": [item] }).to_string();
+            let answers = take_apart(&text, 1).unwrap();
+            let [Answer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
+            assert_eq!(item.may_ask_to_wait(), found, "{text}");
+        }
+        let answers = take_apart(r#"{"responses":[{"id":"1","status":200}]}"#, 1).unwrap();
+        let [Answer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
+        assert!(!item.may_ask_to_wait());
+    }
+
+    #[test]
     fn bodies_are_json_or_base64() {
         let body = |body: Value| only(&json!({ "id": "1", "status": 200, "body": body })).2;
         assert_eq!(body(json!({ "status": "succeeded" })), br#"{"status":"succeeded"}"#);
@@ -446,6 +474,12 @@ mod tests {
             assert_eq!(decode(text.trim_end_matches('=')).as_deref(), Some(&bytes[..]));
         }
         assert_eq!(encode(b"Many hands"), "TWFueSBoYW5kcw==");
+        // The digits of both alphabets.
+        let bytes = [0xFB, 0xEF, 0xBE, 0xFF, 0xFF, 0xFF];
+        assert_eq!(encode(&bytes), "++++////");
+        for text in ["++++////", "----____"] {
+            assert_eq!(decode(text).as_deref(), Some(&bytes[..]));
+        }
         for text in ["a", "ab c", "ab===", "a=bc", "\u{e9}\u{e9}"] {
             assert_eq!(decode(text), None, "{text}");
         }
