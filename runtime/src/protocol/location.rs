@@ -312,6 +312,8 @@ mod tests {
             "/sites/root/lists/Documents/operations/contentTypeCopy,0x0101",
             "/me/workbook/operations/0195?sessionId=Y2x1==",
             "/teams{id}/operations({opId})",
+            "/19:x_y/operations/1",
+            "/teams/.../operations/1",
         ] {
             let expected = Ok(format!("{ROOT}{path}"));
             assert_eq!(resolved(ROOT, "", path), expected);
@@ -368,6 +370,15 @@ mod tests {
             ),
             ("http://[::1]:8080", "http://[::1]:8080/teams/1", "/y", "/y"),
             ("http://[::1]:8080", "", "/v1.0/y", "/v1.0/y"),
+            // One that is written stays.
+            (
+                "http://[::1]:8080/graph",
+                "http://[::1]:8080/graph/beta/teams/1",
+                "/v1.0/y",
+                "/graph/v1.0/y",
+            ),
+            // One below the root's own is none.
+            ("http://[::1]:8080/v1.0", "http://[::1]:8080/v1.0/beta/x", "/y", "/v1.0/y"),
         ] {
             let expected = format!("http://[::1]:8080{expected}");
             assert_eq!(resolved(root, called, reference).unwrap(), expected, "{root} {called}");
@@ -380,6 +391,7 @@ mod tests {
             "https://graph.microsoft.com:443/v1.0/teams",
             "HTTPS://GRAPH.MICROSOFT.COM/v1.0/teams",
             "https://graph.microsoft.com/beta/teams",
+            "https://graph.microsoft.com:/v1.0/teams",
         ] {
             assert!(resolved(ROOT, "", same).is_ok(), "{same}");
         }
@@ -391,6 +403,7 @@ mod tests {
             "https://graph.microsoft.com:8443/v1.0/teams",
             "https://graph.microsoft.com./v1.0/teams",
             "http://graph.microsoft.com/v1.0/teams",
+            "http://graph.microsoft.com:443/v1.0/teams",
             "https://graph.microsoft.com:99999/v1.0/teams",
             "https://contoso.sharepoint.com/_api/v2.0/monitor/4A3407B5",
             "//evil.example/teams",
@@ -398,6 +411,18 @@ mod tests {
         ] {
             assert_eq!(resolved(ROOT, "", foreign), Err(ErrorKind::ForeignLocation), "{foreign}");
         }
+    }
+
+    #[test]
+    fn what_has_no_known_port_is_of_no_origin() {
+        for one in ["https://graph.microsoft.com:99999/a", "ftp://graph.microsoft.com/a", "/a"] {
+            let one: Uri = one.parse().unwrap();
+            assert!(!same_origin(&one, &one), "{one}");
+        }
+        assert_eq!(
+            resolved("/v1.0", "", "https://graph.microsoft.com/v1.0/teams"),
+            Err(ErrorKind::ForeignLocation)
+        );
     }
 
     #[test]
@@ -435,6 +460,11 @@ mod tests {
             "https:///teams",
             "https:teams",
             "https:/graph.microsoft.com/teams",
+            "ftp://graph.microsoft.com/teams",
+            "a+b://graph.microsoft.com/teams",
+            "a-b://graph.microsoft.com/teams",
+            "a.b://graph.microsoft.com/teams",
+            "a1://graph.microsoft.com/teams",
             "javascript:alert(1)",
             "file:///etc/passwd",
             "data:text/plain,x",
@@ -479,6 +509,17 @@ mod tests {
             ("https://u:secret@a/v1.0", "/teams", "the client's service root contains credentials"),
         ] {
             let error = resolve(&root.parse().unwrap(), None, text.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn the_error_says_why_if_that_is_known() {
+        for (text, message) in [
+            ("", "the location \"\" is not a usable address: it is empty"),
+            ("/te<ms", "the location \"/te<ms\" is not a usable address"),
+        ] {
+            let error = resolve(&ROOT.parse().unwrap(), None, text.as_bytes()).unwrap_err();
             assert_eq!(error.to_string(), message);
         }
     }
