@@ -385,6 +385,81 @@ mod tests {
     }
 
     #[test]
+    fn a_late_refusal_keeps_what_has_grown_back() {
+        let mut recovery = Recovery::new();
+        recovery.refused(at(0), at(0));
+        // Two seconds after the calm, of a request that was sent before the last halving.
+        recovery.refused(at(0), at(7_000));
+        assert_eq!(recovery.level(at(7_000)), 12_000_000_000);
+        assert_eq!(recovery.level(at(12_000)), 12_000_000_000);
+        assert_eq!(recovery.level(at(13_000)), 13_000_000_000);
+    }
+
+    #[test]
+    fn no_setting_is_lowered_to_nothing() {
+        let mut recovery = Recovery::new();
+        assert_eq!(recovery.of(20, at(0)), 20);
+        recovery.refused(at(0), at(0));
+        assert_eq!((recovery.of(20, at(0)), recovery.of(1, at(0))), (10, 1));
+        let limit = RateLimit::new(0);
+        assert_eq!(limit.interval(1, Instant::now()), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn an_earlier_time_earns_nothing_twice() {
+        let mut bucket = Bucket::new(20, at(0));
+        assert_eq!(bucket.reserve(20, at(10_000)), at(10_000));
+        assert_eq!(bucket.claim(20, 20, at(10_000)), Ok(()));
+        assert_eq!(bucket.reserve(1, at(5_000)), at(10_050));
+        assert_eq!(bucket.claim(1, 1, at(10_000)), Err(at(10_050)));
+    }
+
+    #[test]
+    fn a_reservation_that_is_dropped_gives_back_what_it_has() {
+        let limit = RateLimit::new(20);
+        let now = Instant::now();
+        let wait = |count| limit.reserve(count, now).at() - now;
+        drop(limit.reserve(20, now));
+        assert_eq!(wait(20), Duration::ZERO);
+        let mut claimed = limit.reserve(20, now);
+        assert!(claimed.claim(20, now));
+        assert_eq!(wait(1), Duration::from_millis(50));
+        drop(claimed);
+        assert_eq!(wait(20), Duration::ZERO);
+        // It claims no more than it has reserved, and what is used is gone.
+        let mut some = limit.reserve(5, now);
+        assert!(some.claim(20, now));
+        assert_eq!(some.count(), 5);
+        some.used();
+        assert_eq!((wait(15), wait(16)), (Duration::ZERO, Duration::from_millis(50)));
+    }
+
+    #[test]
+    fn a_restored_reservation_counts_as_the_one_that_was_saved() {
+        let now = Instant::now();
+        let wait = |limit: &RateLimit| limit.reserve(1, now).at() - now;
+        let limit = RateLimit::new(20);
+        let resumed = limit.resume(1_000, now);
+        assert_eq!((resumed.count(), resumed.at()), (20, now));
+        assert_eq!(wait(&limit), Duration::from_millis(50));
+        drop(resumed);
+        assert_eq!(wait(&limit), Duration::ZERO);
+        // Dropping it gives back the promise, and no tokens.
+        let mut all = limit.reserve(20, now);
+        assert!(all.claim(20, now));
+        all.used();
+        drop(limit.resume(20, now));
+        assert_eq!(wait(&limit), Duration::from_millis(50));
+    }
+
+    #[test]
+    fn clones_are_one_limit() {
+        let limit = RateLimit::new(20);
+        assert!(limit.is_same(&limit.clone()) && !limit.is_same(&RateLimit::new(20)));
+        assert!(format!("{limit:?}").contains("rate: 20"), "{limit:?}");
+    }
+
+    #[test]
     fn in_any_window_there_are_no_more_than_the_rate_and_a_bucket() {
         for rate in [1, 7, 20, 1_000] {
             let limit = RateLimit::new(rate);
