@@ -136,7 +136,9 @@ impl fmt::Debug for Recorded {
         debug.field("sent", &self.sent).field("received", &self.received);
         match &self.outcome {
             RecordedOutcome::Response { status, .. } => debug.field("status", status),
-            RecordedOutcome::NoResponse { message, .. } => debug.field("error", message),
+            RecordedOutcome::NoResponse { message, source, .. } => {
+                debug.field("error", message).field("source", source)
+            }
         }
         .finish_non_exhaustive()
     }
@@ -187,9 +189,35 @@ pub(super) fn refused(message: &str) -> Error {
 mod tests {
     use super::*;
 
+    fn recorded(outcome: Result<Response<Bytes>, Error>) -> Recorded {
+        let sent = UNIX_EPOCH + Duration::from_secs(1);
+        let recorded = Recorded::new(&outcome, sent, sent + Duration::from_secs(2));
+        let written = serde_json::to_string(&recorded).unwrap();
+        let read: Recorded = serde_json::from_str(&written).unwrap();
+        assert!(read == recorded, "{read:?}");
+        assert_eq!((read.sent(), read.received()), (sent, sent + Duration::from_secs(2)));
+        read
+    }
+
+    #[test]
+    fn a_response_is_recorded_with_the_headers_that_are_read() {
+        for body in [&b"{}"[..], b"\xFF\xFE", b""] {
+            let response = Response::builder()
+                .status(429)
+                .header("Retry-After", "7")
+                .header("request-id", "r")
+                .header("set-cookie", "secret")
+                .body(Bytes::from_static(body))
+                .unwrap();
+            let read = recorded(Ok(response)).into_outcome().unwrap();
+            assert_eq!((read.status().as_u16(), read.body().as_ref()), (429, body));
+            let headers = read.headers();
+            assert_eq!((headers.len(), &headers["retry-after"]), (2, &"7".parse().unwrap()));
+        }
+    }
+
     #[test]
     fn an_error_is_the_same_after_a_replay() {
-        let now = SystemTime::now();
         let foreign = Error::new(ErrorKind::ForeignLocation, "the response came from elsewhere");
         for error in [
             Error::transport("connection reset"),
@@ -197,15 +225,21 @@ mod tests {
             Error::credential("expired"),
             foreign,
         ] {
-            let recorded = Recorded::new(&Err(error.clone()), now, now);
-            let text = serde_json::to_string(&recorded).unwrap();
-            let recorded: Recorded = serde_json::from_str(&text).unwrap();
-            let replayed = recorded.into_outcome().unwrap_err();
+            let replayed = recorded(Err(error.clone())).into_outcome().unwrap_err();
             assert_eq!(format!("{replayed:#}"), format!("{error:#}"));
             assert_eq!(
                 (replayed.kind(), replayed.is_retryable(), replayed.is_not_sent()),
                 (error.kind(), error.is_retryable(), error.is_not_sent())
             );
         }
+    }
+
+    #[test]
+    fn no_body_is_shown() {
+        let shown = format!("{:?}", recorded(Ok(Response::new(Bytes::from_static(b"private")))));
+        assert_eq!(shown, "Recorded { sent: 1s, received: 3s, status: 200, .. }");
+        let error = Error::transport("connection reset");
+        let shown = format!("{:?}", recorded(Err(error)));
+        assert!(shown.contains("connection reset"), "{shown}");
     }
 }
