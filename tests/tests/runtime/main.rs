@@ -18,6 +18,7 @@ mod pointers;
 mod policy;
 mod poller;
 mod resuming;
+mod saved;
 mod secrets;
 mod starts;
 mod summaries;
