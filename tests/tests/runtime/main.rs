@@ -20,11 +20,13 @@ mod poller;
 mod resuming;
 mod saved;
 mod secrets;
+mod shown;
 mod starts;
 mod summaries;
 mod target;
 mod tracing;
 mod updates;
+mod verbs;
 
 use std::time::Duration;
 

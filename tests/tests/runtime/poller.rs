@@ -298,3 +298,16 @@ fn a_wait_of_the_202_counts_from_where_the_machine_began() {
     assert!(wait >= seconds(100) && wait <= seconds(125), "{wait:?}");
     assert_eq!(poller.waited_for(), Duration::from_secs(1_000));
 }
+
+#[test]
+fn json_of_something_else_is_read_again_twice_in_a_row() {
+    let mut now = Instant::now();
+    let mut poller = begun(now);
+    for _ in 0..2 {
+        for is_retried in [true, true, false] {
+            now += seconds(1);
+            let event = answered(&mut poller, json_answer(200, &json!({ "value": [] })), now);
+            assert_eq!(matches!(event, Event::Retrying(_)), is_retried, "{event:?}");
+        }
+    }
+}
