@@ -5,6 +5,7 @@
 
 mod answers;
 mod blocking;
+mod by_hand;
 mod driving;
 mod dropping;
 mod guarded;

@@ -1,21 +1,18 @@
 //! Sets that are saved and restored.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use graph_operation::protocol::{
-    Envelope, Poller, RateLimit, Received, Recorded, Report, SavedSet, Set, SetStep, Start, Started,
-};
+use graph_operation::protocol::{RateLimit, Received, Recorded, Report, SavedSet, Set, SetStep};
 use graph_operation::{Error, ErrorKind, Polling, Result, TeamsAsyncOperation};
 use graph_operation_tests::set::saved::{drive, reread};
-use http::{Request, Response, Uri};
+use http::{Response, Uri};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{batch, location, seconds};
-
-const ROOT: &str = "https://graph.microsoft.com/v1.0";
+use crate::by_hand::{Taken, empty, end, insert, root, sending, start, take};
+use crate::{batch, seconds};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
@@ -23,80 +20,6 @@ proptest! {
     #[test]
     fn a_set_that_was_saved_behaves_as_the_one_that_was_not(bytes in vec(any::<u8>(), 0..8_000)) {
         drive(&bytes);
-    }
-}
-
-fn root() -> Uri {
-    Uri::from_static(ROOT)
-}
-
-fn empty(now: Instant) -> Set<u8> {
-    Set::new::<TeamsAsyncOperation>(root(), now, 7)
-}
-
-/// Follows an operation of a team of its own.
-fn insert(set: &mut Set<u8>, key: u8, polling: Polling, now: Instant) {
-    let at = format!("{ROOT}{}", location(key.into())).parse().unwrap();
-    let poller = Poller::new::<TeamsAsyncOperation>(Started::at(at), polling, now, 7);
-    set.insert(key, poller, now).unwrap();
-}
-
-fn start(set: &mut Set<u8>, key: u8, idempotent: bool, now: Instant) {
-    let request = Request::post(format!("{ROOT}/teams/{key}/archive"));
-    let request = request.header("Authorization", "Bearer secret").header("X-Plain", "kept");
-    let start = Start::new::<TeamsAsyncOperation>(
-        &root(),
-        request.body(Bytes::from_static(b"{}")).unwrap(),
-        idempotent,
-        Polling::default(),
-        now,
-        7,
-    );
-    set.queue_request(key, start.unwrap()).unwrap();
-}
-
-/// A step that borrows nothing: its request was taken.
-#[derive(Debug)]
-enum Taken {
-    Wait(Duration),
-    Sent(Box<Request<Bytes>>, Envelope),
-    Event(Report<u8>),
-    Nothing,
-}
-
-fn take(set: &mut Set<u8>, now: Instant) -> Taken {
-    match set.next(now) {
-        SetStep::Wait(pause, _) => Taken::Wait(pause),
-        SetStep::Send(dispatch) => {
-            let (request, envelope) = dispatch.request();
-            Taken::Sent(Box::new(request), envelope)
-        }
-        SetStep::Event(report) => Taken::Event(report),
-        SetStep::Pending | SetStep::Start(_) | SetStep::Done => Taken::Nothing,
-    }
-}
-
-/// Drives the set until it sends something.
-fn sending(set: &mut Set<u8>, now: &mut Instant) -> (Request<Bytes>, Envelope) {
-    loop {
-        match take(set, *now) {
-            Taken::Wait(pause) => *now += pause,
-            Taken::Sent(request, envelope) => return (*request, envelope),
-            Taken::Event(Report::Started(_) | Report::Checked(..)) => {}
-            step => panic!("{step:?}"),
-        }
-    }
-}
-
-/// Drives the set until an operation has ended, without a request.
-fn end(set: &mut Set<u8>, now: &mut Instant) -> (u8, Result<()>) {
-    loop {
-        match take(set, *now) {
-            Taken::Wait(pause) => *now += pause,
-            Taken::Event(Report::Ended(key, result)) => return (key, result.map(drop)),
-            Taken::Event(_) => {}
-            step => panic!("{step:?}"),
-        }
     }
 }
 
