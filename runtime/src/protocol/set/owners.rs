@@ -220,6 +220,103 @@ mod tests {
         assert_eq!(owners.due(), None);
     }
 
+    /// A saved hash means the same owner in another process.
+    #[test]
+    fn the_hash_is_that_of_fnv() {
+        assert_eq!(hash(["", "", ""]), 0xCBF2_9CE4_8422_2325);
+        assert_eq!(hash(["foo", "b", "ar"]), 0x8594_4171_F739_67E8);
+    }
+
+    #[test]
+    fn a_check_that_is_taken_back_frees_the_place_that_it_took() {
+        let mut owners = Owners::<()>::new();
+        for millis in [0, 100, 200, 300] {
+            assert!(owners.admit(7, at(millis)));
+        }
+        owners.revoke(7);
+        assert!(owners.admit(7, at(400)) && !owners.admit(7, at(400)));
+        // The one that was put in its place is the latest, and counts from its own time.
+        assert!(owners.admit(7, at(1_050)) && !owners.admit(7, at(1_050)));
+        assert!(owners.admit(7, at(1_150)));
+        assert!(owners.admit(7, at(1_250)) && !owners.admit(7, at(1_449)));
+        assert!(owners.admit(7, at(1_450)));
+    }
+
+    /// What was put aside is admitted when it is released, or is put aside again.
+    #[test]
+    fn what_is_left_aside_is_released_when_the_next_check_may_be_made() {
+        let mut owners = Owners::new();
+        for millis in [0, 0, 500, 500] {
+            assert!(owners.admit(7, at(millis)));
+        }
+        for value in 0..3 {
+            assert!(!owners.admit(7, at(600)));
+            owners.put_aside(7, value);
+        }
+        let mut released = Vec::new();
+        owners.release(at(1_050), |value| released.push(value));
+        assert_eq!((&released[..], owners.due()), (&[0, 1][..], Some(at(2_100))));
+        for _ in 0..2 {
+            assert!(owners.admit(7, at(1_050)));
+        }
+        owners.release(at(2_099), |value| released.push(value));
+        assert_eq!(released.len(), 2);
+        owners.release(at(2_100), |value| released.push(value));
+        assert_eq!((&released[..], owners.due()), (&[0, 1, 2][..], None));
+    }
+
+    type Plain = Vec<(Owner, Vec<u8>, Option<Elapsed>, [Elapsed; CHECKS])>;
+
+    fn plain(owners: &Owners<u8>, now: Elapsed) -> Plain {
+        let all = owners.iter(now);
+        let mut all: Plain = all
+            .map(|(owner, aside, due, left)| (owner, aside.iter().copied().collect(), due, left))
+            .collect();
+        all.sort_unstable_by_key(|(owner, ..)| *owner);
+        all
+    }
+
+    #[test]
+    fn what_is_saved_at_one_time_is_continued_at_another() {
+        let mut owners = Owners::new();
+        assert!(owners.admit(1, at(0)) && owners.admit(2, at(5_000)));
+        for millis in [4_500, 4_600, 4_700, 4_800] {
+            assert!(owners.admit(3, at(millis)));
+        }
+        owners.put_aside(3, 9);
+        let now = at(5_000);
+        let saved = plain(&owners, now);
+        let left = |millis: [u64; CHECKS]| millis.map(at);
+        assert_eq!(
+            saved,
+            [
+                (2, vec![], None, left([0, 0, 0, 1_050])),
+                (3, vec![9], Some(at(550)), left([550, 650, 750, 850])),
+            ]
+        );
+        // Owner 1 was checked too long ago to matter, and times long after the last are no checks.
+        let later = at(100_000);
+        let mut resumed = Owners::new();
+        for (owner, aside, due, left) in saved.clone() {
+            resumed.resume(owner, aside.into(), due, left, later);
+        }
+        assert_eq!((plain(&resumed, later), resumed.due()), (saved, Some(later.plus(at(550)))));
+        assert!(!resumed.admit(3, later.plus(at(549))) && resumed.admit(3, later.plus(at(550))));
+        for _ in 0..3 {
+            assert!(resumed.admit(2, later));
+        }
+        assert!(
+            !resumed.admit(2, later.plus(at(1_049))) && resumed.admit(2, later.plus(at(1_050)))
+        );
+        // No time that was tampered with is longer than the window.
+        let mut resumed = Owners::new();
+        resumed.resume(1, [7_u8].into(), Some(at(9_000)), [at(9_000); CHECKS], now);
+        assert_eq!(plain(&resumed, now), [(1, vec![7], Some(WINDOW), [WINDOW; CHECKS])]);
+        let mut resumed = Owners::new();
+        resumed.resume(1, [7_u8].into(), None, [Elapsed::ZERO; CHECKS], now);
+        assert_eq!(resumed.due(), Some(now));
+    }
+
     #[test]
     fn owners_are_forgotten() {
         let mut owners = Owners::<()>::new();
@@ -227,5 +324,27 @@ mod tests {
             assert!(owners.admit(owner, at(owner * 50)));
         }
         assert!(owners.recent.len() < 256, "{}", owners.recent.len());
+        assert!(owners.recent.capacity() < 1_024, "{}", owners.recent.capacity());
+    }
+
+    #[test]
+    fn no_owner_is_forgotten_that_was_checked_recently_or_has_something_aside() {
+        let mut owners = Owners::new();
+        for _ in 0..CHECKS {
+            assert!(owners.admit(0, at(0)));
+        }
+        owners.put_aside(0, ());
+        assert!(owners.admit(1, at(2_000)));
+        for owner in 100..1_000 {
+            assert!(owners.admit(owner, at(2_000)));
+        }
+        assert_eq!((owners.recent.len(), owners.recent.contains_key(&0)), (902, true));
+        for owner in 1_000..2_000 {
+            assert!(owners.admit(owner, at(10_000)));
+        }
+        assert!(!owners.recent.contains_key(&1) && owners.recent.contains_key(&0));
+        let mut released = 0;
+        owners.release(at(10_000), |()| released += 1);
+        assert_eq!(released, 1);
     }
 }
