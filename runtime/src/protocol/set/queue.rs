@@ -99,3 +99,62 @@ impl Queue {
         self.urgent.pop_front().or_else(|| self.ready.pop_front())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u32) -> Id {
+        Id { stamp: number, member: number }
+    }
+
+    #[test]
+    fn stale_entries_are_swept_out_before_they_outnumber_the_others() {
+        let mut timed = Timed::default();
+        // A hundred members that move a hundred times each.
+        for stamp in 0..10_000 {
+            timed.push(Elapsed::from_secs(stamp.into()), id(stamp), |id| id.stamp + 100 > stamp);
+            assert!(timed.heap.len() <= 2 * 100 + 64 + 1, "{}", timed.heap.len());
+        }
+        assert!((9_900..10_000).all(|stamp| timed.ids().any(|other| other == id(stamp))));
+    }
+
+    /// A sweep looks at all entries, and pays off only if there are many more than at the last one.
+    #[test]
+    fn sweeps_are_rare() {
+        let looks = std::cell::Cell::new(0_u32);
+        let mut timed = Timed::default();
+        for number in 0..10_000 {
+            timed.push(Elapsed::ZERO, id(number), |_| {
+                looks.set(looks.get() + 1);
+                true
+            });
+        }
+        assert!(looks.get() <= 2 * 10_000, "{looks:?}");
+    }
+
+    #[test]
+    fn of_two_that_are_due_at_once_the_one_that_has_waited_longer_comes_first() {
+        let mut timed = Timed::default();
+        for number in [3, 1, 2] {
+            timed.push(Elapsed::from_secs(1), id(number), |_| true);
+        }
+        assert_eq!(timed.next(), Some((Elapsed::from_secs(1), id(1))));
+        assert_eq!(timed.pop(Elapsed::ZERO), None);
+        timed.skip();
+        let popped: Vec<_> =
+            std::iter::from_fn(|| timed.pop(Elapsed::from_secs(1))).map(|id| id.member).collect();
+        assert_eq!(popped, [2, 3]);
+    }
+
+    #[test]
+    fn the_urgent_come_first_in_their_order() {
+        let mut queue = Queue::new("/v1.0", true);
+        queue.ready.extend([id(1), id(2)]);
+        queue.urgent.extend([id(3), id(4)]);
+        assert_eq!(queue.len(), 4);
+        let popped: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|id| id.member).collect();
+        assert_eq!(popped, [3, 4, 1, 2]);
+        assert_eq!(queue.len(), 0);
+    }
+}
