@@ -227,4 +227,20 @@ mod tests {
         assert!(slab.iter().all(|(key, value)| map.get(&key.0) == Some(value)));
         assert!(slab.chunks.len() <= 100_usize.div_ceil(CHUNK));
     }
+
+    #[test]
+    fn keys_of_different_hashes_are_indexed_apart_and_leave_no_trace() {
+        let mut slab = Slab::new();
+        let ids: Vec<u32> = (0..1_000_u32).map(|key| slab.insert(key, ())).collect();
+        assert_eq!(ids, (0..1_000).collect::<Vec<_>>());
+        assert_eq!(slab.ids().collect::<Vec<_>>(), ids);
+        assert!(slab.index.len() > 990, "{}", slab.index.len());
+        assert!(slab.chunks.iter().all(|chunk| chunk.capacity() == CHUNK));
+        for id in ids {
+            assert!(slab.remove(id).is_some());
+        }
+        assert_eq!((slab.len(), slab.index.len(), slab.ids().count()), (0, 0, 0));
+        // The last one that was removed is the first place to be used again.
+        assert_eq!(slab.insert(7, ()), 999);
+    }
 }
