@@ -290,3 +290,92 @@ impl Policies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::accept::Started;
+
+    fn origin(location: &'static str, request_id: &str) -> Origin {
+        Origin {
+            request_id: Some(request_id.into()),
+            client_request_id: Some("client".into()),
+            content_location: Some("/teams('1')".into()),
+            started_at: Some(UNIX_EPOCH + Duration::from_secs(1_767_225_600)),
+            body: Bytes::from_static(b"accepted"),
+            ..Origin::at(Uri::from_static(location))
+        }
+    }
+
+    #[test]
+    fn what_is_stored_is_what_was_there() {
+        let root = Uri::from_static("https://graph.microsoft.com/v1.0");
+        for (location, is_own) in [
+            ("https://graph.microsoft.com/v1.0/teams('1')/operations('2')?a=b", true),
+            ("https://graph.microsoft.com/x", true),
+            ("https://GRAPH.microsoft.com:443/beta/teams('1')", false),
+            ("http://graph.microsoft.com/v1.0/x", false),
+            ("https://contoso.sharepoint.com/monitor/1", false),
+        ] {
+            let stored = origin(location, "request");
+            let mut member = Member::unstarted();
+            assert!(!member.is_started());
+            member.locate(&stored, &root);
+            assert!(member.is_started() && !member.is_finished());
+            let read = member.origin(&root);
+            assert_eq!((read.location, read.request_id), (stored.location, stored.request_id));
+            assert_eq!(read.client_request_id, stored.client_request_id);
+            assert_eq!(read.content_location, stored.content_location);
+            assert_eq!((read.started_at, read.body), (stored.started_at, stored.body));
+            let location = member.rest.and_then(|rest| rest.location);
+            assert_eq!(location.is_none(), is_own, "{location:?}");
+        }
+    }
+
+    #[test]
+    fn what_few_members_have_takes_no_place_in_the_others() {
+        let root = Uri::from_static("https://graph.microsoft.com/v1.0");
+        let started = Started::at(Uri::from_static("https://graph.microsoft.com/v1.0/x"));
+        let mut member = Member::unstarted();
+        member.locate(&started.origin, &root);
+        assert!(member.rest.is_none());
+        let read = member.origin(&root);
+        assert_eq!((read.request_id, read.content_location, read.started_at), (None, None, None));
+    }
+
+    #[test]
+    fn ids_that_are_too_long_are_left_out_and_the_address_is_not() {
+        let root = Uri::from_static("https://graph.microsoft.com/v1.0");
+        let address = "https://graph.microsoft.com/v1.0/teams('1')/operations('2')";
+        let others = "/v1.0/teams('1')/operations('2')client/teams('1')".len();
+        for (length, is_kept) in [(65_535 - others, true), (65_536 - others, false)] {
+            let mut member = Member::unstarted();
+            member.locate(&origin(address, &"x".repeat(length)), &root);
+            let read = member.origin(&root);
+            assert_eq!(read.location, address);
+            assert_eq!(read.request_id.is_some(), is_kept, "{length}");
+            assert_eq!(read.content_location.is_some(), is_kept);
+        }
+    }
+
+    #[test]
+    fn a_policy_is_stored_once_and_its_number_is_used_again() {
+        let mut policies = Policies::default();
+        let policy = |retries| Polling::default().retries(retries);
+        let first = policies.add(policy(1));
+        assert_eq!(policies.add(policy(1)), first);
+        let second = policies.add(policy(2));
+        assert!(second != first && policies.all.len() == 2);
+        policies.remove(first);
+        assert_eq!(policies.get(first), policy(1));
+        // Another member has it.
+        assert_ne!(policies.add(policy(3)), first);
+        policies.remove(first);
+        assert_eq!(policies.add(policy(4)), first);
+        assert_eq!((policies.get(first), policies.get(second)), (policy(4), policy(2)));
+        assert_ne!(policies.add(policy(1)), first);
+        assert_eq!((policies.all.len(), policies.numbers.len()), (4, 4));
+        policies.remove(first);
+        assert_eq!(policies.numbers.len(), 3);
+    }
+}
