@@ -189,9 +189,9 @@ pub(super) fn refused(message: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn recorded(outcome: Result<Response<Bytes>, Error>) -> Recorded {
+    fn recorded(outcome: &Result<Response<Bytes>, Error>) -> Recorded {
         let sent = UNIX_EPOCH + Duration::from_secs(1);
-        let recorded = Recorded::new(&outcome, sent, sent + Duration::from_secs(2));
+        let recorded = Recorded::new(outcome, sent, sent + Duration::from_secs(2));
         let written = serde_json::to_string(&recorded).unwrap();
         let read: Recorded = serde_json::from_str(&written).unwrap();
         assert!(read == recorded, "{read:?}");
@@ -209,7 +209,7 @@ mod tests {
                 .header("set-cookie", "secret")
                 .body(Bytes::from_static(body))
                 .unwrap();
-            let read = recorded(Ok(response)).into_outcome().unwrap();
+            let read = recorded(&Ok(response)).into_outcome().unwrap();
             assert_eq!((read.status().as_u16(), read.body().as_ref()), (429, body));
             let headers = read.headers();
             assert_eq!((headers.len(), &headers["retry-after"]), (2, &"7".parse().unwrap()));
@@ -225,7 +225,7 @@ mod tests {
             Error::credential("expired"),
             foreign,
         ] {
-            let replayed = recorded(Err(error.clone())).into_outcome().unwrap_err();
+            let replayed = recorded(&Err(error.clone())).into_outcome().unwrap_err();
             assert_eq!(format!("{replayed:#}"), format!("{error:#}"));
             assert_eq!(
                 (replayed.kind(), replayed.is_retryable(), replayed.is_not_sent()),
@@ -236,10 +236,10 @@ mod tests {
 
     #[test]
     fn no_body_is_shown() {
-        let shown = format!("{:?}", recorded(Ok(Response::new(Bytes::from_static(b"private")))));
+        let shown = format!("{:?}", recorded(&Ok(Response::new(Bytes::from_static(b"private")))));
         assert_eq!(shown, "Recorded { sent: 1s, received: 3s, status: 200, .. }");
         let error = Error::transport("connection reset");
-        let shown = format!("{:?}", recorded(Err(error)));
+        let shown = format!("{:?}", recorded(&Err(error)));
         assert!(shown.contains("connection reset"), "{shown}");
     }
 }

@@ -60,7 +60,7 @@ fn plain(step: SetStep<'_, u8>) -> (Plain, Option<(Request<Bytes>, Envelope)>) {
     (said, None)
 }
 
-/// A set that was written down and read again.
+/// A set that was written down and read again. It saves the same.
 ///
 /// # Panics
 ///
@@ -71,7 +71,9 @@ pub fn reread(set: &Set<u8>, root: Uri, now: Instant) -> Set<u8> {
     let written = serde_json::to_string(&saved).expect("plain data");
     let read: SavedSet<u8> = serde_json::from_str(&written).expect("its own text");
     assert_eq!(read, saved);
-    Set::restore::<TeamsAsyncOperation>(read, root, now).expect("it")
+    let restored = Set::restore::<TeamsAsyncOperation>(read, root, now).expect("it");
+    assert!(serde_json::to_string(&restored.save()).expect("plain data") == written, "{set:?}");
+    restored
 }
 
 impl Twins {

@@ -889,4 +889,15 @@ fn versions_beyond_what_a_set_tells_apart_are_read_one_by_one() {
         }
     }
     assert!(addresses.contains("https://graph.microsoft.com/v299/teams('299')/operations('299')"));
+
+    let saved = serde_json::to_value(set.save()).unwrap();
+    for more in [0, 1] {
+        let mut changed = saved.clone();
+        let queues = changed["queues"].as_array_mut().unwrap();
+        assert_eq!(queues.len(), 256);
+        queues.extend((0..more).map(|_| json!({ "base": "/v300", "batching": true })));
+        let changed = serde_json::from_value(changed).unwrap();
+        let restored = Set::<u16>::restore::<TeamsAsyncOperation>(changed, root(), now);
+        assert_eq!(restored.is_ok(), more == 0);
+    }
 }

@@ -1,12 +1,15 @@
 //! Sets that are saved and restored.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use graph_operation::protocol::{RateLimit, Received, Recorded, Report, SavedSet, Set, SetStep};
+use graph_operation::protocol::{
+    Poller, RateLimit, Received, Recorded, Report, SavedSet, Set, SetStep, Start, Started,
+};
+use graph_operation::testing::{accepted, json_answer, with_header};
 use graph_operation::{Error, ErrorKind, Polling, Result, TeamsAsyncOperation};
 use graph_operation_tests::set::saved::{drive, reread};
-use http::{Response, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -284,4 +287,199 @@ fn a_saved_set_that_was_tampered_with_causes_no_panic() {
         }
     }
     assert!(read > 500, "{read} were read");
+}
+
+/// A response to a request, whose items have these statuses in turn.
+fn in_turn(request: &Request<Bytes>, turn: &mut usize) -> Response<Bytes> {
+    const WHOLE: [u16; 13] = [200, 200, 429, 200, 200, 400, 200, 200, 200, 503, 200, 200, 500];
+    const ITEMS: [u16; 11] = [200, 200, 404, 200, 429, 200, 200, 401, 200, 503, 200];
+    const STARTS: [u16; 5] = [429, 202, 202, 401, 202];
+    let mut next = |statuses: &[u16]| {
+        *turn += 1;
+        statuses[*turn % statuses.len()]
+    };
+    let mut item = |id: usize, method: &Value| {
+        let status = next(if method == "POST" { &STARTS } else { &ITEMS });
+        let headers = if status == 429 { json!({ "Retry-After": "7" }) } else { json!({}) };
+        let headers =
+            if status == 202 { json!({ "Location": crate::location(500 + id) }) } else { headers };
+        let body = json!({ "status": "inProgress", "attemptsCount": id });
+        json!({ "id": id.to_string(), "status": status, "headers": headers, "body": body })
+    };
+    if request.uri().path().ends_with("/$batch") {
+        let written: Value = serde_json::from_slice(request.body()).unwrap();
+        let items = written["requests"].as_array().unwrap();
+        let items = (1..).zip(items).map(|(id, request)| item(id, &request["method"]));
+        let mut response = batch(&Value::Array(items.collect()));
+        *response.status_mut() = StatusCode::from_u16(next(&WHOLE)).unwrap();
+        return response;
+    }
+    let item = item(1, &json!(request.method().as_str()));
+    let mut response =
+        json_answer(u16::try_from(item["status"].as_u64().unwrap()).unwrap(), &item["body"]);
+    for (name, value) in item["headers"].as_object().unwrap() {
+        response = with_header(response, name, value.as_str().unwrap());
+    }
+    response
+}
+
+/// What a step says, and what it sends.
+fn told(taken: &Taken) -> String {
+    match taken {
+        Taken::Sent(request, _) => format!("{} {:?}", request.uri(), request.body()),
+        Taken::Event(Report::Ended(key, Err(error))) => format!("{key} {:?}", error.kind()),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_set_continues_from_whatever_state_it_is_in() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    set.watch(false);
+    set.set_batch(6);
+    set.set_rate(3);
+    set.set_requests_at_once(2);
+    set.set_starts_at_once(3);
+    set.set_wall_clock(UNIX_EPOCH + seconds(1_000), now);
+    for key in 0..16 {
+        let polling = Polling::default().first_check(seconds(u64::from(key) / 4));
+        let timeout = seconds([100, 300, 900, 3_600][usize::from(key) % 4]);
+        insert(&mut set, key, polling.timeout(timeout), now);
+    }
+    // Operations of one team, which is checked four times a second.
+    for key in 16..28 {
+        let at = format!("https://graph.microsoft.com/v1.0/teams('99')/x('{key}')/operations('1')");
+        let started = Started::at(at.parse().unwrap());
+        let polling = Polling::default().first_check(Duration::ZERO).timeout(seconds(700));
+        let poller = Poller::new::<TeamsAsyncOperation>(started, polling, now, key.into());
+        set.insert(key, poller, now).unwrap();
+    }
+    for key in 40..52 {
+        start(&mut set, key, key % 2 == 0, now);
+    }
+    let (mut turn, mut requests) = (0, 0);
+    // The same set, saved during the wait before this step.
+    let mut twin: Option<Set<u8>> = None;
+    for step in 0..2_000 {
+        let taken = take(&mut set, now);
+        if let Some(mut twin) = twin.take() {
+            assert_eq!(told(&take(&mut twin, now)), told(&taken), "{step}");
+        }
+        match taken {
+            Taken::Wait(pause) => {
+                twin = Some(reread(&set, root(), now));
+                now += if step % 2 == 0 { pause } else { pause / 2 };
+            }
+            Taken::Sent(request, envelope) => {
+                requests += 1;
+                now += Duration::from_millis(100);
+                if requests % 4 == 0 {
+                    drop(reread(&set, root(), now));
+                }
+                let response = in_turn(&request, &mut turn);
+                if let Received::Unauthorized(envelope, response) =
+                    set.received(envelope, response, now)
+                {
+                    set.authorized(envelope, &response, turn % 3 > 0, now);
+                }
+            }
+            Taken::Event(_) => {}
+            Taken::Nothing => break,
+        }
+    }
+    assert!(set.is_empty() && set.counts().failed == 40 && requests > 150, "{requests}: {set:?}");
+}
+
+#[test]
+fn what_was_earned_while_nothing_was_sent_is_not_lost() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    set.set_rate(1);
+    let at_once = Polling::default().first_check(Duration::ZERO);
+    for key in 0..20 {
+        insert(&mut set, key, at_once, now);
+    }
+    let (_, _envelope) = sending(&mut set, &mut now);
+    now += seconds(10);
+    assert!(matches!(set.next(now), SetStep::Wait(..)));
+    let saved = serde_json::to_value(set.save()).unwrap();
+    assert_eq!(saved["members"].as_array().map(Vec::len), Some(set.save().len()));
+    let mut set = restored(saved.clone(), now).unwrap();
+    set.set_batch(1);
+    for key in 20..31 {
+        insert(&mut set, key, at_once, now);
+    }
+    set.set_requests_at_once(100);
+    let mut in_flight = Vec::new();
+    while let Taken::Sent(_, envelope) = take(&mut set, now) {
+        in_flight.push(envelope);
+    }
+    assert_eq!(in_flight.len(), 10);
+
+    // No saved bucket holds more than a full one.
+    let mut changed = saved;
+    changed["limit"]["tokens"] = json!(u64::MAX);
+    let again = serde_json::to_value(restored(changed, now).unwrap().save()).unwrap();
+    assert_eq!(again["limit"]["tokens"], json!(20_000_000_000_u64));
+}
+
+#[test]
+fn an_empty_set_is_saved_as_one() {
+    let now = Instant::now();
+    let mut set = empty(now);
+    assert!(set.save().is_empty());
+    insert(&mut set, 1, Polling::default(), now);
+    assert_eq!((set.save().len(), set.save().is_empty()), (1, false));
+}
+
+#[test]
+fn a_header_that_is_marked_as_a_secret_is_not_saved() {
+    let now = Instant::now();
+    let mut set = empty(now);
+    let mut request = Request::post("https://graph.microsoft.com/v1.0/teams/1/archive")
+        .body(Bytes::new())
+        .unwrap();
+    let mut value = HeaderValue::from_static("secret");
+    value.set_sensitive(true);
+    request.headers_mut().insert("x-key", value);
+    let polling = Polling::default();
+    let start = Start::new::<TeamsAsyncOperation>(&root(), request, false, polling, now, 7);
+    set.queue_request(1, start.unwrap()).unwrap();
+    let written = serde_json::to_string(&set.save()).unwrap();
+    assert!(!written.contains("secret"), "{written}");
+}
+
+#[test]
+fn a_start_counts_from_the_sending_that_the_journal_has() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    start(&mut set, 1, false, now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    let wall = |after: u64| UNIX_EPOCH + seconds(1_000 + after);
+    let instant = |time: SystemTime| now + time.duration_since(wall(0)).unwrap();
+    let recorded = Recorded::new(&Ok(accepted(&crate::location(1))), wall(7), wall(9));
+    assert!(matches!(set.replay(envelope, recorded, instant), Received::Done));
+    assert_eq!(set.inspect(&1, Poller::waited_for), Some(seconds(9)));
+}
+
+#[test]
+fn what_nothing_holds_back_is_due() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for key in 0..6 {
+        let at = format!("https://graph.microsoft.com/v1.0/teams('9')/x('{key}')/operations('1')");
+        let started = Started::at(at.parse().unwrap());
+        let polling = Polling::default().first_check(Duration::ZERO);
+        let poller = Poller::new::<TeamsAsyncOperation>(started, polling, now, 7);
+        set.insert(key, poller, now).unwrap();
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert_eq!(envelope.len(), 4);
+    let mut saved = serde_json::to_value(set.save()).unwrap();
+    saved["owners"] = json!([]);
+    let mut set = restored(saved, now).unwrap();
+    let before = now;
+    assert_eq!(sending(&mut set, &mut now).1.len(), 2);
+    assert!(now - before <= seconds(2), "{:?}", now - before);
 }

@@ -263,6 +263,18 @@ mod tests {
         assert_eq!(released.len(), 2);
         owners.release(at(2_100), |value| released.push(value));
         assert_eq!((&released[..], owners.due()), (&[0, 1, 2][..], None));
+
+        // Where others came first, it is released with the next place.
+        let mut owners = Owners::new();
+        for millis in [0, 0, 500, 500] {
+            assert!(owners.admit(7, at(millis)));
+        }
+        owners.put_aside(7, 0);
+        assert!(owners.admit(7, at(1_050)) && owners.admit(7, at(1_050)));
+        owners.release(at(1_050), |value| released.push(value));
+        assert_eq!((released.len(), owners.due()), (3, Some(at(1_550))));
+        // It is saved however long ago that was.
+        assert_eq!(plain(&owners, at(9_000)), [(7, vec![0], Some(at(0)), [at(0); CHECKS])]);
     }
 
     type Plain = Vec<(Owner, Vec<u8>, Option<Elapsed>, [Elapsed; CHECKS])>;
@@ -324,7 +336,16 @@ mod tests {
             assert!(owners.admit(owner, at(owner * 50)));
         }
         assert!(owners.recent.len() < 256, "{}", owners.recent.len());
-        assert!(owners.recent.capacity() < 1_024, "{}", owners.recent.capacity());
+        for owner in 0..10_000 {
+            assert!(owners.admit(owner, at(1_000_000)));
+        }
+        for owner in 0..64 {
+            assert!(owners.admit(owner, at(2_000_000 + owner * 50)));
+        }
+        owners.pruned = 0;
+        owners.prune(at(3_000_000));
+        assert_eq!((owners.recent.len(), owners.pruned), (0, 0));
+        assert!(owners.recent.capacity() < 100, "{}", owners.recent.capacity());
     }
 
     #[test]

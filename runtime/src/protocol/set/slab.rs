@@ -229,6 +229,20 @@ mod tests {
     }
 
     #[test]
+    fn halves_of_hashes_are_spread_over_both_ends_of_a_word() {
+        let spread = |half: u32| {
+            let mut hasher = Spread::default();
+            hasher.write_u32(half);
+            hasher.finish()
+        };
+        let distinct = |shift: u32| {
+            let ends = (0..1_000).map(|half| spread(half) >> shift & 0xFFFF);
+            ends.collect::<std::collections::HashSet<_>>().len()
+        };
+        assert!(distinct(0) > 900 && distinct(48) > 900, "{} {}", distinct(0), distinct(48));
+    }
+
+    #[test]
     fn keys_of_different_hashes_are_indexed_apart_and_leave_no_trace() {
         let mut slab = Slab::new();
         let ids: Vec<u32> = (0..1_000_u32).map(|key| slab.insert(key, ())).collect();
