@@ -4,12 +4,13 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
 use graph_operation::protocol::{
-    Envelope, Poller, Reason, Received, Report, Set, SetStep, Start, Started,
+    Envelope, Poller, Reason, Received, Report, Set, SetStep, Start, Started, Ticket,
 };
 use graph_operation::testing::{accepted, in_progress, json_answer, status, with_header};
 use graph_operation::{
     DriveItemCopy, Error, ErrorKind, Polling, Result, TeamsAsyncOperation, TimeLeft,
 };
+use graph_operation_tests::set::saved;
 use http::{Request, Response, Uri};
 use serde_json::{Value, json};
 
@@ -298,6 +299,7 @@ fn nothing_that_was_said_of_one_operation_is_taken_for_another() {
     receive(&mut set, envelope, in_progress(), later);
     assert_eq!(set.remove(&1, later).unwrap().checks(), 1);
     due(&mut set, [2], later);
+    assert!(reports(&mut set, later).is_empty());
     let (_, envelope) = sending(&mut set, &mut later);
 
     // A credential that is being renewed.
@@ -357,7 +359,8 @@ fn a_dispatch_that_is_dropped_changes_nothing() {
     for (is_start, items) in
         [(true, ["/teams/10/archive", "/teams/11/archive"]), (false, ["teams('0')", "teams('1')"])]
     {
-        for _ in 0..2 {
+        let mut begun = None;
+        for _ in 0..3 {
             let dispatch = loop {
                 match set.next(now) {
                     SetStep::Wait(wait, _) => now += wait,
@@ -367,6 +370,7 @@ fn a_dispatch_that_is_dropped_changes_nothing() {
             };
             assert_eq!((dispatch.is_start(), dispatch.is_anonymous()), (is_start, false));
             drop(dispatch);
+            assert_eq!(*begun.get_or_insert(now), now);
         }
         let (request, envelope) = sending(&mut set, &mut now);
         let text = String::from_utf8_lossy(request.body()).into_owned();
@@ -412,6 +416,19 @@ fn reports_come_in_the_order_in_which_things_happened() {
     receive(&mut set, envelope, answers(&[(200, "inProgress"); 3]), now);
     assert_eq!(reports(&mut set, now), ["2 checked"]);
     assert!(now - begin < seconds(40));
+
+    // Two separate requests.
+    set.set_batch(1);
+    let first = sending(&mut set, &mut now).1;
+    let second = sending(&mut set, &mut now).1;
+    for envelope in [first, second] {
+        receive(&mut set, envelope, json_answer(200, &json!({ "status": "notStarted" })), now);
+    }
+    let told = reports(&mut set, now);
+    assert_eq!(told.len(), 2);
+    assert!(told.is_sorted(), "{told:?}");
+    set.set_batch(20);
+    now += seconds(60);
 
     // Nobody watches.
     set.watch(false);
@@ -538,6 +555,56 @@ fn a_shorter_pause_does_not_end_a_longer_one() {
     reports(&mut set, now);
     let (pause, why) = wait(&mut set, now);
     assert!(pause >= seconds(60) && why == Reason::RetryAfter, "{pause:?} {why:?}");
+    // Both count.
+    now += pause;
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, status(429), now);
+    let (pause, _) = wait(&mut set, now);
+    assert!(pause > seconds(12) && pause < seconds(14), "{pause:?}");
+}
+
+#[test]
+fn a_version_that_gets_no_batches_gets_none_again() {
+    // What comes of a batch after another one was refused for good.
+    for late in [400, 404] {
+        let mut now = Instant::now();
+        let mut set = empty(now);
+        set.set_rate(1_000);
+        due(&mut set, 0..40, now);
+        let first = sending(&mut set, &mut now).1;
+        let second = sending(&mut set, &mut now).1;
+        if late == 404 {
+            // One operation that a batch contradicts.
+            let mut said = [(200, "inProgress"); 20];
+            said[0] = (404, "");
+            receive(&mut set, first, answers(&said), now);
+            let alone = sending(&mut set, &mut now).1;
+            receive(&mut set, second, status(501), now);
+            receive(&mut set, alone, in_progress(), now);
+        } else {
+            receive(&mut set, first, status(501), now);
+            receive(&mut set, second, status(400), now);
+        }
+        for _ in 0..40 {
+            let (request, envelope) = sending(&mut set, &mut now);
+            assert!(!request.uri().path().ends_with("/$batch"), "{late}");
+            receive(&mut set, envelope, in_progress(), now);
+        }
+    }
+}
+
+#[test]
+fn a_start_that_the_driver_makes_does_not_wait_for_the_end_of_a_pause() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    due(&mut set, 0..2, now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, with_header(status(429), "retry-after", "60"), now);
+    assert!(set.queue(10).is_some());
+    assert!(matches!(set.next(now), SetStep::Start(_)));
+    start(&mut set, 11, false, now);
+    let (pause, why) = wait(&mut set, now);
+    assert!(pause >= seconds(60) && why == Reason::RetryAfter, "{pause:?} {why:?}");
 }
 
 #[test]
@@ -661,6 +728,322 @@ fn starts_of_a_refused_batch_are_sent_one_by_one_in_their_order() {
         };
         // What was not sent does not count.
         assert_eq!((ended, error.checks(), error.waited()), (key, Some(1), Some(Duration::ZERO)));
+    }
+}
+
+#[test]
+fn starts_of_a_throttled_batch_are_sent_together_again() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for key in 0..2 {
+        start(&mut set, key, false, now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, status(429), now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert_eq!(envelope.len(), 2);
+    // What was started alone is checked with others.
+    receive(&mut set, envelope, status(400), now);
+    for key in 0..2 {
+        let (_, envelope) = sending(&mut set, &mut now);
+        assert_eq!(envelope.len(), 1);
+        let accepted = with_header(accepted(&location(key)), "retry-after", "60");
+        receive(&mut set, envelope, accepted, now);
+    }
+    assert_eq!((set.counts().running, set.counts().queued), (2, 0));
+    set = saved::reread(&set, root(), now);
+    assert_eq!((set.counts().running, set.counts().starting), (2, 0));
+    now += seconds(100);
+    assert_eq!(sending(&mut set, &mut now).1.len(), 2);
+}
+
+/// A repeated start goes before those that were not sent yet.
+#[test]
+fn a_start_that_is_repeated_comes_first_and_a_batch_of_starts_counts_as_one() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    set.set_starts_at_once(1);
+    set.set_rate(1_000);
+    for key in 0..45 {
+        start(&mut set, key, false, now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert_eq!(envelope.len(), 20);
+    assert!(matches!(set.next(now), SetStep::Pending));
+    let mut said = [(403, ""); 20];
+    said[7] = (429, "");
+    receive(&mut set, envelope, answers(&said), now);
+    reports(&mut set, now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert!(matches!(take(&mut set, now), Taken::Wait(_)));
+    now += seconds(4);
+    receive(&mut set, envelope, answers(&[(403, ""); 20]), now);
+    reports(&mut set, now);
+    let (request, envelope) = sending(&mut set, &mut now);
+    let text = String::from_utf8_lossy(request.body()).into_owned();
+    assert_eq!(envelope.len(), 6);
+    assert!(text.contains(r#"{"id":"1","method":"POST","url":"/teams/7/archive""#), "{text}");
+}
+
+#[test]
+fn a_start_that_waits_for_a_credential_or_was_dropped_frees_its_place_when_that_is_over() {
+    for is_dropped in [false, true] {
+        let mut now = Instant::now();
+        let mut set = empty(now);
+        set.set_starts_at_once(1);
+        set.set_requests_at_once(1);
+        set.set_batch(1);
+        start(&mut set, 1, false, now);
+        start(&mut set, 2, false, now);
+        let (_, envelope) = sending(&mut set, &mut now);
+        if is_dropped {
+            drop(envelope);
+            assert_eq!(reports(&mut set, now), ["1 ended Transport"]);
+        } else {
+            let (envelope, refused) = unauthorized(&mut set, envelope, status(401), now);
+            assert!(matches!(set.next(now), SetStep::Pending));
+            set.authorized(envelope, &refused, false, now);
+            assert_eq!(reports(&mut set, now), ["1 ended Rejected"]);
+        }
+        let (request, _start) = sending(&mut set, &mut now);
+        assert!(request.uri().path().contains("/teams/2/"), "{}", request.uri());
+        due(&mut set, [3], now);
+        let (request, _check) = sending(&mut set, &mut now);
+        assert!(request.uri().path().contains("teams('3')"), "{}", request.uri());
+    }
+}
+
+#[test]
+fn a_start_has_the_time_that_its_own_deadline_leaves() {
+    let timed = |set: &mut Set<u8>, key: u8, timeout: u64, now: Instant| {
+        let request = Request::post(format!("{ROOT}/teams/{key}/archive")).body(Bytes::new());
+        let polling = Polling::default().timeout(seconds(timeout));
+        let request = request.unwrap();
+        let start = Start::new::<TeamsAsyncOperation>(&root(), request, false, polling, now, 7);
+        set.queue_request(key, start.unwrap()).unwrap();
+    };
+    let begin = Instant::now();
+    let mut set = empty(begin);
+    timed(&mut set, 1, 40, begin);
+    timed(&mut set, 2, 70, begin);
+    // Time counts from the first sending.
+    let mut now = begin + seconds(1_000);
+    let (request, envelope) = sending(&mut set, &mut now);
+    assert_eq!((envelope.len(), TimeLeft::of(&request)), (2, seconds(70)));
+    let first = now;
+    let said = batch(&json!([
+        { "id": "1", "status": 429, "headers": { "Retry-After": "35" } },
+        { "id": "2", "status": 403 },
+    ]));
+    receive(&mut set, envelope, said, now);
+    assert_eq!(reports(&mut set, now), ["2 ended Rejected"]);
+    let (request, envelope) = sending(&mut set, &mut now);
+    let left = seconds(40).saturating_sub(now - first);
+    assert_eq!(TimeLeft::of(&request), left.max(seconds(4)));
+    assert!(now - first >= seconds(35), "{:?}", now - first);
+    receive(&mut set, envelope, with_header(status(429), "retry-after", "9"), now);
+    let SetStep::Event(Report::Ended(1, Err(error))) = set.next(now) else {
+        panic!("it cannot be repeated before its deadline")
+    };
+    assert_eq!((error.checks(), error.waited()), (Some(2), Some(now - first)));
+}
+
+#[test]
+fn a_request_has_no_more_items_than_were_reserved() {
+    let begin = Instant::now();
+    let drained = || {
+        let mut set = empty(begin);
+        set.set_rate(1);
+        set.set_starts_at_once(100);
+        for key in 100..120 {
+            begin_start(&mut set, key, begin);
+        }
+        set
+    };
+    let (mut set, mut now) = (drained(), begin);
+    start(&mut set, 1, false, now);
+    assert_eq!(wait(&mut set, now), (seconds(1), Reason::Rate));
+    for key in 2..6 {
+        start(&mut set, key, false, now);
+    }
+    // Looking again does not begin the wait anew.
+    now += Duration::from_millis(500);
+    assert_eq!(wait(&mut set, now), (Duration::from_millis(500), Reason::Rate));
+    let (_, one) = sending(&mut set, &mut now);
+    assert_eq!((one.len(), now), (1, begin + seconds(1)));
+    let (_, others) = sending(&mut set, &mut now);
+    assert_eq!((others.len(), now), (4, begin + seconds(5)));
+
+    let (mut set, mut now) = (drained(), begin);
+    due(&mut set, [1], now);
+    // It waits for company, and then for the rate.
+    now += seconds(1);
+    assert_eq!(wait(&mut set, now), (Duration::from_millis(500), Reason::Batch));
+    begin_start(&mut set, 120, now);
+    now += Duration::from_millis(500);
+    assert_eq!(wait(&mut set, now), (Duration::from_millis(500), Reason::Rate));
+    due(&mut set, 2..6, now);
+    now += Duration::from_millis(100);
+    assert_eq!(wait(&mut set, now), (Duration::from_millis(400), Reason::Rate));
+    let (_, one) = sending(&mut set, &mut now);
+    assert_eq!((one.len(), now), (1, begin + seconds(2)));
+    let (_, others) = sending(&mut set, &mut now);
+    assert_eq!((others.len(), now), (4, begin + seconds(6)));
+}
+
+/// Begins a start that the driver makes.
+fn begin_start(set: &mut Set<u8>, key: u8, now: Instant) -> Ticket {
+    let ticket = set.queue(key).unwrap();
+    assert!(matches!(set.next(now), SetStep::Start(begun) if begun == ticket));
+    ticket
+}
+
+#[test]
+fn a_policy_stays_as_long_as_it_is_in_use() {
+    let now = Instant::now();
+    let mut set = empty(now);
+    insert(&mut set, 1, Polling::default().retries(1), now);
+    let ticket = begin_start(&mut set, 2, now);
+    set.started(ticket, Err(Error::transport("connection reset")), now);
+    assert_eq!(reports(&mut set, now), ["2 ended Transport"]);
+    insert(&mut set, 3, Polling::default().retries(3), now);
+    for key in [1, 3] {
+        let polling = set.inspect(&key, |poller| *poller.polling()).unwrap();
+        assert_eq!(polling, Polling::default().retries(key.into()));
+    }
+}
+
+#[test]
+fn each_owner_is_told_by_the_path_below_the_root() {
+    let begin = Instant::now();
+    // Six teams below a root without a version, and six monitors, which nobody owns.
+    let gateway = Uri::from_static("https://gateway.example/proxy");
+    let mut teams = Set::<u8>::new::<TeamsAsyncOperation>(gateway, begin, 7);
+    let mut monitors = Set::<u8>::new::<DriveItemCopy>(root(), begin, 7);
+    for key in 0..6 {
+        let at = format!("https://gateway.example/proxy/teams/{key}/operations/1");
+        let started = Started::at(at.parse().unwrap());
+        let poller = Poller::new::<TeamsAsyncOperation>(started, at_once(), begin, 7);
+        teams.insert(key, poller, begin).unwrap();
+        let at = format!("https://contoso.sharepoint.com/_api/v2.0/monitor/{key}");
+        let started = Started::at(at.parse().unwrap());
+        let poller = Poller::new::<DriveItemCopy>(started, at_once(), begin, 7);
+        monitors.insert(key, poller, begin).unwrap();
+    }
+    for set in [&mut teams, &mut monitors] {
+        set.set_requests_at_once(6);
+        let mut in_flight = Vec::new();
+        while let Taken::Sent(_, envelope) = take(set, begin) {
+            in_flight.push(envelope);
+        }
+        assert_eq!(in_flight.len(), 6);
+    }
+    // A dispatch that is dropped does not count for its owner.
+    let mut set = empty(begin);
+    set.set_batch(1);
+    due(&mut set, [1], begin);
+    for _ in 0..8 {
+        let step = set.next(begin);
+        assert!(matches!(step, SetStep::Send(_)), "{step:?}");
+    }
+}
+
+#[test]
+fn a_start_of_a_copy_is_sent_with_the_credential() {
+    let mut now = Instant::now();
+    let mut set = Set::<u8>::new::<DriveItemCopy>(root(), now, 7);
+    let request = Request::post(format!("{ROOT}/me/drive/items/1/copy")).body(Bytes::new());
+    let polling = Polling::default();
+    let start =
+        Start::new::<DriveItemCopy>(&root(), request.unwrap(), false, polling, now, 7).unwrap();
+    set.queue_request(1, start).unwrap();
+    let SetStep::Send(dispatch) = set.next(now) else { panic!("it is to be sent") };
+    assert!(dispatch.is_start() && !dispatch.is_anonymous());
+    let (_, envelope) = dispatch.request();
+    let at = "https://contoso.sharepoint.com/_api/v2.0/monitor/1";
+    receive(&mut set, envelope, accepted(at), now);
+    let (request, _envelope) = sending(&mut set, &mut now);
+    assert_eq!(request.uri(), at);
+}
+
+/// The items of a batch whose operations are gone, and whose slots are used again.
+#[test]
+fn nothing_that_a_batch_says_of_one_operation_is_taken_for_another() {
+    for result in 0..6 {
+        let mut now = Instant::now();
+        let mut set = empty(now);
+        due(&mut set, 0..2, now);
+        let (_, envelope) = sending(&mut set, &mut now);
+        assert!(set.remove(&0, now).is_some());
+        insert(&mut set, 9, Polling::default(), now);
+        let begin = now;
+        match result {
+            0 => receive(&mut set, envelope, answers(&[(200, "succeeded"); 2]), now),
+            1 => receive(&mut set, envelope, answers(&[(404, ""); 2]), now),
+            2 => receive(&mut set, envelope, status(429), now),
+            3 => receive(&mut set, envelope, answers(&[(424, ""); 2]), now),
+            4 => {
+                let (envelope, refused) = unauthorized(&mut set, envelope, status(401), now);
+                assert_eq!(envelope.len(), 1);
+                set.authorized(envelope, &refused, true, now);
+            }
+            _ => set.unsent(envelope, now),
+        }
+        let told = reports(&mut set, now);
+        assert!(told.iter().all(|report| report.starts_with('1')), "{result}: {told:?}");
+        let next = set.inspect(&9, |poller| (poller.checks(), poller.until_next())).unwrap();
+        assert!(next.0 == 0 && next.1.unwrap() > seconds(4), "{result}: {next:?}");
+        // It is checked when it is due, and not before.
+        loop {
+            let (request, envelope) = sending(&mut set, &mut now);
+            drop(envelope);
+            if format!("{} {:?}", request.uri(), request.body()).contains("teams('9')") {
+                break;
+            }
+        }
+        assert!(now - begin > seconds(5), "{result}: {:?}", now - begin);
+    }
+    // An entry of the queue, and a request that was dropped, of one that is gone.
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    set.set_batch(1);
+    insert(&mut set, 1, Polling::default(), now);
+    assert!(set.remove(&1, now).is_some());
+    due(&mut set, [2], now);
+    let (_, gone) = sending(&mut set, &mut now);
+    assert!(set.remove(&2, now).is_some());
+    due(&mut set, [3], now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    drop(gone);
+    now += seconds(20);
+    assert!(!matches!(set.next(now), SetStep::Send(_)));
+    receive(&mut set, envelope, in_progress(), now);
+    assert_eq!(reports(&mut set, now), ["3 checked"]);
+}
+
+#[test]
+fn starts_are_made_when_nobody_watches() {
+    let now = Instant::now();
+    let mut set = empty(now);
+    set.watch(false);
+    let ticket = begin_start(&mut set, 1, now);
+    let at = format!("{ROOT}{}", location(1)).parse().unwrap();
+    let poller = Poller::new::<TeamsAsyncOperation>(Started::at(at), Polling::default(), now, 7);
+    set.started(ticket, Ok(poller), now + seconds(3));
+    assert_eq!(set.inspect(&1, Poller::waited_for), Some(seconds(3)));
+    assert!(matches!(set.next(now), SetStep::Wait(..)));
+}
+
+#[test]
+fn a_batch_has_one_to_twenty_items() {
+    for (most, size) in [(0, 1), (1, 1), (7, 7), (100, 20)] {
+        let mut now = Instant::now();
+        let mut set = empty(now);
+        set.set_batch(most);
+        due(&mut set, 0..40, now);
+        assert_eq!(sending(&mut set, &mut now).1.len(), size);
+        let saved = serde_json::to_value(set.save()).unwrap();
+        assert_eq!(saved["queues"].as_array().map(Vec::len), Some(2));
     }
 }
 
@@ -796,6 +1179,10 @@ fn the_wait_ends_when_the_driver_says_so() {
     set.waited();
     assert_eq!(set.latest(), now + pause);
     assert!(matches!(set.next(now), SetStep::Send(_)));
+    // A failure is a time too.
+    let (_, envelope) = sending(&mut set, &mut (now + pause));
+    set.failed(envelope, &Error::transport("connection reset"), now + seconds(100));
+    assert_eq!(set.latest(), now + seconds(100));
     // Each wait ends once, and a step after it is no wait.
     let mut set = empty(now);
     insert(&mut set, 1, Polling::default(), now);

@@ -111,6 +111,23 @@ fn removing_what_is_queued_starting_and_running() {
 }
 
 #[test]
+fn a_start_that_is_removed_while_it_waits_is_dropped() {
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::<usize>::new(client);
+    let used = std::sync::Arc::new(());
+    for at in 0..2 {
+        let used = std::sync::Arc::clone(&used);
+        let start = async move {
+            drop(used);
+            Err::<Operation, _>(std::io::Error::other("not begun"))
+        };
+        set.start(at, start).unwrap();
+    }
+    assert!(set.remove(&0).is_none());
+    assert_eq!((std::sync::Arc::strong_count(&used), set.len()), (2, 1));
+}
+
+#[test]
 fn an_operation_that_is_removed_during_its_check_can_be_waited_for() {
     let client = ScriptedClient::new().yielding();
     let mut set = OperationSet::new(client.clone());
