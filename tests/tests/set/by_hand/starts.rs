@@ -1,0 +1,194 @@
+//! Starts that a set sends itself.
+
+use super::*;
+
+#[test]
+fn starts_of_a_refused_batch_are_sent_one_by_one_in_their_order() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for key in 0..3 {
+        start(&mut set, key, false, now);
+    }
+    let (request, envelope) = sending(&mut set, &mut now);
+    assert!(request.uri().path().ends_with("/$batch") && envelope.len() == 3);
+    now += seconds(1);
+    receive(&mut set, envelope, status(400), now);
+    for key in 0..3 {
+        let (request, envelope) = sending(&mut set, &mut now);
+        assert_eq!(request.uri().path(), format!("/v1.0/teams/{key}/archive"));
+        receive(&mut set, envelope, status(403), now);
+        let SetStep::Event(Report::Ended(ended, Err(error))) = set.next(now) else {
+            panic!("it was rejected")
+        };
+        // What was not sent does not count.
+        assert_eq!((ended, error.checks(), error.waited()), (key, Some(1), Some(Duration::ZERO)));
+    }
+}
+
+#[test]
+fn starts_of_a_throttled_batch_are_sent_together_again() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for key in 0..2 {
+        start(&mut set, key, false, now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, status(429), now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert_eq!(envelope.len(), 2);
+    // What was started alone is checked with others.
+    receive(&mut set, envelope, status(400), now);
+    for key in 0..2 {
+        let (_, envelope) = sending(&mut set, &mut now);
+        assert_eq!(envelope.len(), 1);
+        let accepted = with_header(accepted(&location(key)), "retry-after", "60");
+        receive(&mut set, envelope, accepted, now);
+    }
+    assert_eq!((set.counts().running, set.counts().queued), (2, 0));
+    set = saved::reread(&set, root(), now);
+    assert_eq!((set.counts().running, set.counts().starting), (2, 0));
+    now += seconds(100);
+    assert_eq!(sending(&mut set, &mut now).1.len(), 2);
+}
+
+/// A repeated start goes before those that were not sent yet.
+#[test]
+fn a_start_that_is_repeated_comes_first_and_a_batch_of_starts_counts_as_one() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    set.set_starts_at_once(1);
+    set.set_rate(1_000);
+    for key in 0..45 {
+        start(&mut set, key, false, now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert_eq!(envelope.len(), 20);
+    assert!(matches!(set.next(now), SetStep::Pending));
+    let mut said = [(403, ""); 20];
+    said[7] = (429, "");
+    receive(&mut set, envelope, answers(&said), now);
+    reports(&mut set, now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert!(matches!(take(&mut set, now), Taken::Wait(_)));
+    now += seconds(4);
+    receive(&mut set, envelope, answers(&[(403, ""); 20]), now);
+    reports(&mut set, now);
+    let (request, envelope) = sending(&mut set, &mut now);
+    let text = String::from_utf8_lossy(request.body()).into_owned();
+    assert_eq!(envelope.len(), 6);
+    assert!(text.contains(r#"{"id":"1","method":"POST","url":"/teams/7/archive""#), "{text}");
+}
+
+#[test]
+fn a_start_that_waits_for_a_credential_or_was_dropped_frees_its_place_when_that_is_over() {
+    for is_dropped in [false, true] {
+        let mut now = Instant::now();
+        let mut set = empty(now);
+        set.set_starts_at_once(1);
+        set.set_requests_at_once(1);
+        set.set_batch(1);
+        start(&mut set, 1, false, now);
+        start(&mut set, 2, false, now);
+        let (_, envelope) = sending(&mut set, &mut now);
+        if is_dropped {
+            drop(envelope);
+            assert_eq!(reports(&mut set, now), ["1 ended Transport"]);
+        } else {
+            let (envelope, refused) = unauthorized(&mut set, envelope, status(401), now);
+            assert!(matches!(set.next(now), SetStep::Pending));
+            set.authorized(envelope, &refused, false, now);
+            assert_eq!(reports(&mut set, now), ["1 ended Rejected"]);
+        }
+        let (request, _start) = sending(&mut set, &mut now);
+        assert!(request.uri().path().contains("/teams/2/"), "{}", request.uri());
+        due(&mut set, [3], now);
+        let (request, _check) = sending(&mut set, &mut now);
+        assert!(request.uri().path().contains("teams('3')"), "{}", request.uri());
+    }
+}
+
+#[test]
+fn a_start_has_the_time_that_its_own_deadline_leaves() {
+    let timed = |set: &mut Set<u8>, key: u8, timeout: u64, now: Instant| {
+        let request = Request::post(format!("{ROOT}/teams/{key}/archive")).body(Bytes::new());
+        let polling = Polling::default().timeout(seconds(timeout));
+        let request = request.unwrap();
+        let start = Start::new::<TeamsAsyncOperation>(&root(), request, false, polling, now, 7);
+        set.queue_request(key, start.unwrap()).unwrap();
+    };
+    let begin = Instant::now();
+    let mut set = empty(begin);
+    timed(&mut set, 1, 40, begin);
+    timed(&mut set, 2, 70, begin);
+    // Time counts from the first sending.
+    let mut now = begin + seconds(1_000);
+    let (request, envelope) = sending(&mut set, &mut now);
+    assert_eq!((envelope.len(), TimeLeft::of(&request)), (2, seconds(70)));
+    let first = now;
+    let said = batch(&json!([
+        { "id": "1", "status": 429, "headers": { "Retry-After": "35" } },
+        { "id": "2", "status": 403 },
+    ]));
+    receive(&mut set, envelope, said, now);
+    assert_eq!(reports(&mut set, now), ["2 ended Rejected"]);
+    let (request, envelope) = sending(&mut set, &mut now);
+    let left = seconds(40).saturating_sub(now - first);
+    assert_eq!(TimeLeft::of(&request), left.max(seconds(4)));
+    assert!(now - first >= seconds(35), "{:?}", now - first);
+    receive(&mut set, envelope, with_header(status(429), "retry-after", "9"), now);
+    let SetStep::Event(Report::Ended(1, Err(error))) = set.next(now) else {
+        panic!("it cannot be repeated before its deadline")
+    };
+    assert_eq!((error.checks(), error.waited()), (Some(2), Some(now - first)));
+}
+
+#[test]
+fn a_start_of_a_copy_is_sent_with_the_credential() {
+    let mut now = Instant::now();
+    let mut set = Set::<u8>::new::<DriveItemCopy>(root(), now, 7);
+    let request = Request::post(format!("{ROOT}/me/drive/items/1/copy")).body(Bytes::new());
+    let polling = Polling::default();
+    let start =
+        Start::new::<DriveItemCopy>(&root(), request.unwrap(), false, polling, now, 7).unwrap();
+    set.queue_request(1, start).unwrap();
+    let SetStep::Send(dispatch) = set.next(now) else { panic!("it is to be sent") };
+    assert!(dispatch.is_start() && !dispatch.is_anonymous());
+    let (_, envelope) = dispatch.request();
+    let at = "https://contoso.sharepoint.com/_api/v2.0/monitor/1";
+    receive(&mut set, envelope, accepted(at), now);
+    let (request, _envelope) = sending(&mut set, &mut now);
+    assert_eq!(request.uri(), at);
+}
+
+#[test]
+fn a_token_says_when_the_start_was_first_sent() {
+    let begin = Instant::now();
+    let mut now = begin;
+    let mut set = empty(now);
+    let wall = UNIX_EPOCH + seconds(1_767_225_600);
+    set.set_wall_clock(wall, now);
+    now += seconds(100);
+    start(&mut set, 1, false, now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, with_header(status(429), "retry-after", "50"), now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert!(now >= begin + seconds(150));
+    receive(&mut set, envelope, accepted(&location(1)), now);
+    let token = set.token(&1).unwrap();
+    assert_eq!(token.started_at(), Some(wall + seconds(100)));
+    // Its deadline counts from there too.
+    assert_eq!(set.inspect(&1, Poller::waited_for), Some(now - begin - seconds(100)));
+}
+
+#[test]
+fn starts_are_made_when_nobody_watches() {
+    let now = Instant::now();
+    let mut set = empty(now);
+    set.watch(false);
+    let ticket = begin_start(&mut set, 1, now);
+    let at = format!("{ROOT}{}", location(1)).parse().unwrap();
+    let poller = Poller::new::<TeamsAsyncOperation>(Started::at(at), Polling::default(), now, 7);
+    set.started(ticket, Ok(poller), now + seconds(3));
+    assert_eq!(set.inspect(&1, Poller::waited_for), Some(seconds(3)));
+    assert!(matches!(set.next(now), SetStep::Wait(..)));
+}

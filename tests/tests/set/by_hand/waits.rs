@@ -1,0 +1,293 @@
+//! When a set sends: company, rate, pauses, deadlines.
+
+use super::*;
+
+#[test]
+fn what_is_due_is_sent_with_what_falls_due_within_a_twentieth_of_the_interval() {
+    for (interval, slack) in [(10, 500), (30, 1_500), (600, 2_000)] {
+        let now = Instant::now();
+        let mut set = empty(now);
+        insert(&mut set, 1, at_once().interval(seconds(interval)), now);
+        assert_eq!(wait(&mut set, now), (Duration::from_millis(slack), Reason::Batch));
+        // A full batch does not wait.
+        due(&mut set, 2..21, now);
+        let mut now = now;
+        assert_eq!(sending(&mut set, &mut now).1.len(), 20);
+    }
+    // Alone, there is nothing to wait for.
+    let now = Instant::now();
+    let mut set = empty(now);
+    set.set_batch(1);
+    due(&mut set, [1], now);
+    assert!(matches!(set.next(now), SetStep::Send(_)));
+}
+
+#[test]
+fn each_answer_is_followed_by_the_interval() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    due(&mut set, 0..3, now);
+    let mut times = Vec::new();
+    for _ in 0..4 {
+        let (request, envelope) = sending(&mut set, &mut now);
+        assert!(request.extensions().is_empty());
+        times.push(now);
+        now += seconds(1);
+        receive(&mut set, envelope, answers(&[(200, "inProgress"); 3]), now);
+    }
+    for pair in times.windows(2) {
+        let gap = pair[1] - pair[0];
+        assert!(gap > seconds(30) && gap <= seconds(35), "{gap:?}");
+    }
+    assert_eq!(checks(&mut set, 0), 4);
+}
+
+#[test]
+fn the_wait_ends_when_the_driver_says_so() {
+    let now = Instant::now();
+    let mut set = empty(now);
+    set.set_batch(1);
+    insert(&mut set, 1, Polling::default(), now);
+    let (pause, why) = wait(&mut set, now);
+    assert_eq!(why, Reason::FirstCheck);
+    set.waited();
+    assert_eq!(set.latest(), now + pause);
+    assert!(matches!(set.next(now), SetStep::Send(_)));
+    // A failure is a time too.
+    let (_, envelope) = sending(&mut set, &mut (now + pause));
+    set.failed(envelope, &Error::transport("connection reset"), now + seconds(100));
+    assert_eq!(set.latest(), now + seconds(100));
+    // Each wait ends once, and a step after it is no wait.
+    let mut set = empty(now);
+    insert(&mut set, 1, Polling::default(), now);
+    wait(&mut set, now);
+    assert!(set.queue(2).is_some());
+    assert!(matches!(set.next(now), SetStep::Start(_)));
+    set.waited();
+    assert_eq!(set.latest(), now);
+}
+
+#[test]
+fn a_request_has_no_more_items_than_were_reserved() {
+    let begin = Instant::now();
+    let drained = || {
+        let mut set = empty(begin);
+        set.set_rate(1);
+        set.set_starts_at_once(100);
+        for key in 100..120 {
+            begin_start(&mut set, key, begin);
+        }
+        set
+    };
+    let (mut set, mut now) = (drained(), begin);
+    start(&mut set, 1, false, now);
+    assert_eq!(wait(&mut set, now), (seconds(1), Reason::Rate));
+    for key in 2..6 {
+        start(&mut set, key, false, now);
+    }
+    // Looking again does not begin the wait anew.
+    now += Duration::from_millis(500);
+    assert_eq!(wait(&mut set, now), (Duration::from_millis(500), Reason::Rate));
+    let (_, one) = sending(&mut set, &mut now);
+    assert_eq!((one.len(), now), (1, begin + seconds(1)));
+    let (_, others) = sending(&mut set, &mut now);
+    assert_eq!((others.len(), now), (4, begin + seconds(5)));
+
+    let (mut set, mut now) = (drained(), begin);
+    due(&mut set, [1], now);
+    // It waits for company, and then for the rate.
+    now += seconds(1);
+    assert_eq!(wait(&mut set, now), (Duration::from_millis(500), Reason::Batch));
+    begin_start(&mut set, 120, now);
+    now += Duration::from_millis(500);
+    assert_eq!(wait(&mut set, now), (Duration::from_millis(500), Reason::Rate));
+    due(&mut set, 2..6, now);
+    now += Duration::from_millis(100);
+    assert_eq!(wait(&mut set, now), (Duration::from_millis(400), Reason::Rate));
+    let (_, one) = sending(&mut set, &mut now);
+    assert_eq!((one.len(), now), (1, begin + seconds(2)));
+    let (_, others) = sending(&mut set, &mut now);
+    assert_eq!((others.len(), now), (4, begin + seconds(6)));
+}
+
+#[test]
+fn a_new_rate_applies_at_once() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    set.set_rate(1);
+    due(&mut set, 0..40, now);
+    let (_, _envelope) = sending(&mut set, &mut now);
+    assert_eq!(wait(&mut set, now), (seconds(20), Reason::Rate));
+    set.set_rate(20);
+    let (request, _other) = match take(&mut set, now) {
+        Taken::Sent(request, envelope) => (request, envelope),
+        step => panic!("{step:?}"),
+    };
+    assert!(request.extensions().is_empty(), "nobody shares the rate");
+    for key in 100..121 {
+        assert!(set.queue(key).is_some());
+    }
+    set.set_starts_at_once(100);
+    set.set_rate(1);
+    for _ in 0..20 {
+        assert!(matches!(set.next(now), SetStep::Start(_)));
+    }
+    assert_eq!(wait(&mut set, now), (seconds(1), Reason::Rate));
+    set.set_rate(20);
+    assert!(matches!(set.next(now), SetStep::Start(_)));
+}
+
+#[test]
+fn a_separate_answer_that_refuses_nothing_leaves_the_rate() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    set.set_batch(1);
+    due(&mut set, [1], now);
+    let pace = set.pace(now);
+    for (code, factor) in [(200, 1), (503, 1), (429, 2)] {
+        let (_, envelope) = sending(&mut set, &mut now);
+        receive(&mut set, envelope, status(code), now);
+        assert_eq!(set.pace(now), pace * factor, "{code}");
+    }
+}
+
+#[test]
+fn the_pause_after_refused_batches_doubles_until_a_good_one() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    set.set_rate(1_000);
+    due(&mut set, 0..2, now);
+    let refuse = |set: &mut Set<u8>, now: &mut Instant, response: Response<Bytes>| {
+        let (_, envelope) = sending(set, now);
+        receive(set, envelope, response, *now);
+        reports(set, *now);
+        wait(set, *now)
+    };
+    let assert_pause = |(pause, why): (Duration, Reason), least: u64, reason| {
+        assert!(pause > seconds(least) && pause <= seconds(least) * 11 / 10, "{pause:?}");
+        assert_eq!(why, reason);
+    };
+    assert_eq!(set.pace(now), Duration::from_millis(2));
+    assert_pause(refuse(&mut set, &mut now, status(429)), 3, Reason::Backoff);
+    assert_eq!(set.pace(now), Duration::from_millis(4), "the rate is halved");
+    assert_pause(refuse(&mut set, &mut now, status(503)), 6, Reason::Backoff);
+    let asked = with_header(status(429), "retry-after", "40");
+    assert_pause(refuse(&mut set, &mut now, asked), 40, Reason::RetryAfter);
+    assert_pause(refuse(&mut set, &mut now, status(509)), 24, Reason::Backoff);
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, answers(&[(200, "inProgress"); 2]), now);
+    assert_pause(refuse(&mut set, &mut now, status(429)), 3, Reason::Backoff);
+}
+
+#[test]
+fn a_shorter_pause_does_not_end_a_longer_one() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    due(&mut set, 0..40, now);
+    let envelopes = [sending(&mut set, &mut now).1, sending(&mut set, &mut now).1];
+    for (envelope, asked) in envelopes.into_iter().zip(["60", "5"]) {
+        receive(&mut set, envelope, with_header(status(429), "retry-after", asked), now);
+    }
+    reports(&mut set, now);
+    let (pause, why) = wait(&mut set, now);
+    assert!(pause >= seconds(60) && why == Reason::RetryAfter, "{pause:?} {why:?}");
+    // Both count.
+    now += pause;
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, status(429), now);
+    let (pause, _) = wait(&mut set, now);
+    assert!(pause > seconds(12) && pause < seconds(14), "{pause:?}");
+}
+
+#[test]
+fn a_start_that_the_driver_makes_does_not_wait_for_the_end_of_a_pause() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    due(&mut set, 0..2, now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, with_header(status(429), "retry-after", "60"), now);
+    assert!(set.queue(10).is_some());
+    assert!(matches!(set.next(now), SetStep::Start(_)));
+    start(&mut set, 11, false, now);
+    let (pause, why) = wait(&mut set, now);
+    assert!(pause >= seconds(60) && why == Reason::RetryAfter, "{pause:?} {why:?}");
+}
+
+#[test]
+fn starts_wait_for_the_end_of_a_pause_unless_the_driver_makes_them() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    due(&mut set, 0..2, now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, status(429), now);
+    start(&mut set, 10, false, now);
+    let (pause, why) = wait(&mut set, now);
+    assert!(pause > seconds(3) && why == Reason::Backoff, "{pause:?} {why:?}");
+    assert!(set.queue(11).is_some());
+    now += pause;
+    let (request, envelope) = sending(&mut set, &mut now);
+    assert!(request.uri().path().ends_with("/archive"));
+    receive(&mut set, envelope, accepted(&location(10)), now);
+    assert!(matches!(set.next(now), SetStep::Event(Report::Started(10))));
+    assert!(matches!(set.next(now), SetStep::Start(_)));
+}
+
+#[test]
+fn a_check_in_flight_is_given_up_when_its_time_is_up() {
+    let mut now = Instant::now();
+    let begin = now;
+    let mut set = empty(now);
+    insert(&mut set, 1, at_once().timeout(seconds(10)), now);
+    let (request, _envelope) = sending(&mut set, &mut now);
+    assert!(now <= begin + seconds(2));
+    assert_eq!(TimeLeft::of(&request), seconds(10) - (now - begin));
+    let (wait, why) = wait(&mut set, now);
+    assert_eq!((now + wait, why), (begin + seconds(10), Reason::Deadline));
+    now += wait;
+    assert_eq!(reports(&mut set, now), ["1 Transport", "1 ended TimedOut"]);
+}
+
+#[test]
+fn the_last_check_does_not_wait_for_company_beyond_the_deadline() {
+    for key in 0..20 {
+        let mut now = Instant::now();
+        let begin = now;
+        let mut set = empty(now);
+        let polling = Polling::default().first_check(seconds(600)).timeout(seconds(10));
+        let at = format!("{ROOT}{}", location(1)).parse().unwrap();
+        let started = Started::at(at);
+        let poller = Poller::new::<TeamsAsyncOperation>(started, polling, now, key);
+        set.insert(1, poller, now).unwrap();
+        let (request, envelope) = sending(&mut set, &mut now);
+        assert!((seconds(9)..=seconds(10)).contains(&(now - begin)), "{:?}", now - begin);
+        // It has a moment, even so.
+        assert!(TimeLeft::of(&request) >= seconds(1));
+        receive(&mut set, envelope, in_progress(), now);
+        let (key, error) = end(&mut set, &mut now);
+        assert_eq!((key, error.unwrap_err().kind()), (1, ErrorKind::TimedOut));
+    }
+}
+
+#[test]
+fn a_retry_after_beyond_the_deadline_ends_an_operation_there() {
+    let mut now = Instant::now();
+    let begin = now;
+    let mut set = empty(now);
+    for key in 0..2 {
+        insert(&mut set, key, at_once().timeout(seconds(60)), now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    let asked = json!({ "Retry-After": "3000" });
+    let response = batch(&json!([
+        { "id": "1", "status": 503, "headers": asked },
+        { "id": "2", "status": 200, "body": { "status": "succeeded" } },
+    ]));
+    receive(&mut set, envelope, response, now);
+    assert_eq!(reports(&mut set, now), ["0 Rejected", "1 checked", "1 ended"]);
+    let (wait, why) = wait(&mut set, now);
+    assert_eq!((now + wait, why), (begin + seconds(60), Reason::Deadline));
+    let SetStep::Event(Report::Ended(0, Err(error))) = set.next(now + wait) else {
+        panic!("its deadline has passed")
+    };
+    assert_eq!((error.kind(), error.waited()), (ErrorKind::TimedOut, Some(seconds(60))));
+}
