@@ -45,9 +45,9 @@ pub struct Polling {
     first_check: Option<Elapsed>,
     interval: Elapsed,
     timeout: Option<Elapsed>,
+    retries: u32,
     target_patience: Elapsed,
     longest_interval: Option<Elapsed>,
-    retries: u32,
 }
 
 impl Polling {

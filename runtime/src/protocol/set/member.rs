@@ -302,7 +302,7 @@ mod tests {
             client_request_id: Some("client".into()),
             content_location: Some("/teams('1')".into()),
             started_at: Some(UNIX_EPOCH + Duration::from_secs(1_767_225_600)),
-            body: Bytes::from_static(b"accepted"),
+            body: b"accepted"[..].into(),
             ..Origin::at(Uri::from_static(location))
         }
     }
