@@ -270,7 +270,7 @@ fn a_monitor_that_disappears_ends_the_operation_and_nobody_knows_how() {
 #[test]
 fn a_body_of_something_else_is_told_apart_from_a_broken_one() {
     for (body, message) in [
-        (&b"{\"value\":[]}"[..], "the response is not a teamsAsyncOperation: does the Location"),
+        (&b"{\"value\":[]}"[..], "the response is not a teamsAsyncOperation: the Location"),
         (b"<html>", "the response is not a teamsAsyncOperation"),
     ] {
         let now = Instant::now();

@@ -26,6 +26,18 @@ proptest! {
     }
 }
 
+/// What the property has found, kept as a file for each.
+#[test]
+fn the_kept_cases_hold() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/kept/set");
+    let mut kept = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        drive(&std::fs::read(file.unwrap().path()).unwrap());
+        kept += 1;
+    }
+    assert!(kept >= 1);
+}
+
 fn restored(saved: Value, now: Instant) -> Result<Set<u8>> {
     let saved = serde_json::from_value(saved).map_err(|_| Error::transport("no set at all"))?;
     Set::restore::<TeamsAsyncOperation>(saved, root(), now)

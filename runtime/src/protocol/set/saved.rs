@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, Place, Single};
 use super::queue::{Id, Queue};
-use super::{Change, Dropped, Envelope, PutOff, Received, Sent, Set, is_at};
+use super::{Change, Dropped, Envelope, PutOff, Received, Sent, Set, is_at, lined_up};
 use crate::error::Error;
 use crate::model::{Model, Reader};
 use crate::protocol::backoff::Jitter;
@@ -388,7 +388,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let queues = self.queues.iter().map(|queue| SavedQueue {
             base: queue.base.clone(),
             batching: queue.batching,
-            send_in: (queue.len() > 0).then(|| queue.send_at.minus(now)),
+            send_in: lined_up(queue, &self.members).next().map(|_| queue.send_at.minus(now)),
             refusals: queue.refusals,
             contradictions: queue.contradictions,
             believed: queue.believed,
@@ -575,11 +575,15 @@ impl<K: Clone + Eq + Hash> Set<K> {
         for id in aside.into_values().flatten() {
             set.make_ready(id, false);
         }
+        for (queue, saved) in set.queues.iter_mut().zip(&saved.queues) {
+            if let Some(left) = saved.send_in {
+                queue.send_at = set.now.plus(left);
+            }
+        }
         Ok(set)
     }
 
     fn restore_queues(&mut self, saved: &[SavedQueue]) -> Result<(), Error> {
-        let now = self.now;
         for (at, saved) in saved.iter().enumerate() {
             if at > 0 {
                 let is_version = self.base_of(&format!("{}/", saved.base)) == Some(&*saved.base);
@@ -589,9 +593,6 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 self.queues.push(Queue::new(&saved.base, saved.batching));
             }
             if let Some(queue) = self.queues.get_mut(at) {
-                if let Some(left) = saved.send_in {
-                    queue.send_at = now.plus(left);
-                }
                 queue.refusals = saved.refusals;
                 queue.contradictions = saved.contradictions;
                 queue.believed = saved.believed;

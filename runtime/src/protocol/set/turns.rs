@@ -11,7 +11,7 @@ use http::Request;
 use super::member::{Known, Member, Place, Single, with_path};
 use super::owners::owner_of;
 use super::queue::{Id, Timed};
-use super::{Envelope, Sent, Set, SetStep, Ticket, is_at};
+use super::{Envelope, Sent, Set, SetStep, Ticket, forget_stale, is_at, lined_up};
 use crate::error::Error;
 use crate::model::Monitor;
 use crate::protocol::batch::Writer;
@@ -127,6 +127,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let deadline = member.deadline(&policy);
         let (send_at, queue) = (member.send_at(&policy), member.queue());
         if let Some(queue) = self.queues.get_mut(queue) {
+            forget_stale(queue, &self.members);
             queue.send_at = queue.send_at.min(send_at);
             let line = if urgent { &mut queue.urgent } else { &mut queue.ready };
             if first { line.push_front(id) } else { line.push_back(id) }
@@ -334,20 +335,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let mut queues = Vec::new();
         for (number, queue) in self.queues.iter_mut().enumerate() {
             let members = &self.members;
-            while queue.urgent.front().is_some_and(|&id| !is_at(members, id, Place::Urgent)) {
-                queue.urgent.pop_front();
-            }
-            while queue.ready.front().is_some_and(|&id| !is_at(members, id, Place::Ready)) {
-                queue.ready.pop_front();
-            }
+            forget_stale(queue, members);
             if let Some(id) = queue.urgent.front().or(queue.ready.front()) {
                 let due = members.get(id.member).and_then(|member| {
                     let (due, _) = member.tracker.due(&self.policies.get(member.policy))?;
                     Some(member.start.plus(due))
                 });
                 queues.push((queue.urgent.is_empty(), due, number));
-            } else {
-                queue.send_at = Elapsed::from_nanos(u64::MAX);
             }
         }
         queues.sort_unstable();
@@ -360,7 +354,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let most = self.batch_of(number);
         let queue = self.queues.get(number)?;
         let waits = most > 1 && queue.send_at > now;
-        if waits && queue.len() < most {
+        if waits && lined_up(queue, &self.members).take(most).count() < most {
             wake.by(queue.send_at, Reason::Batch);
             return None;
         }
@@ -369,9 +363,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
             && let Some(id) = self.queues.get_mut(number).and_then(super::Queue::pop)
         {
             let Some(member) = self.members.get_mut(id.member) else { continue };
-            let lined_up = matches!(member.place, Place::Ready | Place::Urgent);
+            let is_due = matches!(member.place, Place::Ready | Place::Urgent);
             // An operation that has become urgent is in the other line too.
-            if member.stamp != id.stamp || !lined_up || picked.contains(&id.member) {
+            if member.stamp != id.stamp || !is_due || picked.contains(&id.member) {
                 continue;
             }
             if let Some(owner) = self.owner_of(id.member)
@@ -417,12 +411,12 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// Until when the remaining operations wait; those that fill a batch do not wait.
     fn settle(&mut self, number: usize, most: usize) {
         let Some(queue) = self.queues.get(number) else { return };
-        if queue.len() >= most {
+        let left: Vec<Id> = lined_up(queue, &self.members).take(most).collect();
+        if left.len() >= most {
             return;
         }
-        let left = queue.urgent.iter().chain(&queue.ready);
-        let send_at = left.filter_map(|id| {
-            let member = self.members.get(id.member).filter(|member| member.stamp == id.stamp)?;
+        let send_at = left.into_iter().filter_map(|id| {
+            let member = self.members.get(id.member)?;
             Some(member.send_at(&self.policies.get(member.policy)))
         });
         let send_at = send_at.min().unwrap_or(Elapsed::from_nanos(u64::MAX));
