@@ -85,9 +85,8 @@ async fn each_fault_of_a_target_ends_as_it_should() {
         let result = operation.target().await;
         let kind = result.as_ref().err().map(graph_operation::Error::kind);
         let expected = match fault {
-            Fault::Unauthorized => Some(ErrorKind::Rejected),
-            // It asks for more than patience; the next call waits for it.
-            Fault::Throttle(RetryAfter::Huge) => Some(ErrorKind::Rejected),
+            // The latter asks for more than patience; the next call waits for it.
+            Fault::Unauthorized | Fault::Throttle(RetryAfter::Huge) => Some(ErrorKind::Rejected),
             Fault::Redirect => Some(ErrorKind::ForeignLocation),
             // JSON that is not a team; whether to ask again is the caller's decision.
             Fault::WrongType | Fault::WrongMembers => Some(ErrorKind::Decode),
