@@ -64,6 +64,8 @@ fn tokens_of_every_version_are_read() {
         client.answer(in_progress()).answer(succeeded("/teams('1')"));
         let mut resumed = Operation::resume(client.clone(), token).unwrap();
         assert_eq!(resumed.request_id(), request_id);
+        let again = resumed.resume_token().unwrap();
+        assert_eq!(again.started_at(), at.map(|at| UNIX_EPOCH + Duration::from_millis(at)));
         block_on(resumed.wait()).unwrap();
         let before = if at.is_some() { seconds(60) } else { Duration::ZERO };
         assert_eq!(resumed.update().waited(), client.elapsed() + before);

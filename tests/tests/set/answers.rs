@@ -475,7 +475,7 @@ fn an_anonymous_monitor_is_read_by_single_requests_without_a_credential() {
             result.unwrap();
         }
     });
-    assert_eq!((client.requests().len(), client.batches().len()), (3, 0));
+    assert_eq!((client.requests().len(), client.batches().len(), guard.anonymous()), (3, 0, 3));
     assert!(
         client
             .requests()

@@ -14,16 +14,22 @@ pub(crate) struct Guarded {
     pub(crate) client: ScriptedClient,
     renews: bool,
     asked: Arc<Mutex<Vec<Response<Bytes>>>>,
+    anonymous: Arc<Mutex<usize>>,
 }
 
 impl Guarded {
     pub(crate) fn new(client: &ScriptedClient, renews: bool) -> Self {
-        Guarded { client: client.clone(), renews, asked: Arc::default() }
+        Guarded { client: client.clone(), renews, asked: Arc::default(), anonymous: Arc::default() }
     }
 
     /// The responses for which it was asked.
     pub(crate) fn asked(&self) -> Vec<Response<Bytes>> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// How many requests were sent without the credential.
+    pub(crate) fn anonymous(&self) -> usize {
+        *self.anonymous.lock().unwrap()
     }
 }
 
@@ -66,6 +72,7 @@ impl Client for Guarded {
     }
 
     async fn send_anonymous(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        *self.anonymous.lock().unwrap() += 1;
         Client::send(&self.client, request).await
     }
 }

@@ -359,9 +359,11 @@ fn a_set_continues_from_whatever_state_it_is_in() {
         let timeout = seconds([100, 300, 900, 3_600][usize::from(key) % 4]);
         insert(&mut set, key, polling.timeout(timeout), now);
     }
-    // Operations of one team, which is checked four times a second.
-    for key in 16..28 {
-        let at = format!("https://graph.microsoft.com/v1.0/teams('99')/x('{key}')/operations('1')");
+    // Operations of two teams, each of which is checked four times a second.
+    for key in 16..32 {
+        let team = 98 + key % 2;
+        let at =
+            format!("https://graph.microsoft.com/v1.0/teams('{team}')/x('{key}')/operations('1')");
         let started = Started::at(at.parse().unwrap());
         let polling = Polling::default().first_check(Duration::ZERO).timeout(seconds(700));
         let poller = Poller::new::<TeamsAsyncOperation>(started, polling, now, key.into());
@@ -380,7 +382,8 @@ fn a_set_continues_from_whatever_state_it_is_in() {
         }
         match taken {
             Taken::Wait(pause) => {
-                twin = Some(reread(&set, root(), now));
+                let restored = twin.insert(reread(&set, root(), now));
+                assert_eq!(restored.counts(), set.counts(), "{step}");
                 now += if step % 2 == 0 { pause } else { pause / 2 };
             }
             Taken::Sent(request, envelope) => {
@@ -400,7 +403,7 @@ fn a_set_continues_from_whatever_state_it_is_in() {
             Taken::Nothing => break,
         }
     }
-    assert!(set.is_empty() && set.counts().failed == 40 && requests > 150, "{requests}: {set:?}");
+    assert!(set.is_empty() && set.counts().failed == 44 && requests > 150, "{requests}: {set:?}");
 }
 
 #[test]
@@ -494,4 +497,88 @@ fn what_nothing_holds_back_is_due() {
     let before = now;
     assert_eq!(sending(&mut set, &mut now).1.len(), 2);
     assert!(now - before <= seconds(2), "{:?}", now - before);
+}
+
+/// The response to a batch of checks, with these statuses.
+fn answers(statuses: &[u16]) -> Response<Bytes> {
+    let items = (1..).zip(statuses).map(|(id, status)| {
+        json!({ "id": id.to_string(), "status": status, "body": { "status": "inProgress" } })
+    });
+    batch(&Value::Array(items.collect()))
+}
+
+#[test]
+fn a_pause_is_kept_and_so_is_how_often_it_was_doubled() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for key in 0..40 {
+        insert(&mut set, key, Polling::default().first_check(Duration::ZERO), now);
+    }
+    let throttled = || Response::builder().status(429).body(Bytes::new()).unwrap();
+    let (_, first) = sending(&mut set, &mut now);
+    let (_, second) = sending(&mut set, &mut now);
+    assert!(matches!(set.received(first, throttled(), now), Received::Done));
+    // After a good batch, the pause goes on, and the next one begins anew.
+    assert!(matches!(set.received(second, answers(&[200; 20]), now), Received::Done));
+    while matches!(set.next(now), SetStep::Event(_)) {}
+    let mut pauses = Vec::new();
+    for _ in 0..3 {
+        set = reread(&set, root(), now);
+        let Taken::Wait(pause) = take(&mut set, now) else { panic!("the set is paused") };
+        pauses.push(pause.as_secs());
+        now += pause;
+        assert!(matches!(set.next(now), SetStep::Send(_)));
+        set = reread(&set, root(), now);
+        let (_, envelope) = sending(&mut set, &mut now);
+        assert!(matches!(set.received(envelope, throttled(), now), Received::Done));
+        while matches!(set.next(now), SetStep::Event(_)) {}
+    }
+    assert_eq!(pauses, [3, 3, 6]);
+}
+
+#[test]
+fn what_batches_were_contradicted_by_is_kept() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for key in 0..5 {
+        insert(&mut set, key, Polling::default().first_check(Duration::ZERO), now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    let said = answers(&[404, 404, 404, 200, 200]);
+    assert!(matches!(set.received(envelope, said, now), Received::Done));
+    for _ in 0..3 {
+        set = reread(&set, root(), now);
+        let (request, envelope) = sending(&mut set, &mut now);
+        assert_eq!((envelope.len(), request.uri().path().ends_with("/$batch")), (1, false));
+        let running = json_answer(200, &json!({ "status": "inProgress" }));
+        assert!(matches!(set.received(envelope, running, now), Received::Done));
+    }
+    now += seconds(60);
+    assert_eq!(sending(&mut set, &mut now).1.len(), 1, "three contradictions end the batches");
+}
+
+#[test]
+fn an_operation_that_was_rejected_and_starts_that_are_sent_alone_are_kept() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for key in 0..2 {
+        insert(&mut set, key, Polling::default().first_check(Duration::ZERO), now);
+        start(&mut set, 10 + key, false, now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    let malformed = Response::builder().status(400).body(Bytes::new()).unwrap();
+    assert!(matches!(set.received(envelope, malformed, now), Received::Done));
+    set = reread(&set, root(), now);
+    let mut in_flight = Vec::new();
+    for key in 10..12 {
+        let (request, envelope) = sending(&mut set, &mut now);
+        assert_eq!(request.uri().path(), format!("/v1.0/teams/{key}/archive"));
+        in_flight.push(envelope);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert_eq!(envelope.len(), 2);
+    assert!(matches!(set.received(envelope, answers(&[403, 200]), now), Received::Done));
+    set = reread(&set, root(), now);
+    let (key, result) = end(&mut set, &mut now);
+    assert_eq!((key, result.unwrap_err().kind()), (0, ErrorKind::Rejected));
 }

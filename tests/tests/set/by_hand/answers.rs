@@ -129,6 +129,16 @@ fn a_refused_credential_is_asked_for_after_each_other_answer() {
         // Both in step again.
         now += seconds(600);
     }
+    // So is one after a batch that was read.
+    for _ in 0..2 {
+        let (_, envelope) = sending(&mut set, &mut now);
+        let (envelope, refused) = unauthorized(&mut set, envelope, status(401), now);
+        assert_eq!(envelope.len(), 2);
+        set.authorized(envelope, &refused, true, now);
+        let (_, envelope) = sending(&mut set, &mut now);
+        receive(&mut set, envelope, answers(&[(200, "inProgress"); 2]), now);
+        now += seconds(600);
+    }
     // A 424 says nothing of the credential.
     let (_, envelope) = sending(&mut set, &mut now);
     receive(&mut set, envelope, answers(&[(424, ""), (200, "inProgress")]), now);

@@ -239,3 +239,50 @@ fn nothing_that_a_batch_says_of_one_operation_is_taken_for_another() {
     receive(&mut set, envelope, in_progress(), now);
     assert_eq!(reports(&mut set, now), ["3 checked"]);
 }
+
+#[test]
+fn nothing_that_waits_in_a_line_is_taken_for_another() {
+    // In a batch that is not full, and in the line of an owner.
+    for aside in [false, true] {
+        let begin = Instant::now();
+        let mut now = begin;
+        let mut set = empty(now);
+        let team = |key: u8| {
+            let at = format!("{ROOT}/teams('9')/x('{key}')/operations('1')").parse().unwrap();
+            Poller::new::<TeamsAsyncOperation>(Started::at(at), at_once(), begin, 7)
+        };
+        for key in 0..if aside { 5 } else { 2 } {
+            set.insert(key, team(key), now).unwrap();
+        }
+        if aside {
+            assert_eq!(sending(&mut set, &mut now).1.len(), 4);
+        } else {
+            assert!(matches!(set.next(now), SetStep::Wait(_, Reason::Batch)));
+        }
+        let gone = if aside { 4 } else { 0 };
+        assert!(set.remove(&gone, now).is_some());
+        insert(&mut set, 9, Polling::default(), now);
+        let inserted = now;
+        loop {
+            let (request, envelope) = sending(&mut set, &mut now);
+            drop(envelope);
+            if format!("{} {:?}", request.uri(), request.body()).contains("operations('9')") {
+                break;
+            }
+        }
+        assert!(now - inserted > seconds(5) && now - inserted < seconds(10), "{aside}");
+    }
+    // The deadline of one that is gone.
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    set.set_batch(1);
+    insert(&mut set, 1, at_once().timeout(seconds(10)), now);
+    let (_, _gone) = sending(&mut set, &mut now);
+    assert!(set.remove(&1, now).is_some());
+    insert(&mut set, 2, at_once().no_timeout(), now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    now += seconds(20);
+    assert!(reports(&mut set, now).is_empty());
+    receive(&mut set, envelope, in_progress(), now);
+    assert_eq!(reports(&mut set, now), ["2 checked"]);
+}

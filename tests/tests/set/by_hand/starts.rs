@@ -192,3 +192,24 @@ fn starts_are_made_when_nobody_watches() {
     assert_eq!(set.inspect(&1, Poller::waited_for), Some(seconds(3)));
     assert!(matches!(set.next(now), SetStep::Wait(..)));
 }
+
+#[test]
+fn a_start_in_a_batch_that_was_refused_was_not_sent_once_more() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for key in 0..2 {
+        start(&mut set, key, false, now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, answers(&[(429, ""); 2]), now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, status(429), now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, answers(&[(403, ""); 2]), now);
+    for _ in 0..2 {
+        let SetStep::Event(Report::Ended(_, Err(error))) = set.next(now) else {
+            panic!("both were rejected")
+        };
+        assert_eq!(error.checks(), Some(2));
+    }
+}

@@ -11,9 +11,15 @@ fn what_is_due_is_sent_with_what_falls_due_within_a_twentieth_of_the_interval() 
         assert_eq!(wait(&mut set, now), (Duration::from_millis(slack), Reason::Batch));
         // A full batch does not wait.
         due(&mut set, 2..21, now);
-        let mut now = now;
-        assert_eq!(sending(&mut set, &mut now).1.len(), 20);
+        let Taken::Sent(_, envelope) = take(&mut set, now) else { panic!("a full batch is due") };
+        assert_eq!(envelope.len(), 20);
     }
+    // A batch that can have two items waits for the other one.
+    let now = Instant::now();
+    let mut set = empty(now);
+    set.set_batch(2);
+    due(&mut set, [1], now);
+    assert_eq!(wait(&mut set, now), (Duration::from_millis(1_500), Reason::Batch));
     // Alone, there is nothing to wait for.
     let now = Instant::now();
     let mut set = empty(now);
@@ -290,4 +296,42 @@ fn a_retry_after_beyond_the_deadline_ends_an_operation_there() {
         panic!("its deadline has passed")
     };
     assert_eq!((error.kind(), error.waited()), (ErrorKind::TimedOut, Some(seconds(60))));
+}
+
+#[test]
+fn the_one_that_has_waited_longest_comes_first_unless_a_deadline_is_near() {
+    let first = |wait: u64| Polling::default().first_check(seconds(wait)).no_timeout();
+    let near = Polling::default().first_check(seconds(600)).timeout(seconds(10));
+    for (operations, order) in [
+        (&[("v1.0", first(3)), ("beta", first(0)), ("v1.0", first(4))][..], &[1, 0, 2][..]),
+        (&[("v1.0", first(0)), ("v1.0", near)], &[1, 0]),
+        (&[("v1.0", first(0)), ("beta", near)], &[1, 0]),
+        (&[("beta", near), ("v1.0", first(0))], &[0, 1]),
+    ] {
+        let begin = Instant::now();
+        let mut now = begin;
+        let mut set = empty(now);
+        set.set_batch(1);
+        set.set_requests_at_once(1);
+        due(&mut set, [100], now);
+        // Nothing else is sent as long as this one is in flight.
+        let (_, envelope) = sending(&mut set, &mut now);
+        for (key, (version, polling)) in (0_u8..).zip(operations) {
+            let at = format!("https://graph.microsoft.com/{version}{}", location(key.into()));
+            let started = Started::at(at.parse().unwrap());
+            let poller = Poller::new::<TeamsAsyncOperation>(started, *polling, now, 7);
+            set.insert(key, poller, now).unwrap();
+        }
+        now = begin + Duration::from_millis(9_900);
+        assert!(matches!(set.next(now), SetStep::Wait(..)));
+        receive(&mut set, envelope, in_progress(), now);
+        for key in order {
+            reports(&mut set, now);
+            let Taken::Sent(request, envelope) = take(&mut set, now) else {
+                panic!("{key} is due")
+            };
+            assert!(request.uri().path().ends_with(&location(*key)), "{}", request.uri());
+            receive(&mut set, envelope, in_progress(), now);
+        }
+    }
 }
