@@ -117,6 +117,12 @@ fn wait(set: &mut Set<u8>, now: Instant) -> (Duration, Reason) {
     }
 }
 
+/// One of the operations of one team.
+pub(crate) fn of_a_team(key: u8, polling: Polling, now: Instant) -> Poller {
+    let at = format!("{ROOT}/teams('9')/x('{key}')/operations('1')").parse().unwrap();
+    Poller::new::<TeamsAsyncOperation>(Started::at(at), polling, now, 7)
+}
+
 /// What the next steps report.
 fn reports(set: &mut Set<u8>, now: Instant) -> Vec<String> {
     let mut reports = Vec::new();

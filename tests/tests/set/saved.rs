@@ -14,7 +14,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::by_hand::{Taken, empty, end, insert, root, sending, start, take};
+use crate::by_hand::{Taken, empty, end, insert, of_a_team, root, sending, start, take};
 use crate::{batch, seconds};
 
 proptest! {
@@ -483,11 +483,8 @@ fn what_nothing_holds_back_is_due() {
     let mut now = Instant::now();
     let mut set = empty(now);
     for key in 0..6 {
-        let at = format!("https://graph.microsoft.com/v1.0/teams('9')/x('{key}')/operations('1')");
-        let started = Started::at(at.parse().unwrap());
         let polling = Polling::default().first_check(Duration::ZERO);
-        let poller = Poller::new::<TeamsAsyncOperation>(started, polling, now, 7);
-        set.insert(key, poller, now).unwrap();
+        set.insert(key, of_a_team(key, polling, now), now).unwrap();
     }
     let (_, envelope) = sending(&mut set, &mut now);
     assert_eq!(envelope.len(), 4);

@@ -242,35 +242,33 @@ fn nothing_that_a_batch_says_of_one_operation_is_taken_for_another() {
 
 #[test]
 fn nothing_that_waits_in_a_line_is_taken_for_another() {
-    // In a batch that is not full, and in the line of an owner.
-    for aside in [false, true] {
-        let begin = Instant::now();
-        let mut now = begin;
+    // At the head or at the tail of a batch that is not full, and in the line of an owner.
+    for (count, gone) in [(2, 0), (2, 1), (5, 4)] {
+        let mut now = Instant::now();
         let mut set = empty(now);
-        let team = |key: u8| {
-            let at = format!("{ROOT}/teams('9')/x('{key}')/operations('1')").parse().unwrap();
-            Poller::new::<TeamsAsyncOperation>(Started::at(at), at_once(), begin, 7)
-        };
-        for key in 0..if aside { 5 } else { 2 } {
-            set.insert(key, team(key), now).unwrap();
+        for key in 0..count {
+            set.insert(key, of_a_team(key, at_once(), now), now).unwrap();
         }
-        if aside {
+        if count > 4 {
             assert_eq!(sending(&mut set, &mut now).1.len(), 4);
         } else {
             assert!(matches!(set.next(now), SetStep::Wait(_, Reason::Batch)));
         }
-        let gone = if aside { 4 } else { 0 };
         assert!(set.remove(&gone, now).is_some());
         insert(&mut set, 9, Polling::default(), now);
         let inserted = now;
-        loop {
+        let mut checked = String::new();
+        while !checked.contains("operations('9')") {
             let (request, envelope) = sending(&mut set, &mut now);
             drop(envelope);
-            if format!("{} {:?}", request.uri(), request.body()).contains("operations('9')") {
-                break;
-            }
+            checked.push_str(request.uri().path());
+            checked.push_str(&String::from_utf8_lossy(request.body()));
         }
-        assert!(now - inserted > seconds(5) && now - inserted < seconds(10), "{aside}");
+        assert!(now - inserted > seconds(5) && now - inserted < seconds(10), "{gone}");
+        if count == 2 {
+            let other = format!("x('{}')", 1 - gone);
+            assert!(checked.contains(&other) && !checked.contains(&format!("x('{gone}')")));
+        }
     }
     // The deadline of one that is gone.
     let mut now = Instant::now();

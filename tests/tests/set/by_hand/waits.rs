@@ -335,3 +335,84 @@ fn the_one_that_has_waited_longest_comes_first_unless_a_deadline_is_near() {
         }
     }
 }
+
+/// It is in two lines then, and in one request all the same.
+#[test]
+fn an_operation_whose_deadline_comes_near_while_it_waits_comes_first() {
+    let begin = Instant::now();
+    let mut now = begin;
+    let mut set = empty(now);
+    set.set_batch(1);
+    set.set_requests_at_once(1);
+    due(&mut set, [100], now);
+    // Nothing else is sent as long as this one is in flight.
+    let (_, envelope) = sending(&mut set, &mut now);
+    set.set_batch(20);
+    for (key, timeout) in [(1, 3_600), (2, 3_600), (3, 10), (4, 10)] {
+        insert(&mut set, key, at_once().timeout(seconds(timeout)), now);
+    }
+    assert!(matches!(set.next(now), SetStep::Wait(..)));
+    now = begin + Duration::from_millis(9_900);
+    assert!(matches!(set.next(now), SetStep::Wait(..)));
+    receive(&mut set, envelope, in_progress(), now);
+    reports(&mut set, now);
+    // Whether the request is taken the first time that it is offered or later.
+    for _ in 0..2 {
+        let step = set.next(now);
+        assert!(matches!(step, SetStep::Send(_)), "{step:?}");
+    }
+    let (request, envelope) = sending(&mut set, &mut now);
+    assert_eq!(envelope.len(), 4);
+    let text = String::from_utf8_lossy(request.body()).into_owned();
+    let at = [3, 4, 1, 2].map(|key| text.find(&location(key)).unwrap());
+    assert!(at.is_sorted(), "{text}");
+}
+
+#[test]
+fn what_waits_for_company_leaves_no_time_behind() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    due(&mut set, [1], now);
+    assert_eq!(wait(&mut set, now).1, Reason::Batch);
+    assert!(set.remove(&1, now).is_some());
+    now += seconds(10);
+    assert!(matches!(set.next(now), SetStep::Done));
+    due(&mut set, [2], now);
+    assert_eq!(wait(&mut set, now), (Duration::from_millis(1_500), Reason::Batch));
+}
+
+#[test]
+fn an_owner_is_checked_four_times_in_a_window_and_what_was_put_aside_comes_first() {
+    // In separate requests.
+    let begin = Instant::now();
+    let mut now = begin;
+    let mut set = empty(now);
+    set.set_batch(1);
+    set.set_requests_at_once(5);
+    for key in 0..5 {
+        set.insert(key, of_a_team(key, at_once(), now), now).unwrap();
+    }
+    let mut in_flight: Vec<_> = (0..4).map(|_| sending(&mut set, &mut now).1).collect();
+    assert_eq!((wait(&mut set, now), now), ((Duration::from_millis(1_050), Reason::Owner), begin));
+    set.set_requests_at_once(4);
+    due(&mut set, [9], now);
+    now += seconds(2);
+    assert!(!matches!(set.next(now), SetStep::Send(_)));
+    receive(&mut set, in_flight.remove(0), in_progress(), now);
+    let (request, _envelope) = sending(&mut set, &mut now);
+    assert!(request.uri().path().contains("x('4')"), "{}", request.uri());
+
+    // In a batch that is not full without the others.
+    for (interval, slack, why) in [(10, 500, Reason::Batch), (30, 1_050, Reason::Owner)] {
+        let begin = Instant::now();
+        let mut now = begin;
+        let mut set = empty(now);
+        for key in 0..20 {
+            let polling = at_once().interval(seconds(interval));
+            set.insert(key, of_a_team(key, polling, now), now).unwrap();
+        }
+        assert_eq!(wait(&mut set, now), (Duration::from_millis(slack), why));
+        assert_eq!(sending(&mut set, &mut now).1.len(), 4);
+        assert_eq!(now - begin, seconds(interval) / 20);
+    }
+}
