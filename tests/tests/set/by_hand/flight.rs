@@ -284,3 +284,36 @@ fn nothing_that_waits_in_a_line_is_taken_for_another() {
     receive(&mut set, envelope, in_progress(), now);
     assert_eq!(reports(&mut set, now), ["2 checked"]);
 }
+
+#[test]
+fn the_place_in_a_line_of_one_that_is_gone_is_nobodys() {
+    let begin = Instant::now();
+    let near = at_once().timeout(seconds(10));
+    for (polling, gone, most) in
+        [(at_once(), 2, 20), (at_once(), 1, 20), (at_once(), 1, 1), (near, 2, 20), (near, 1, 1)]
+    {
+        let mut now = begin;
+        let mut set = empty(now);
+        set.set_batch(1);
+        set.set_requests_at_once(1);
+        due(&mut set, [100], now);
+        // Nothing else is sent as long as this one is in flight.
+        let (_, envelope) = sending(&mut set, &mut now);
+        for key in [1, 2, 3] {
+            insert(&mut set, key, polling, now);
+        }
+        assert!(matches!(set.next(now), SetStep::Wait(..)));
+        now = begin + Duration::from_millis(9_900);
+        assert!(matches!(set.next(now), SetStep::Wait(..)));
+        assert!(set.remove(&gone, now).is_some());
+        insert(&mut set, 4, at_once(), now);
+        receive(&mut set, envelope, in_progress(), now);
+        set.set_batch(most);
+        reports(&mut set, now);
+        let (request, _envelope) = sending(&mut set, &mut now);
+        let text = format!("{} {:?}", request.uri(), request.body());
+        let keys = [1, 2, 3, 4].into_iter().filter(|key| *key != gone).take(most);
+        let at: Vec<_> = keys.map(|key| text.find(&location(key.into())).unwrap()).collect();
+        assert!(at.is_sorted(), "{text}");
+    }
+}
