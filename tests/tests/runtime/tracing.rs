@@ -1,13 +1,15 @@
 //! What the feature `tracing` shows, and what it does not.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use graph_operation::testing::{
     ScriptedClient, block_on, failed, graph_error, in_progress, json_answer, succeeded,
 };
 use graph_operation::{Client, Operation, Polling};
 use serde_json::json;
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::{LOCATION, begin, seconds};
@@ -27,6 +29,15 @@ impl Write for Log {
     }
 }
 
+/// Runs `act` in the sight of a subscriber.
+fn observe(subscriber: impl tracing::Subscriber + Send + Sync, act: impl FnOnce()) {
+    // The only dispatcher of a process is taken for that of all threads: a test on another thread,
+    // which has none, would turn off each event that it meets first.
+    static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&ANOTHER);
+    tracing::subscriber::with_default(subscriber, act);
+}
+
 /// What is logged while `act` runs.
 pub(crate) fn log_of(act: impl FnOnce()) -> String {
     let log = Log::default();
@@ -37,7 +48,7 @@ pub(crate) fn log_of(act: impl FnOnce()) -> String {
         .with_span_events(FmtSpan::CLOSE)
         .with_ansi(false)
         .finish();
-    tracing::subscriber::with_default(subscriber, act);
+    observe(subscriber, act);
     let text = log.0.lock().unwrap().clone();
     String::from_utf8(text).unwrap()
 }
@@ -124,7 +135,7 @@ fn the_callers_own_span_is_left_alone() {
         .with_max_level(tracing::Level::WARN)
         .with_ansi(false)
         .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    observe(subscriber, || {
         let client = ScriptedClient::new();
         let mut operation = begin(&client, graph_operation::testing::accepted(LOCATION)).unwrap();
         client.answer(graph_operation::testing::status(401));
@@ -142,7 +153,7 @@ fn the_callers_own_span_is_left_alone() {
 fn what_came_at_once_has_no_span() {
     let subscriber =
         tracing_subscriber::fmt().with_writer(|| -> Log { panic!("nothing is logged") });
-    tracing::subscriber::with_default(subscriber.finish(), || {
+    observe(subscriber.finish(), || {
         let client = ScriptedClient::new();
         let mut operation = begin(&client, json_answer(201, &json!({ "id": "1" }))).unwrap();
         block_on(operation.target()).unwrap();
