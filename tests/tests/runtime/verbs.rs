@@ -64,6 +64,26 @@ fn renewed<M: Machine>(machine: &mut M, now: Instant) {
 }
 
 #[test]
+fn a_repeated_start_is_the_same_request() {
+    let mut now = Instant::now();
+    let root = Uri::from_static("https://graph.microsoft.com/v1.0");
+    let request =
+        Request::put("https://graph.microsoft.com/v1.0/teams/1").header("x-plain", "kept");
+    let request = request.body(Bytes::from_static(b"{}")).unwrap();
+    let mut start =
+        Start::new::<TeamsAsyncOperation>(&root, request, true, Polling::default(), now, 7)
+            .unwrap();
+    for _ in 0..2 {
+        let request = send(&mut start, now);
+        assert_eq!((request.method().as_str(), request.body().as_ref()), ("PUT", &b"{}"[..]));
+        assert_eq!(request.uri(), "https://graph.microsoft.com/v1.0/teams/1");
+        assert_eq!(request.headers()["x-plain"], "kept");
+        let _ = start.received(status(503), now);
+        now += wait(&mut start, now).0;
+    }
+}
+
+#[test]
 fn a_start_that_is_over_sends_nothing_more() {
     let now = Instant::now();
     let mut start_ = start(false, Polling::default(), now);
