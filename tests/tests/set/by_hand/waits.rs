@@ -370,15 +370,31 @@ fn an_operation_whose_deadline_comes_near_while_it_waits_comes_first() {
 
 #[test]
 fn what_waits_for_company_leaves_no_time_behind() {
+    let slack = (Duration::from_millis(1_500), Reason::Batch);
+    for is_seen in [false, true] {
+        let mut now = Instant::now();
+        let mut set = empty(now);
+        due(&mut set, [1], now);
+        assert_eq!(wait(&mut set, now), slack);
+        assert!(set.remove(&1, now).is_some());
+        now += seconds(10);
+        if is_seen {
+            assert!(matches!(set.next(now), SetStep::Done));
+        }
+        due(&mut set, [2], now);
+        assert_eq!(wait(&mut set, now), slack, "{is_seen}");
+    }
+    // Nor does the one that was sent to the one that was not.
     let mut now = Instant::now();
     let mut set = empty(now);
+    set.set_batch(2);
     due(&mut set, [1], now);
-    assert_eq!(wait(&mut set, now).1, Reason::Batch);
-    assert!(set.remove(&1, now).is_some());
-    now += seconds(10);
-    assert!(matches!(set.next(now), SetStep::Done));
-    due(&mut set, [2], now);
-    assert_eq!(wait(&mut set, now), (Duration::from_millis(1_500), Reason::Batch));
+    for key in [2, 3] {
+        insert(&mut set, key, Polling::default().first_check(seconds(1)), now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert_eq!(envelope.len(), 2);
+    assert_eq!(wait(&mut set, now), slack);
 }
 
 #[test]
