@@ -156,7 +156,7 @@ impl Follower {
     /// Reports that the response could not be decoded; an error if the target is not read again.
     pub(crate) fn target_unreadable(&mut self, undecodable: Undecodable) -> Result<()> {
         let result = match &mut self.target {
-            Some(target) => undecodable.into_target(target),
+            Some(target) => undecodable.retry(target),
             None => Err(undecodable.into_error()),
         };
         result.map_err(|error| complete(&self.poller, error))
@@ -247,7 +247,8 @@ pub(crate) struct Undecodable {
 }
 
 impl Undecodable {
-    fn into_target(self, target: &mut Target) -> Result<()> {
+    /// Has the target read again; an error if it is not.
+    pub(crate) fn retry(self, target: &mut Target) -> Result<()> {
         if !self.transient {
             return Err(self.error);
         }
@@ -255,11 +256,6 @@ impl Undecodable {
             Event::Failed(error) => Err(error),
             _ => Ok(()),
         }
-    }
-
-    /// The same for a target that is read by whoever has it.
-    pub(crate) fn retry(self, target: &mut Target) -> Result<()> {
-        self.into_target(target)
     }
 
     /// The error of a target that came without a request: no retry can change it.

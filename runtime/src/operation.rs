@@ -23,7 +23,7 @@ use crate::line::{Line, Turn};
 use crate::model::{Model, Reader, TeamsAsyncOperation};
 use crate::printable::Printable;
 use crate::protocol::{
-    Accepted, Answer, Poller, Polling, Start, Started, accept_from, located, resolve,
+    Accepted, Answer, Poller, Polling, Start, Started, accept_from, located, resolve_at,
 };
 use crate::response::Response;
 use crate::resume_token::ResumeToken;
@@ -221,14 +221,8 @@ impl Operation {
         reader: &'static Reader,
         location: &str,
     ) -> Result<Self> {
-        let location = match reader.monitor {
-            crate::model::Monitor::ServiceRoot => {
-                resolve(connection.service_root(), None, location.as_bytes())?
-            }
-            crate::model::Monitor::Anonymous => {
-                crate::protocol::location::resolve_anonymous(location.as_bytes())?
-            }
-        };
+        let root = connection.service_root();
+        let location = resolve_at(reader.monitor, root, None, location.as_bytes())?;
         let started = Started::at(location);
         Ok(Self::follow(connection, reader, (reader.polling)(), started.into(), None))
     }

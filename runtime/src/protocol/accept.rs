@@ -199,10 +199,7 @@ fn started(root: &Uri, monitor: Monitor, answer: &Answer) -> Result<Started, Err
             "the request was accepted with 202, but no Location names an operation to follow",
         ));
     };
-    let location = match monitor {
-        Monitor::Anonymous => location::resolve_anonymous(header.as_bytes())?,
-        _ => location::resolve(root, answer.url(), header.as_bytes())?,
-    };
+    let location = location::resolve_at(monitor, root, answer.url(), header.as_bytes())?;
     let content_location = headers.get(CONTENT_LOCATION).filter(|other| *other != header);
     let text = |name| header_text(headers, name).map(String::into_boxed_str);
     Ok(Started {

@@ -12,6 +12,7 @@ use http::Uri;
 use http::uri::{PathAndQuery, Scheme};
 
 use crate::error::{Error, ErrorKind};
+use crate::model::Monitor;
 use crate::printable::{shown, shown_text};
 
 /// No server that this library talks to takes a longer one.
@@ -92,9 +93,22 @@ pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, 
     Ok(uri)
 }
 
+/// Resolves the address of an operation that is read at `monitor`.
+pub(crate) fn resolve_at(
+    monitor: Monitor,
+    root: &Uri,
+    base: Option<&Uri>,
+    reference: &[u8],
+) -> Result<Uri, Error> {
+    match monitor {
+        Monitor::Anonymous => resolve_anonymous(reference),
+        Monitor::ServiceRoot => resolve(root, base, reference),
+    }
+}
+
 /// Reads the address of a monitor on another host, which gets no credential: absolute, and of the
 /// scheme https, or http on this machine.
-pub(crate) fn resolve_anonymous(reference: &[u8]) -> Result<Uri, Error> {
+fn resolve_anonymous(reference: &[u8]) -> Result<Uri, Error> {
     let text = printable(reference)?;
     let uri: Uri = text.parse().map_err(|error| invalid(text, "").with_source(error))?;
     let Some(host) = uri.host() else {

@@ -11,7 +11,6 @@ use http::StatusCode;
 use super::backoff::{Jitter, backoff};
 use super::elapsed::Elapsed;
 use super::polling::Polling;
-use super::request::last_request;
 use super::step::Reason;
 use crate::Error;
 use crate::error::{ResponseFacts, is_transient_status};
@@ -236,8 +235,7 @@ impl Tracker {
 
     /// How long a check that is sent now may take.
     pub(crate) fn time_left(&self, policy: &Polling) -> Option<Elapsed> {
-        let deadline = policy.deadline()?;
-        Some(deadline.minus(self.now).max(last_request(deadline)))
+        policy.time_left(self.now)
     }
 
     /// Records that a check was sent. The wait for the next one counts from now, whatever the

@@ -69,6 +69,7 @@ mod target;
 pub use accept::{Accepted, Started, accept};
 pub(crate) use accept::{Origin, accept_from};
 pub use answer::Answer;
+pub(crate) use location::resolve_at;
 pub use location::{resolve, same_origin};
 pub use poller::Poller;
 pub(crate) use poller::Subject;

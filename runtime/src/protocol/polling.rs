@@ -137,6 +137,16 @@ impl Polling {
         self.timeout
     }
 
+    /// How long a request may take that is sent this long after the start; `None` without a deadline.
+    ///
+    /// At least a tenth of the timeout, but no less than 1 second and no more than 10.
+    pub(super) fn time_left(&self, elapsed: Elapsed) -> Option<Elapsed> {
+        let deadline = self.timeout?;
+        let least =
+            deadline.thousandths(100).max(Elapsed::from_secs(1)).min(Elapsed::from_secs(10));
+        Some(deadline.minus(elapsed).max(least))
+    }
+
     pub(super) fn allows(&self, faults_in_a_row: u32) -> bool {
         faults_in_a_row <= self.retries
     }

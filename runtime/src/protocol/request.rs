@@ -36,12 +36,6 @@ impl TimeLeft {
     }
 }
 
-/// The least time of the last request before a limit: a tenth of the limit, at least 1 and at most
-/// 10 seconds.
-pub(super) fn last_request(limit: Elapsed) -> Elapsed {
-    limit.thousandths(100).max(Elapsed::from_secs(1)).min(Elapsed::from_secs(10))
-}
-
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// What every GET accepts.

@@ -16,7 +16,7 @@ use super::poller::{Clock, Poller, Subject};
 use super::polling::Polling;
 use super::recorded::{SavedBody, refused, status_of};
 use crate::error::{Error, ErrorKind, ResponseFacts};
-use crate::model::{Model, Monitor, Reader, State};
+use crate::model::{Model, Reader, State};
 
 pub(super) const VERSION: u32 = 1;
 
@@ -376,11 +376,7 @@ impl Poller {
 
 /// Checks an address that this library has saved.
 pub(crate) fn located(reader: &Reader, root: &Uri, text: &str) -> Result<Uri, Error> {
-    let located = match reader.monitor {
-        Monitor::Anonymous => location::resolve_anonymous(text.as_bytes()),
-        Monitor::ServiceRoot => location::resolve(root, None, text.as_bytes()),
-    };
-    located.map_err(|error| {
+    location::resolve_at(reader.monitor, root, None, text.as_bytes()).map_err(|error| {
         let message = match error.kind() {
             ErrorKind::ForeignLocation => "the operation is of another service root",
             _ => "the operation's address is not usable",

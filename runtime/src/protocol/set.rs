@@ -711,27 +711,6 @@ fn is_at<K: Eq + Hash>(members: &Slab<K, Member>, id: Id, place: Place) -> bool 
     members.get(id.member).is_some_and(|member| member.stamp == id.stamp && member.place == place)
 }
 
-/// The operations of a queue that are due, and that are still in it.
-fn lined_up<K: Eq + Hash>(queue: &Queue, members: &Slab<K, Member>) -> impl Iterator<Item = Id> {
-    let urgent = queue.urgent.iter().filter(|&&id| is_at(members, id, Place::Urgent));
-    let ready = queue.ready.iter().filter(|&&id| is_at(members, id, Place::Ready));
-    urgent.chain(ready).copied()
-}
-
-/// Drops the ids at the heads of a queue whose operations have left it. An empty queue waits for no
-/// batch.
-fn forget_stale<K: Eq + Hash>(queue: &mut Queue, members: &Slab<K, Member>) {
-    while queue.urgent.front().is_some_and(|&id| !is_at(members, id, Place::Urgent)) {
-        queue.urgent.pop_front();
-    }
-    while queue.ready.front().is_some_and(|&id| !is_at(members, id, Place::Ready)) {
-        queue.ready.pop_front();
-    }
-    if queue.len() == 0 {
-        queue.send_at = Elapsed::from_nanos(u64::MAX);
-    }
-}
-
 impl<K> fmt::Debug for Set<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Set")

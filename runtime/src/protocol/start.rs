@@ -13,7 +13,7 @@ use super::backoff::{Jitter, backoff};
 use super::elapsed::Elapsed;
 use super::poller::Clock;
 use super::polling::Polling;
-use super::request::{Outgoing, last_request};
+use super::request::Outgoing;
 use super::step::{Check, Event, Machine, Note, Reason, Step};
 use super::{location, verbs};
 use crate::error::{Error, is_transient_status};
@@ -115,13 +115,9 @@ impl Start {
         if self.state.due > now {
             return Step::Wait(self.state.due.minus(now).into(), self.state.why);
         }
-        let time_left =
-            self.policy.deadline().map(|limit| limit.minus(now).max(last_request(limit)));
-        Step::Send(Check::new(
-            Outgoing::Start(Arc::clone(&self.request)),
-            time_left,
-            &mut self.state,
-        ))
+        let time_left = self.policy.time_left(now);
+        let start = Outgoing::Start(Arc::clone(&self.request));
+        Step::Send(Check::new(start, time_left, &mut self.state))
     }
 
     pub(super) fn request(&self) -> &Request<Bytes> {
@@ -134,9 +130,8 @@ impl Start {
 
     /// How long a request that is sent at `now` may take; `None` without a deadline.
     pub(super) fn time_left(&self, now: Instant) -> Option<Elapsed> {
-        let limit = self.policy.deadline()?;
         let now = if self.state.sent == 0 { Elapsed::ZERO } else { self.clock.elapsed(now) };
-        Some(limit.minus(now).max(last_request(limit)))
+        self.policy.time_left(now)
     }
 
     /// Time counts from the first sending.

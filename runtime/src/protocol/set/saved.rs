@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, Place, Single};
 use super::queue::{Id, Queue};
-use super::{Change, Dropped, Envelope, PutOff, Received, Sent, Set, is_at, lined_up};
+use super::turns::lined_up;
+use super::{Change, Dropped, Envelope, PutOff, Received, Sent, Set, is_at};
 use crate::error::Error;
 use crate::model::{Model, Reader};
 use crate::protocol::backoff::Jitter;

@@ -10,8 +10,9 @@ use http::Request;
 
 use super::member::{Known, Member, Place, Single, with_path};
 use super::owners::owner_of;
-use super::queue::{Id, Timed};
-use super::{Envelope, Sent, Set, SetStep, Ticket, forget_stale, is_at, lined_up};
+use super::queue::{Id, Queue, Timed};
+use super::slab::Slab;
+use super::{Envelope, Sent, Set, SetStep, Ticket, is_at};
 use crate::error::Error;
 use crate::model::Monitor;
 use crate::protocol::batch::Writer;
@@ -50,6 +51,30 @@ impl Member {
         // It does not wait beyond the deadline.
         let limit = policy.deadline().map_or(limit, |deadline| limit.min(deadline.max(due)));
         self.start.plus(limit)
+    }
+}
+
+/// The operations of a queue that are due, and that are still in it.
+pub(super) fn lined_up<K: Eq + Hash>(
+    queue: &Queue,
+    members: &Slab<K, Member>,
+) -> impl Iterator<Item = Id> {
+    let urgent = queue.urgent.iter().filter(|&&id| is_at(members, id, Place::Urgent));
+    let ready = queue.ready.iter().filter(|&&id| is_at(members, id, Place::Ready));
+    urgent.chain(ready).copied()
+}
+
+/// Drops the ids at the heads of a queue whose operations have left it. An empty queue waits for no
+/// batch.
+fn forget_stale<K: Eq + Hash>(queue: &mut Queue, members: &Slab<K, Member>) {
+    while queue.urgent.front().is_some_and(|&id| !is_at(members, id, Place::Urgent)) {
+        queue.urgent.pop_front();
+    }
+    while queue.ready.front().is_some_and(|&id| !is_at(members, id, Place::Ready)) {
+        queue.ready.pop_front();
+    }
+    if queue.len() == 0 {
+        queue.send_at = Elapsed::from_nanos(u64::MAX);
     }
 }
 
@@ -360,7 +385,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
         let mut picked = Vec::with_capacity(most);
         while picked.len() < most
-            && let Some(id) = self.queues.get_mut(number).and_then(super::Queue::pop)
+            && let Some(id) = self.queues.get_mut(number).and_then(Queue::pop)
         {
             let Some(member) = self.members.get_mut(id.member) else { continue };
             let is_due = matches!(member.place, Place::Ready | Place::Urgent);
@@ -536,7 +561,7 @@ impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
                 }
                 None => self.set.policies.get(member.policy),
             };
-            longest = longest.max(member.time_left(&policy, self.set.now)?);
+            longest = longest.max(policy.time_left(self.set.now.minus(member.start))?);
         }
         Some(longest.into())
     }
@@ -610,14 +635,6 @@ impl<K: Clone + Eq + Hash> fmt::Debug for Dispatch<'_, K> {
     }
 }
 
-impl Member {
-    fn time_left(&self, policy: &Polling, now: Elapsed) -> Option<Elapsed> {
-        let deadline = policy.deadline()?;
-        let left = deadline.minus(now.minus(self.start));
-        Some(left.max(crate::protocol::request::last_request(deadline)))
-    }
-}
-
 impl<K: Clone + Eq + Hash> Set<K> {
     fn single_request(&mut self, number: u32, anonymous: bool, starts: bool) -> Request<Bytes> {
         let Some(member) = self.members.get(number) else { return Request::default() };
@@ -663,7 +680,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             let before = member.tracker.before_sending();
             member.tracker.sent_in_step(lengthening);
             (member.stamp, member.place) = (stamp, Place::InFlight);
-            let left = member.time_left(&policy, now);
+            let left = policy.time_left(now.minus(member.start));
             let id = Id { member: number, stamp };
             items.push(Sent { id, before: Some(before) });
             if let Some(left) = left {
