@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use graph_operation::protocol::{self, Event, Step};
 use graph_operation::testing::{
     self, ScriptedClient, accepted, block_on, graph_error, interrupt, status, succeeded,
     with_header,
 };
-use graph_operation::{
-    Client, ErrorKind, Operation, Polling, Result, TeamsAsyncOperation, TimeLeft, async_operation,
-};
+use graph_operation::{Client, ErrorKind, Operation, Polling, Result, TimeLeft, async_operation};
 use http::{Method, Request};
 
 use crate::{LOCATION, gaps, seconds};
@@ -194,54 +191,4 @@ fn a_start_can_be_dropped_at_every_await() {
             return;
         }
     }
-}
-
-#[test]
-fn the_longest_interval_does_not_cut_what_the_service_asks_of_a_start() {
-    let client = ScriptedClient::new();
-    client
-        .answer(with_header(status(429), "retry-after", "600"))
-        .answer(accepted(LOCATION))
-        .answer(succeeded("/a"));
-    let polling = Polling::default().longest_interval(seconds(240));
-    let root = client.service_root().clone();
-    let mut start = protocol::Start::new::<TeamsAsyncOperation>(
-        &root,
-        archive(&client),
-        false,
-        polling,
-        client.now(),
-        7,
-    )
-    .unwrap();
-    let Step::Send(check) = start.next(client.now()) else { panic!("a start is due") };
-    let response = block_on(client.send(check.request())).unwrap();
-    assert!(matches!(start.received(response, client.now()), Event::Retrying(_)));
-    assert!(matches!(start.next(client.now()), Step::Wait(wait, _) if wait >= seconds(600)));
-}
-
-#[test]
-fn the_machine_of_a_start_counts_from_the_first_sending_and_keeps_its_error() {
-    let client = ScriptedClient::new();
-    client.answer(status(403));
-    let root = client.service_root().clone();
-    let polling = Polling::default();
-    let mut start = protocol::Start::new::<TeamsAsyncOperation>(
-        &root,
-        archive(&client),
-        false,
-        polling,
-        client.now(),
-        7,
-    )
-    .unwrap();
-    client.advance(seconds(50));
-    let Step::Send(check) = start.next(client.now()) else { panic!("a start is due") };
-    assert_eq!(check.time_left(), Some(seconds(3_600)));
-    let response = block_on(client.send(check.request())).unwrap();
-    client.advance(seconds(3));
-    assert!(matches!(start.received(response, client.now()), Event::Failed(_)));
-    assert_eq!(start.waited_for(), seconds(3));
-    let Step::Done(Err(error)) = start.next(client.now()) else { panic!("the start has failed") };
-    assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Rejected, 403));
 }

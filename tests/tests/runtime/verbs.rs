@@ -96,6 +96,30 @@ fn a_start_that_is_over_sends_nothing_more() {
 }
 
 #[test]
+fn a_start_counts_from_its_first_sending_and_keeps_its_error() {
+    let created = Instant::now();
+    let mut start = start(false, Polling::default(), created);
+    let now = created + seconds(50);
+    let Step::Send(check) = start.next(now) else { panic!("a start is due") };
+    assert_eq!(check.time_left(), Some(seconds(3_600)));
+    drop(check.request());
+    let now = now + seconds(3);
+    assert!(matches!(start.received(status(403), now), Event::Failed(_)));
+    assert_eq!(start.waited_for(), seconds(3));
+    let Step::Done(Err(error)) = start.next(now) else { panic!("the start has failed") };
+    assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Rejected, 403));
+}
+
+#[test]
+fn the_longest_interval_does_not_cut_what_the_service_asks_of_a_start() {
+    let now = Instant::now();
+    let mut start = start(false, Polling::default().longest_interval(seconds(240)), now);
+    let event = answered(&mut start, with_header(status(429), "retry-after", "600"), now);
+    assert!(matches!(event, Event::Retrying(_)));
+    assert!(wait(&mut start, now).0 >= seconds(600));
+}
+
+#[test]
 fn each_event_moves_the_time_and_each_sending_is_counted() {
     fn check<M: Machine>(machine: &mut M, begin: Instant) {
         drop(send(machine, begin));

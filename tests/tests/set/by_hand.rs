@@ -105,6 +105,16 @@ fn due(set: &mut Set<u8>, keys: impl IntoIterator<Item = u8>, now: Instant) {
     }
 }
 
+/// A set that sends nothing else as long as this one request is in flight.
+fn busy(now: &mut Instant) -> (Set<u8>, Envelope) {
+    let mut set = empty(*now);
+    set.set_batch(1);
+    set.set_requests_at_once(1);
+    due(&mut set, [100], *now);
+    let (_, envelope) = sending(&mut set, now);
+    (set, envelope)
+}
+
 fn at_once() -> Polling {
     Polling::default().first_check(Duration::ZERO)
 }

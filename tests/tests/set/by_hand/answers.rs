@@ -207,14 +207,21 @@ fn a_version_whose_batches_are_refused_twice_in_a_row_gets_no_more() {
     }
 }
 
+/// A set of three operations, the first of which a batch did not find. The next request is for it
+/// alone.
+fn doubtful(now: &mut Instant) -> Set<u8> {
+    let mut set = empty(*now);
+    due(&mut set, 0..3, *now);
+    let (_, envelope) = sending(&mut set, now);
+    let said = [(404, ""), (200, "inProgress"), (200, "inProgress")];
+    receive(&mut set, envelope, answers(&said), *now);
+    set
+}
+
 #[test]
 fn an_operation_that_a_batch_contradicts_is_checked_alone_from_then_on() {
     let mut now = Instant::now();
-    let mut set = empty(now);
-    due(&mut set, 0..3, now);
-    let (_, envelope) = sending(&mut set, &mut now);
-    let said = [(404, ""), (200, "inProgress"), (200, "inProgress")];
-    receive(&mut set, envelope, answers(&said), now);
+    let mut set = doubtful(&mut now);
     let (request, envelope) = sending(&mut set, &mut now);
     assert!(request.uri().path().contains("teams('0')"), "{}", request.uri());
     receive(&mut set, envelope, in_progress(), now);
@@ -236,11 +243,7 @@ fn an_operation_that_a_batch_contradicts_is_checked_alone_from_then_on() {
 #[test]
 fn a_separate_request_that_fails_confirms_nothing() {
     let mut now = Instant::now();
-    let mut set = empty(now);
-    due(&mut set, 0..3, now);
-    let (_, envelope) = sending(&mut set, &mut now);
-    let said = [(404, ""), (200, "inProgress"), (200, "inProgress")];
-    receive(&mut set, envelope, answers(&said), now);
+    let mut set = doubtful(&mut now);
     let (_, envelope) = sending(&mut set, &mut now);
     receive(&mut set, envelope, status(503), now);
     // The next one of which a batch says it is asked again too, with a new credential if need be.

@@ -293,12 +293,7 @@ fn the_place_in_a_line_of_one_that_is_gone_is_nobodys() {
         [(at_once(), 2, 20), (at_once(), 1, 20), (at_once(), 1, 1), (near, 2, 20), (near, 1, 1)]
     {
         let mut now = begin;
-        let mut set = empty(now);
-        set.set_batch(1);
-        set.set_requests_at_once(1);
-        due(&mut set, [100], now);
-        // Nothing else is sent as long as this one is in flight.
-        let (_, envelope) = sending(&mut set, &mut now);
+        let (mut set, envelope) = busy(&mut now);
         for key in [1, 2, 3] {
             insert(&mut set, key, polling, now);
         }

@@ -310,12 +310,7 @@ fn the_one_that_has_waited_longest_comes_first_unless_a_deadline_is_near() {
     ] {
         let begin = Instant::now();
         let mut now = begin;
-        let mut set = empty(now);
-        set.set_batch(1);
-        set.set_requests_at_once(1);
-        due(&mut set, [100], now);
-        // Nothing else is sent as long as this one is in flight.
-        let (_, envelope) = sending(&mut set, &mut now);
+        let (mut set, envelope) = busy(&mut now);
         for (key, (version, polling)) in (0_u8..).zip(operations) {
             let at = format!("https://graph.microsoft.com/{version}{}", location(key.into()));
             let started = Started::at(at.parse().unwrap());
@@ -341,12 +336,7 @@ fn the_one_that_has_waited_longest_comes_first_unless_a_deadline_is_near() {
 fn an_operation_whose_deadline_comes_near_while_it_waits_comes_first() {
     let begin = Instant::now();
     let mut now = begin;
-    let mut set = empty(now);
-    set.set_batch(1);
-    set.set_requests_at_once(1);
-    due(&mut set, [100], now);
-    // Nothing else is sent as long as this one is in flight.
-    let (_, envelope) = sending(&mut set, &mut now);
+    let (mut set, envelope) = busy(&mut now);
     set.set_batch(20);
     for (key, timeout) in [(1, 3_600), (2, 3_600), (3, 10), (4, 10)] {
         insert(&mut set, key, at_once().timeout(seconds(timeout)), now);
