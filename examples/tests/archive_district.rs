@@ -21,7 +21,7 @@ fn archive_district(simulator: &Simulator, journal: &Path) -> Command {
 fn entries(journal: &Path, kind: &str) -> HashMap<String, usize> {
     let mut teams = HashMap::new();
     for line in std::fs::read_to_string(journal).unwrap_or_default().split_inclusive('\n') {
-        // As for the program, a line without a line break is incomplete, whatever it has.
+        // As in the program, a line without a line break is incomplete.
         let Some(line) = line.strip_suffix('\n') else { continue };
         let (team, entry): (String, serde_json::Value) = serde_json::from_str(line).unwrap();
         if entry == kind || entry.get(kind).is_some() {
@@ -70,7 +70,7 @@ impl Run {
         assert!(output.status.success());
         let succeeded = entries(&self.journal, "succeeded");
         assert!(succeeded.len() == TEAMS && succeeded.values().all(|&count| count == 1));
-        // What was accepted is waited for, and not started again.
+        // Accepted operations are waited for, not started again.
         for (team, count) in entries(&self.journal, "starting") {
             assert!(count == 1 || !accepted.contains_key(&team), "{team}");
         }
@@ -107,7 +107,8 @@ fn ctrl_c_writes_down_what_was_accepted() {
     run.finish();
 }
 
-/// A journal that cannot be written ends the run, and no team is said not to be started that was.
+/// A journal that cannot be written ends the run, and no team that was started is reported as not
+/// started.
 #[cfg(unix)]
 #[test]
 fn a_full_disk_ends_the_run() {

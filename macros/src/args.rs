@@ -36,7 +36,7 @@ pub(crate) struct Args {
     pub(crate) idempotent: Option<Ident>,
     pub(crate) map_err: Option<ExprPath>,
     krate: Option<ModPath>,
-    /// Every key as it was written.
+    /// Every key, as the author wrote it.
     keys: Vec<Ident>,
 }
 

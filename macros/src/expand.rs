@@ -284,7 +284,7 @@ fn rebind(sig: &mut Signature, args: &Args) -> TokenStream {
     bindings
 }
 
-/// The attributes of a parameter that the variable in its place has to have too. An expected lint
+/// The attributes of a parameter that the variable that replaces it needs too. An expected lint
 /// is fulfilled only at that variable.
 fn take_inner_attrs(attrs: &mut Vec<Attribute>) -> Vec<Attribute> {
     const SHARED: [&str; 6] = ["cfg", "cfg_attr", "allow", "warn", "deny", "forbid"];

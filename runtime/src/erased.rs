@@ -121,7 +121,7 @@ impl<C: Client> Connection for Connected<C> {
     }
 }
 
-/// What a request that was sent at `since` has left of its time, for renewing its credential.
+/// The remaining time of a request that was sent at `since`, in which its credential can be renewed.
 pub(crate) fn left(limit: Option<Duration>, since: Instant, now: Instant) -> Option<Duration> {
     limit.map(|limit| limit.saturating_sub(now.saturating_duration_since(since)))
 }

@@ -50,7 +50,7 @@ pub enum ErrorKind {
     /// A location that is not a usable address.
     InvalidLocation,
     /// There was no response: the connection failed, the time limit passed, or the client failed. A
-    /// start may have been carried out all the same.
+    /// start may still have been carried out.
     Transport,
     /// A response could not be read.
     Decode,
@@ -160,7 +160,7 @@ impl Error {
     /// A failure to get a credential for the request. The kind is
     /// [`Transport`](ErrorKind::Transport) too, but it is not retried.
     pub fn credential(source: impl Into<BoxError>) -> Self {
-        Error::unsendable("there is no credential to send the request with", source)
+        Error::unsendable("no credential is available for the request", source)
     }
 
     /// A request that could not be built.

@@ -33,7 +33,7 @@ impl Input<'_> {
         first
     }
 
-    /// One in so many times, and never once the bytes have run out.
+    /// Returns `true` once in this many times on average, and `false` after the bytes have run out.
     fn one_in(&mut self, times: u8) -> bool {
         self.byte() % times == times - 1
     }
@@ -106,14 +106,14 @@ struct UnderWay {
     starts: bool,
 }
 
-/// A set, what drives it, and what it is held to.
+/// A set, its driver, and the oracle that checks it.
 struct Driver<'a> {
     input: Input<'a>,
     root: Uri,
     set: Set<u8>,
     oracle: Oracle,
     now: Instant,
-    /// The latest instant that the set was told.
+    /// The latest instant that was passed to the set.
     latest: Instant,
     under_way: Vec<UnderWay>,
     /// Starts that the caller makes, and whether each was begun.
@@ -164,7 +164,7 @@ impl Driver<'_> {
         told
     }
 
-    /// The set is told an instant.
+    /// The next instant to pass to the set.
     fn tell(&mut self) -> Instant {
         let told = self.told();
         self.latest = self.latest.max(told);
@@ -335,7 +335,8 @@ impl Driver<'_> {
         }
     }
 
-    /// Tells the oracle what was said of each item, or of all. Gives those up to their credential.
+    /// Passes the result of each item, or of all, to the oracle. Returns those whose credential was
+    /// refused.
     fn hear(&mut self, names: &[Name], said: &[Said], alone: bool) -> Vec<Name> {
         let mut refused = Vec::new();
         for (&name, &said) in names.iter().zip(said.iter().cycle()) {
@@ -346,7 +347,7 @@ impl Driver<'_> {
         refused
     }
 
-    /// A response to a request, and what it says of each of its items.
+    /// A response to a request, and its result for each item.
     fn respond(&mut self, names: &[Name], starts: bool) -> (Response<Bytes>, Vec<Said>) {
         let start = |(key, _): &Name| starts.then_some(*key);
         if let [name] = names {

@@ -85,7 +85,7 @@ pub async fn turn<J: Journal>(
                 continue;
             }
             SetStep::Event(_) => continue,
-            // The next request belongs to another wake, so that no journal grows.
+            // The next request is left to another wake-up, so that the journal of this one stays short.
             SetStep::Send(_) if asked => break Some(Duration::ZERO),
             SetStep::Send(dispatch) => dispatch.request(),
             SetStep::Wait(pause, _) => break Some(pause),

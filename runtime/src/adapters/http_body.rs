@@ -111,7 +111,7 @@ impl Timer {
         let clock = Clock { waker: cx.waker().clone(), over: false, stopped: false };
         let clock = Arc::new(Mutex::new(clock));
         let (limit, shared) = (self.limit, Arc::clone(&clock));
-        // Without a thread there is no limit, which is better than no body.
+        // If no thread can be spawned, the body is read without a limit.
         if let Ok(thread) = std::thread::Builder::new().spawn(move || keep_time(limit, &shared)) {
             self.running = Some((thread.thread().clone(), clock));
         }

@@ -350,7 +350,7 @@ mod tests {
         ] {
             assert_eq!(found(body), None, "{body}");
         }
-        // Bytes that are not UTF-8, whatever stands around them.
+        // Invalid UTF-8, whatever surrounds it.
         for around in ["", "x", "1234567", "12345678"] {
             let text = [around.as_bytes(), b"\xFF", around.as_bytes()].concat();
             let body = [br#"{"status":"x","a":""#, &text[..], br#""}"#].concat();

@@ -391,7 +391,7 @@ mod tests {
                 "/v1.0/y",
                 "/graph/v1.0/y",
             ),
-            // One below the root's own is none.
+            // A segment below the root's own version is not a version.
             ("http://[::1]:8080/v1.0", "http://[::1]:8080/v1.0/beta/x", "/y", "/v1.0/y"),
         ] {
             let expected = format!("http://[::1]:8080{expected}");

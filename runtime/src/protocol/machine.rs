@@ -660,7 +660,7 @@ mod tests {
         assert_eq!(why, Reason::Interval);
     }
 
-    /// The time that it may not be known counts from where the machine began.
+    /// The grace counts from when the machine began.
     #[test]
     fn an_operation_may_be_unknown_for_five_minutes() {
         for begun in [0, 240] {

@@ -426,7 +426,7 @@ mod tests {
         assert_eq!(wait(1), Duration::from_millis(50));
         drop(claimed);
         assert_eq!(wait(20), Duration::ZERO);
-        // It claims no more than it has reserved, and what is used is gone.
+        // It claims no more than it has reserved, and used tokens are not returned.
         let mut some = limit.reserve(5, now);
         assert!(some.claim(20, now));
         assert_eq!(some.count(), 5);
@@ -444,7 +444,7 @@ mod tests {
         assert_eq!(wait(&limit), Duration::from_millis(50));
         drop(resumed);
         assert_eq!(wait(&limit), Duration::ZERO);
-        // Dropping it gives back the promise, and no tokens.
+        // Dropping it cancels the reservation, and returns no tokens.
         let mut all = limit.reserve(20, now);
         assert!(all.claim(20, now));
         all.used();

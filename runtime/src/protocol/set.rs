@@ -212,7 +212,7 @@ pub enum Report<K> {
     /// A check found something new, or failed with this error and is retried. [`Set::inspect`]
     /// returns the operation.
     Checked(K, Option<Error>),
-    /// It has ended, and is no longer in the set.
+    /// The operation has ended, and has been removed from the set.
     Ended(K, Result<Box<Poller>, Error>),
 }
 
@@ -462,7 +462,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         number
     }
 
-    /// The API version's part of `path`; `None` if there is none to send a batch to.
+    /// The part of `path` with the API version; `None` if no batch can be sent there.
     fn base_of<'a>(&self, path: &'a str) -> Option<&'a str> {
         if self.reader.monitor == Monitor::Anonymous {
             return None;

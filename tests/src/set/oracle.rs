@@ -1,4 +1,4 @@
-//! What has to hold for a set, known from its requests, their responses and its reports alone.
+//! The invariants of a set, checked by its requests, their responses and its reports alone.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -91,7 +91,7 @@ struct Holder {
 pub(super) struct Oracle {
     holders: HashMap<u8, Holder>,
     number: u32,
-    /// When there were checks and starts, and of which owner the checks.
+    /// When checks and starts were sent.
     times: Vec<Instant>,
     owners: HashMap<u8, Vec<Instant>>,
     /// Until when nothing is sent, because a batch was refused.
@@ -136,7 +136,7 @@ impl Oracle {
         self.hold(key, Phase::Queued(beginning));
     }
 
-    /// A key is about to be removed; whether that gives an operation.
+    /// A key is about to be removed. Returns whether the removal returns an operation.
     pub(super) fn removed(&mut self, key: u8) -> bool {
         match self.holders.get(&key).map(|holder| holder.phase) {
             None | Some(Phase::Starting(Beginning { accepted: None, .. })) => false,
@@ -282,7 +282,7 @@ impl Oracle {
         }
     }
 
-    /// Looks at what is left, when all was told.
+    /// Checks the counts after all reports.
     pub(super) fn look(&self, counts: Counts, now: Instant) {
         let count = |is: fn(&Phase) -> bool| {
             self.holders.values().filter(|holder| is(&holder.phase)).count()

@@ -228,8 +228,8 @@ impl Context {
         answer
     }
 
-    /// The answer that stands in place of the service's own, where the fault keeps the request from
-    /// getting there.
+    /// The response that replaces the service's own, if the fault keeps the request from reaching the
+    /// service.
     pub(super) fn outage(
         &self,
         fault: &Fault,

@@ -562,7 +562,7 @@ fn graph(_: &str) -> Graph {
 
 /// Shapes that programs have.
 impl Graph {
-    /// Leaves early where there is nothing.
+    /// Returns early if there is no id.
     #[async_operation]
     pub async fn leaves(&self, id: Option<&str>) -> std::result::Result<Response<Bytes>, MyError> {
         let Some(id) = id else {
@@ -709,7 +709,7 @@ impl Graph {
         answer
     }
 
-    /// Awaits what is large.
+    /// Awaits a large future.
     #[async_operation]
     pub async fn larger(&self) -> HttpResult {
         let buffer = [0_u8; 20_000];

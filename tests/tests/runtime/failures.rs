@@ -1,4 +1,4 @@
-//! What a client fails with: what is retried, and what the caller is told.
+//! Errors of a client: which are retried, and which the caller gets.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! A client behind a pointer is the client: every method that it has is the one that is called.
+//! A pointer to a client forwards every method to the client.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

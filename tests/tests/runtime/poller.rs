@@ -39,7 +39,7 @@ fn answered(poller: &mut Poller, response: Response<Bytes>, now: Instant) -> Eve
     poller.received(response, now)
 }
 
-/// A copy whose checks were answered with these, and what came of the last one.
+/// A copy whose checks got these responses, and the event of the last one.
 fn copy(answers: impl IntoIterator<Item = Response<Bytes>>) -> (Poller, Option<Event<()>>) {
     let mut now = Instant::now();
     let started = Started::at(Uri::from_static(MONITOR));
@@ -227,7 +227,7 @@ fn a_monitor_says_in_more_than_one_way_how_an_operation_ended() {
         assert_eq!(matches!(event, Some(Event::Retrying(_))), is_fault, "{shown}");
         assert_eq!(poller.unchanged_for().is_zero(), !is_fault, "{shown}");
     }
-    // What such a response says is kept.
+    // The status in such a response is kept.
     let (poller, _) = copy([monitored(303, "inProgress")]);
     let copied: DriveItemCopy = poller.operation().unwrap();
     assert_eq!(copied.status.as_str(), "inProgress");

@@ -214,7 +214,7 @@ fn a_longer_retry_after_than_patience_is_not_cut() {
     assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Rejected, Some(seconds(600))));
     assert_eq!((client.elapsed(), client.requests().len()), (begun, 2));
 
-    // A caller who goes on keeps to it.
+    // A caller who continues still waits for that long.
     client.answer(json_answer(200, &json!({"id": "1"})));
     block_on(completed.target()).unwrap();
     assert!(gaps(&client)[1] >= seconds(600));

@@ -29,7 +29,7 @@ impl Write for Log {
     }
 }
 
-/// Runs `act` in the sight of a subscriber.
+/// Runs `act` with a subscriber.
 fn observe(subscriber: impl tracing::Subscriber + Send + Sync, act: impl FnOnce()) {
     // The only dispatcher of a process is taken for that of all threads: a test on another thread,
     // which has none, would turn off each event that it meets first.

@@ -132,7 +132,7 @@ fn a_time_that_is_up_is_told_and_nothing_is_lost() {
     assert_eq!(client.batches().len(), 2);
 }
 
-/// However short the times are, what is due is sent, and the same as without them.
+/// However short the timeouts are, the same requests are sent as without them.
 #[test]
 fn short_times_make_progress() {
     for millis in [0, 1, 700, 40_000] {
@@ -144,7 +144,7 @@ fn short_times_make_progress() {
         loop {
             match set.next_within(std::time::Duration::from_millis(millis)) {
                 Next::Ended(_, end) => drop(end.unwrap()),
-                // What a caller does in between takes time as well.
+                // The caller also spends time between the calls.
                 Next::TimeUp => client.advance(std::time::Duration::from_millis(10)),
                 Next::Empty => break,
             }
@@ -219,7 +219,7 @@ fn what_has_a_key_comes_in_once_and_goes_out_as_it_is() {
     client.answer(succeeded("/teams('7')"));
     let (key, end) = set.next().unwrap();
     assert_eq!((key, end.unwrap().target_location()), (7, Some("/teams('7')")));
-    // The policy of the set is that of what is resumed.
+    // Resumed operations have the policy of the set.
     assert!(client.elapsed() >= seconds(100), "{:?}", client.elapsed());
     assert!(set.is_empty() && set.next().is_none());
 }

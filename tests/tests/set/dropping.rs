@@ -12,7 +12,7 @@ use http::Method;
 use crate::guarded::{Guarded, refused};
 use crate::{ends, location, operation, running, seconds};
 
-/// What a client was asked for, and when.
+/// The requests of a client, and when they were sent.
 fn trace(client: &ScriptedClient) -> Vec<(String, Duration)> {
     let describe = |request: &http::Request<bytes::Bytes>| {
         let body = String::from_utf8_lossy(request.body());
@@ -62,7 +62,7 @@ fn eventful() -> (ScriptedClient, Guarded, OperationSet<usize>) {
     (client, guard, set)
 }
 
-/// Drives a set to its end, and notes what it told.
+/// Drives a set to its end, and records its events.
 async fn told(set: &mut OperationSet<usize>, events: bool, told: &mut Vec<String>) {
     if !events {
         while let Some((key, end)) = set.next().await {
@@ -80,8 +80,8 @@ async fn told(set: &mut OperationSet<usize>, events: bool, told: &mut Vec<String
     }
 }
 
-/// Dropped once, at its first poll, its second, and so on to its last, and taken up again, a set tells
-/// the same and sends the same at the same time as one that was not disturbed.
+/// The future is dropped once: at its first poll, at its second, and so on. Each time the set reports
+/// and sends the same, at the same time, as one whose future is not dropped.
 #[test]
 fn one_drop_at_every_poll_changes_nothing() {
     for events in [false, true] {
@@ -109,7 +109,7 @@ fn one_drop_at_every_poll_changes_nothing() {
     }
 }
 
-/// Dropped again and again, each time after so many polls.
+/// The future is dropped after every few polls.
 #[test]
 fn many_drops_change_nothing() {
     for events in [false, true] {

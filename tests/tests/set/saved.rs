@@ -26,7 +26,7 @@ proptest! {
     }
 }
 
-/// What the property has found, kept as a file for each.
+/// The inputs that the property test has found, one file each.
 #[test]
 fn the_kept_cases_hold() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/kept/set");
@@ -335,7 +335,7 @@ fn in_turn(request: &Request<Bytes>, turn: &mut usize) -> Response<Bytes> {
     response
 }
 
-/// What a step says, and what it sends.
+/// A step, and the request that it sends.
 fn told(taken: &Taken) -> String {
     match taken {
         Taken::Sent(request, _) => format!("{} {:?}", request.uri(), request.body()),
@@ -515,7 +515,7 @@ fn a_pause_is_kept_and_so_is_how_often_it_was_doubled() {
     let (_, first) = sending(&mut set, &mut now);
     let (_, second) = sending(&mut set, &mut now);
     assert!(matches!(set.received(first, throttled(), now), Received::Done));
-    // After a good batch, the pause goes on, and the next one begins anew.
+    // After a good batch the pause continues, and the next one starts from the beginning.
     assert!(matches!(set.received(second, answers(&[200; 20]), now), Received::Done));
     while matches!(set.next(now), SetStep::Event(_)) {}
     let mut pauses = Vec::new();

@@ -18,7 +18,7 @@ const OPERATIONS: usize = 200;
 /// The checks that each operation takes: two find it in progress.
 const CHECKS: u32 = 3;
 
-/// What the service allows in a second, and what it has saved up at the beginning.
+/// How many requests the service allows per second, and its initial burst.
 const RATE: u32 = 50;
 
 #[derive(Clone)]
@@ -115,7 +115,7 @@ impl Client for Graph {
     }
 }
 
-/// Drives a set to its end; `look` is told how many operations have ended.
+/// Drives a set to its end, and calls `look` with the number of operations that have ended.
 fn drive(set: &mut OperationSet<usize>, mut look: impl FnMut(usize, &OperationSet<usize>)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -127,7 +127,7 @@ fn drive(set: &mut OperationSet<usize>, mut look: impl FnMut(usize, &OperationSe
     });
 }
 
-/// The least time in which so many operations can be started and followed.
+/// The least time in which this many operations can be started and followed.
 fn least() -> Duration {
     let requests = OPERATIONS as u64 * u64::from(1 + CHECKS);
     Duration::from_secs(requests - u64::from(RATE)) / RATE

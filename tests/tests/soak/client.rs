@@ -1,4 +1,4 @@
-//! What the processes that are killed have in common: a client whose sleeps are short.
+//! The client of the processes that are killed: its sleeps are short.
 
 use std::time::Duration;
 

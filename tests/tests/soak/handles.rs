@@ -1,4 +1,5 @@
-//! A process that has a handle for each operation: starts what was not started, goes on with what was.
+//! A process with a handle for each operation. It starts those that were not started, and resumes the
+//! others.
 
 use std::path::Path;
 use std::sync::Arc;

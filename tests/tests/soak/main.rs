@@ -1,5 +1,5 @@
 //! A soak over real HTTP: thousands of operations, a third of the answers faulty, and a process that
-//! is killed again and again and goes on from its resume tokens. It has a handle for each operation,
+//! is killed again and again and continues from its resume tokens. It has a handle for each operation,
 //! or follows all of them in sets.
 //!
 //! Every operation has to end once, with the right outcome, and none may be lost.

@@ -13,10 +13,10 @@ use crate::team;
 /// So many sets share the operations, and one rate.
 const SETS: usize = 4;
 
-/// So many operations at once in each.
+/// The number of operations in each set at once.
 const AT_ONCE: usize = 250;
 
-/// After so many ends a set is dropped, and another takes its tokens.
+/// The number of ends after which a set is dropped, and another one resumes its tokens.
 const ENDS: usize = 60;
 
 /// No operation waits for it: the service is what slows the soak down.
@@ -66,7 +66,7 @@ impl Worker {
                     _ => {}
                 }
             }
-            // What is in the middle of its start is begun anew: to archive a team twice does no harm.
+            // Starts in progress are started again: archiving a team twice does no harm.
             left.extend(set.keys().map(|&number| (number, set.token(&number))));
         }
     }
@@ -89,7 +89,7 @@ impl Worker {
                 Some(token) => {
                     self.pen.write(number, "resumed");
                     set.resume(number, token).expect("our own token");
-                    // Perhaps its start was not told yet.
+                    // Its start may not have been reported yet.
                     self.write_token(number, &set);
                 }
                 None => self.start(number, &mut set),

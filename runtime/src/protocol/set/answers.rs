@@ -547,7 +547,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// What was accepted, with the wall-clock time of its start.
+    /// The accepted operation, with the wall-clock time of its start.
     fn dated(&self, accepted: Accepted) -> Accepted {
         match (accepted, self.wall_clock) {
             (Accepted::Started(started), Some((at, time))) => {

@@ -242,7 +242,7 @@ mod tests {
         assert!(owners.admit(7, at(1_450)));
     }
 
-    /// What was put aside is admitted when it is released, or is put aside again.
+    /// An entry that was put aside is admitted when it is released, or put aside again.
     #[test]
     fn what_is_left_aside_is_released_when_the_next_check_may_be_made() {
         let mut owners = Owners::new();

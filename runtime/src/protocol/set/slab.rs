@@ -168,7 +168,7 @@ impl<K: Eq + Hash, V> Slab<K, V> {
     }
 }
 
-/// Hashes what is already half of a hash.
+/// Finishes a value that is already partly hashed.
 #[derive(Default)]
 pub(super) struct Spread(u64);
 

@@ -438,7 +438,7 @@ impl Waiter {
         !matches!(self, Waiter::GraphReqwest | Waiter::GraphUnchecked)
     }
 
-    /// Waits for the end of so many operations at once, each of which sends so many checks.
+    /// Waits for the end of this many operations at once, each of which sends this many checks.
     fn all(self, operations: usize, checks: usize, runtime: &Runtime) {
         let tasks: Vec<_> = (0..operations)
             .map(|_| {
@@ -451,7 +451,7 @@ impl Waiter {
         }
     }
 
-    /// The nanoseconds that each check takes of so many operations at once, their starts and ends
+    /// The nanoseconds of each check of this many operations at once, their starts and ends
     /// included.
     fn at_once(self, operations: usize, runtime: &Runtime) -> Option<f64> {
         const CHECKS: usize = 10;
@@ -464,7 +464,7 @@ impl Waiter {
         Some((0..rounds).map(|_| run()).fold(f64::INFINITY, f64::min))
     }
 
-    /// The instructions that each check takes of so many operations at once, without their starts
+    /// The instructions of each check of this many operations at once, without their starts
     /// and ends.
     fn instructions_at_once(self, operations: usize) -> Option<u64> {
         let program = std::env::current_exe().ok()?;

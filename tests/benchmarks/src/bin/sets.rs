@@ -80,7 +80,7 @@ impl Follower {
         }
     }
 
-    /// Follows so many operations for so many rounds. Gives the number of requests.
+    /// Follows this many operations for this many rounds, and returns the number of requests.
     fn run(self, operations: usize, rounds: usize, script: Script, runtime: &Runtime) -> usize {
         let batches = || Batches::new(operations, script, rounds);
         match self {
@@ -178,7 +178,7 @@ impl Follower {
         Some(run(MANY)?.checked_sub(run(FEW)?)? / checks)
     }
 
-    /// The bytes that each of so many operations keeps between two checks; `None` for futures, which
+    /// The bytes that each of this many operations keeps between two checks; `None` for futures, which
     /// the other program measures.
     fn live(self, operations: usize) -> Option<i64> {
         let wire = Batches::new(operations, Script::Owned, usize::MAX);

@@ -1,4 +1,4 @@
-//! What the answers to checks lead to.
+//! The effects of the responses to checks.
 
 use super::*;
 
@@ -77,7 +77,7 @@ fn an_item_that_cannot_be_read_is_a_fault_of_that_item() {
     assert_eq!(reports(&mut set, now), ["0 Decode", "1 checked"]);
     let (_, envelope) = sending(&mut set, &mut now);
     assert_eq!(envelope.len(), 2);
-    // So is a batch whose response is none: of each, with what is known of the response.
+    // A batch whose response cannot be read is a fault of each item, with the facts of the response.
     receive(&mut set, envelope, with_header(status(200), "request-id", "r"), now);
     let fault = set.inspect(&0, |poller| poller.retried_fault().cloned()).unwrap().unwrap();
     assert_eq!((fault.kind(), fault.request_id()), (ErrorKind::Decode, Some("r")));
@@ -126,7 +126,7 @@ fn a_refused_credential_is_asked_for_after_each_other_answer() {
         let (_, envelope) = sending(&mut set, &mut now);
         assert_eq!(envelope.len(), 1);
         drop(envelope);
-        // Both in step again.
+        // Both are due together again.
         now += seconds(600);
     }
     // So is one after a batch that was read.
@@ -148,7 +148,7 @@ fn a_refused_credential_is_asked_for_after_each_other_answer() {
 
 #[test]
 fn a_version_that_gets_no_batches_gets_none_again() {
-    // What comes of a batch after another one was refused for good.
+    // The status of a batch that was in flight when another one turned batching off.
     for late in [400, 404] {
         let mut now = Instant::now();
         let mut set = empty(now);
@@ -246,7 +246,7 @@ fn a_separate_request_that_fails_confirms_nothing() {
     let mut set = doubtful(&mut now);
     let (_, envelope) = sending(&mut set, &mut now);
     receive(&mut set, envelope, status(503), now);
-    // The next one of which a batch says it is asked again too, with a new credential if need be.
+    // The next contradiction is confirmed too, with a new credential if needed.
     assert!(set.remove(&0, now).is_some());
     let (_, envelope) = sending(&mut set, &mut now);
     let said = answers(&[(401, ""), (200, "inProgress")]);

@@ -18,7 +18,7 @@ fn four_requests_are_in_flight_unless_another_number_is_set() {
             in_flight.push(envelope);
         }
         assert_eq!(in_flight.len(), limit.map_or(4, |limit| limit.max(1)));
-        // Each result makes room for one more, whatever it is.
+        // Each result, of any kind, makes room for one more request.
         for result in 0..4 {
             let envelope = in_flight.pop().unwrap();
             match result {
@@ -167,7 +167,7 @@ fn nothing_that_was_said_of_one_operation_is_taken_for_another() {
     set.authorized(envelope, &refused, false, later);
     assert_eq!((set.len(), checks(&mut set, 3)), (1, 0));
 
-    // A request in flight, whatever comes of it.
+    // A request in flight, whatever its result.
     for result in 0..4 {
         let (_, envelope) = sending(&mut set, &mut later);
         let key = 3 + result;

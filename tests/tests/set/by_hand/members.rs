@@ -1,4 +1,4 @@
-//! What a set knows of its operations.
+//! The members of a set.
 
 use super::*;
 
@@ -33,7 +33,7 @@ fn a_policy_stays_as_long_as_it_is_in_use() {
 #[test]
 fn each_owner_is_told_by_the_path_below_the_root() {
     let begin = Instant::now();
-    // Six teams below a root without a version, and six monitors, which nobody owns.
+    // Six teams below a root without a version, and six monitors, which have no owner.
     let gateway = Uri::from_static("https://gateway.example/proxy");
     let mut teams = Set::<u8>::new::<TeamsAsyncOperation>(gateway, begin, 7);
     let mut monitors = Set::<u8>::new::<DriveItemCopy>(root(), begin, 7);
@@ -85,7 +85,7 @@ fn what_is_not_followed_has_no_poller_and_no_token() {
     assert!(set.remove(&2, now).is_some_and(|poller| poller.finished().is_some()));
     assert_eq!(set.latest(), now);
 
-    // What is in the set, or is of another origin, does not come in.
+    // A key that is in the set, or an operation of another origin, is not accepted.
     insert(&mut set, 3, Polling::default(), now);
     for (key, root, is_in) in
         [(3, ROOT, false), (4, "https://graph.microsoft.us/v1.0", false), (5, ROOT, true)]

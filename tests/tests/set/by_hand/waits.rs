@@ -91,7 +91,7 @@ fn a_request_has_no_more_items_than_were_reserved() {
     for key in 2..6 {
         start(&mut set, key, false, now);
     }
-    // Looking again does not begin the wait anew.
+    // Another call of `next` does not restart the wait.
     now += Duration::from_millis(500);
     assert_eq!(wait(&mut set, now), (Duration::from_millis(500), Reason::Rate));
     let (_, one) = sending(&mut set, &mut now);
@@ -266,7 +266,7 @@ fn the_last_check_does_not_wait_for_company_beyond_the_deadline() {
         set.insert(1, poller, now).unwrap();
         let (request, envelope) = sending(&mut set, &mut now);
         assert!((seconds(9)..=seconds(10)).contains(&(now - begin)), "{:?}", now - begin);
-        // It has a moment, even so.
+        // It still has at least a second.
         assert!(TimeLeft::of(&request) >= seconds(1));
         receive(&mut set, envelope, in_progress(), now);
         let (key, error) = end(&mut set, &mut now);
@@ -331,7 +331,7 @@ fn the_one_that_has_waited_longest_comes_first_unless_a_deadline_is_near() {
     }
 }
 
-/// It is in two lines then, and in one request all the same.
+/// It is then in two lines, but in only one request.
 #[test]
 fn an_operation_whose_deadline_comes_near_while_it_waits_comes_first() {
     let begin = Instant::now();
@@ -374,7 +374,7 @@ fn what_waits_for_company_leaves_no_time_behind() {
         due(&mut set, [2], now);
         assert_eq!(wait(&mut set, now), slack, "{is_seen}");
     }
-    // Nor does the one that was sent to the one that was not.
+    // Nor does the time of the one that was sent apply to the other.
     let mut now = Instant::now();
     let mut set = empty(now);
     set.set_batch(2);

@@ -12,7 +12,7 @@ use crate::{Operation, Status, StatusOnly};
 
 const INTERVAL: Duration = Duration::from_secs(30);
 
-/// What is read of an operation.
+/// The part of an operation that is read.
 pub trait Read: for<'de> Deserialize<'de> {
     fn status(&self) -> Status;
 }
@@ -67,7 +67,7 @@ pub struct Queue<T> {
     wire: Batches,
     urls: Vec<String>,
     due: BinaryHeap<Reverse<(Duration, usize)>>,
-    /// The clock, which nobody waits for.
+    /// The virtual clock.
     now: Duration,
     read: PhantomData<fn() -> T>,
 }

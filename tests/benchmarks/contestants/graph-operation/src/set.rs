@@ -44,7 +44,7 @@ fn polling() -> Polling {
     Polling::default().no_timeout()
 }
 
-/// A set of so many operations.
+/// A set of this many operations.
 pub fn operations(wire: Batches, operations: usize) -> OperationSet<usize> {
     let client = Batching { wire, service_root: service_root(), now: Instant::now() };
     let mut set = OperationSet::new(client.clone()).rate(RATE);

@@ -38,7 +38,7 @@ struct Service {
 }
 
 impl Batches {
-    /// So many operations, all of which end after so many rounds of checks.
+    /// This many operations, all of which end after this many rounds of checks.
     pub fn new(operations: usize, script: Script, rounds: usize) -> Self {
         let bodies = [RUNNING.to_owned(), other(), ENDED.clone()];
         let responses = bodies.map(|body| {
