@@ -3,10 +3,10 @@
 use crate::duration;
 use crate::tokens::generated_at;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::quote;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
-use syn::{Error, Expr, ExprPath, LitStr, Path, Result, Token, Type, token};
+use syn::{Error, Expr, ExprPath, LitStr, Path, PathSegment, Result, Token, Type, token};
 
 type Read = fn(&mut Args, &Pair<'_>) -> Result<()>;
 
@@ -98,7 +98,8 @@ impl Args {
     //
     // where items of the runtime with the names of the keys provide completion, and documentation
     // on hover. Editors accept it in the function's body and, before a declaration, in a trait.
-    pub(crate) fn hints(&self, krate: &TokenStream) -> TokenStream {
+    pub(crate) fn hints(&self) -> TokenStream {
+        let krate = self.krate();
         let keys = self.keys.iter().filter(|key| *key != "crate");
         quote! {
             const _: () = {
@@ -107,27 +108,34 @@ impl Args {
         }
     }
 
+    /// The path of the runtime.
+    pub(crate) fn krate(&self) -> Path {
+        self.krate_at(Span::call_site())
+    }
+
     /// The path of the runtime, with this span unless the author has named the path.
-    pub(crate) fn krate_at(&self, span: Span) -> TokenStream {
-        let default = || quote_spanned!(span=> ::graph_operation);
-        self.krate.as_ref().map_or_else(default, |ModPath(path)| path.clone())
+    pub(crate) fn krate_at(&self, span: Span) -> Path {
+        let named = self.krate.as_ref().map(|ModPath(path)| path.clone());
+        named.unwrap_or_else(|| {
+            let name = Ident::new("graph_operation", span);
+            Path { leading_colon: Some(Token![::](span)), ..Path::from(name) }
+        })
     }
 }
 
-/// A path without generic arguments. Its tokens are marked as generated, except `$crate`, which
-/// would lose its meaning.
-struct ModPath(TokenStream);
+/// A path without generic arguments. Its names are marked as generated, except `$crate`, which would
+/// lose its meaning.
+struct ModPath(Path);
 
 impl Parse for ModPath {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let path = input.call(Path::parse_mod_style)?.into_token_stream();
-        let generated = |mut token: TokenTree| {
-            if token.to_string() != "$crate" {
-                token.set_span(generated_at(token.span()));
+        let mut path = input.call(Path::parse_mod_style)?;
+        for PathSegment { ident, .. } in &mut path.segments {
+            if ident != "$crate" {
+                ident.set_span(generated_at(ident.span()));
             }
-            token
-        };
-        Ok(ModPath(path.into_iter().map(generated).collect()))
+        }
+        Ok(ModPath(path))
     }
 }
 

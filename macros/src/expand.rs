@@ -5,9 +5,9 @@ use crate::args::Args;
 use crate::function::{Block, Function, by_reference};
 use crate::returns::{Returns, Shape};
 use crate::start::start;
-use crate::tokens::{generated_at, idents, is_editor, name_span, nameable, peel};
+use crate::tokens::{any, generated_at, idents, is_editor, name_span, nameable, peel};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use std::mem;
 use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
@@ -24,115 +24,100 @@ use syn::{
 //
 // Output:
 //     async fn f(&self, id: &str) -> Result<Operation, E> {
-//         let begin = client(self).begin::<_, _, _, _, _>(request.await)?;
-//         begin.await
+//         client(self).begin::<_, _, _, _, _>(request).await
 //     }
 //
-// so that no value of E, which need not be `Send`, is alive at the last await; and for a `fn` that
-// returns an `impl Future`, a boxed one and no future at all:
+// and for a `fn` that returns an `impl Future`, a boxed one and no future at all:
 //
-//     let start = client(self);
-//     let request = call(request);
-//     future(async move {
-//         let begin = start.begin::<Result<R, E>, _, _, _, _>(request.await)?;
-//         begin.await
-//     })
+//     let begin = client(self).begin::<_, _, _, _, _>(call::<Result<R, E>, _, _>(request));
+//     future(async move { begin.await })
 //
-//     Box::pin(async move { … })
+//     Box::pin(async move { begin.await })
 //
-//     blocking::client::<_, _, _>(self).begin::<_, _, _, _>(call(request))
+//     blocking::client::<_, _, _>(self).begin::<_, _, _, _>(blocking::call(request))
 //
 // Each `_` has the span of what it stands for, so that an unsatisfied bound is reported there.
-pub(crate) fn expand(annotated: &Annotated) -> TokenStream {
-    let krate = &annotated.krate;
-    let start = start(annotated);
-    emit(annotated, |request| match annotated.returns.shape {
-        Shape::Async => begin(annotated, &start, quote!(#request.await)),
-        Shape::Blocking => begin(annotated, &start, quote!(#krate::__private::call(#request))),
-        shape @ (Shape::Future | Shape::BoxedFuture) => {
-            let [started, requested] = [local("start"), local("request")];
-            let begin = begin(annotated, &quote!(#started), quote!(#requested.await));
-            let is_boxed = shape == Shape::BoxedFuture;
-            let future = if is_boxed { quote!(Box::pin) } else { quote!(future) };
-            quote! {
-                let #started = #start;
-                let #requested = #krate::__private::call(#request);
-                #krate::__private::#future(async move { #begin })
+pub(crate) fn expand(annotated: Annotated) -> TokenStream {
+    emit(annotated, |annotated, request| {
+        let Annotated { args, returns, .. } = annotated;
+        let krate = args.krate();
+        let future = match returns.shape {
+            Shape::Async => {
+                let operation = begin(annotated, request);
+                return in_alias(annotated, quote!(#operation.await));
             }
-        }
+            Shape::Blocking => {
+                let result = quote!(#krate::__private::blocking::call(#request));
+                return in_alias(annotated, begin(annotated, result));
+            }
+            Shape::Future => quote!(future),
+            Shape::BoxedFuture => quote!(Box::pin),
+        };
+        // The compiler does not infer the output of a closure's future by itself.
+        let output = nameable(&returns.result);
+        let output = output.map_or_else(|| any(name_span(&returns.result)), Type::clone);
+        let called = quote!(#krate::__private::call::<#output, _, _>(#request));
+        let operation = begin(annotated, called);
+        let begin = Ident::new("begin", Span::mixed_site());
+        let awaited = in_alias(annotated, quote!(#begin.await));
+        quote!(let #begin = #operation; #krate::__private::#future(async move { #awaited }))
     })
 }
 
-/// A variable that the author's code cannot refer to.
-fn local(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
-}
-
-/// Turns the return value of the author's code into the operation.
-fn begin(annotated: &Annotated, start: &impl ToTokens, mut returned: TokenStream) -> TokenStream {
-    let Annotated { args, returns, krate, .. } = annotated;
+/// Begins the operation that the author's code requests. In a function that blocks, that is what the
+/// code returned, and otherwise its future, whose type is one more parameter.
+fn begin(annotated: &Annotated, mut code: TokenStream) -> TokenStream {
+    let Annotated { args, returns, .. } = annotated;
     let is_blocking = returns.shape == Shape::Blocking;
-    let any = |span| Token![_](generated_at(span)).to_token_stream();
-    let of = |ty: &Option<Type>| any(ty.as_ref().map_or_else(Span::call_site, name_span));
-    let (response, error) = (any(returns.response), any(returns.error));
-    let (target, model) = (of(&args.target), of(&args.model));
-    let declared = any(name_span(&returns.result));
-    let mut result = match returns.shape {
-        Shape::Async | Shape::Blocking => None,
-        // The compiler does not infer the output of a closure's future by itself.
-        Shape::Future | Shape::BoxedFuture => nameable(&returns.result),
-    }
-    .unwrap_or_else(|| declared.clone());
+    let future = (!is_blocking).then(|| quote!(, _));
     let mut call = Span::call_site();
     if returns.success.is_none() {
         // If the type is not a `Result`, the signature already causes an error here.
         call = generated_at(name_span(&returns.result));
-        returned = quote_spanned!(call=> { #returned });
+        code = quote_spanned!(call=> { #code });
     }
     if let Some(key) = &args.idempotent {
-        let request = any(key.span());
-        let krate = args.krate_at(call);
-        returned =
-            quote_spanned!(call=> #krate::__private::idempotent::<#result, #request>(#returned));
-        result = declared.clone();
+        let (krate, request) = (args.krate_at(call), any(key.span()));
+        let blocking = is_blocking.then(|| quote_spanned!(call=> blocking::));
+        code = quote_spanned! {call=>
+            #krate::__private::#blocking idempotent::<#request, _ #future>(#code)
+        };
     }
     let (method, map_err) = match &args.map_err {
-        None => (quote_spanned!(call=> begin), None),
-        Some(map_err) => (quote_spanned!(call=> begin_or), Some(quote!(#map_err,))),
+        None => ("begin", None),
+        Some(map_err) => ("begin_or", Some(quote!(#map_err,))),
     };
-    let result = (!is_blocking).then(|| quote!(#result,));
-    let types = quote!(#result #response, #error, #target, #model);
-    let mut operation = quote!(#start.#method::<#types>(#map_err #returned));
-    if !is_blocking {
-        let begin = local("begin");
-        operation = quote!(let #begin = #operation?; #begin.await);
-    }
-    let Some(assumed) = &returns.assumed else {
-        return operation;
-    };
-    if !is_blocking {
-        operation = quote!(async move { #operation }.await);
-    }
+    let (start, method) = (start(annotated), Ident::new(method, call));
+    let (response, error) = (any(returns.response), any(returns.error));
+    let of = |ty: &Option<Type>| any(ty.as_ref().map_or_else(Span::call_site, name_span));
+    let (target, model) = (of(&args.target), of(&args.model));
+    quote!(#start.#method::<#response, #error, #target, #model #future>(#map_err #code))
+}
+
+/// Reports at the return type that an alias has another order of arguments than assumed.
+fn in_alias(annotated: &Annotated, operation: TokenStream) -> TokenStream {
+    let Annotated { args, returns, .. } = annotated;
+    let Some(assumed) = &returns.assumed else { return operation };
+    let krate = args.krate();
+    let declared = any(name_span(&returns.result));
     quote!(#krate::__private::in_alias::<#declared, #assumed>(#operation))
 }
 
 /// The function with its new return type, around a body made of the request.
 pub(crate) fn emit(
-    annotated: &Annotated,
-    body: impl FnOnce(TokenStream) -> TokenStream,
+    mut annotated: Annotated,
+    body: impl FnOnce(&Annotated, TokenStream) -> TokenStream,
 ) -> TokenStream {
-    let Annotated { args, function, returns, krate } = annotated;
-    let Function { attrs, vis, .. } = function;
-    let hints = is_editor().then(|| args.hints(krate));
-    let Some(block) = &function.block else {
+    let Annotated { args, function, returns } = &mut annotated;
+    let hints = is_editor().then(|| args.hints());
+    let Some(block) = function.block.take() else {
         let declared = declaration(function, returns);
         return quote!(#hints #declared);
     };
-    let mut sig = function.sig.clone();
-    let bindings = rebind(&mut sig, args);
-    let body = body(request(annotated, &bindings, block));
-    let inner = &block.attrs;
-    let body = braces(block, quote!(#(#inner)* #hints #body));
+    let bindings = rebind(&mut function.sig, args);
+    let body = body(&annotated, request(&annotated, &bindings, &block));
+    let (Function { attrs, vis, sig, .. }, inner) = (&annotated.function, &block.attrs);
+    let body = braces(&block, quote!(#(#inner)* #hints #body));
     quote!(#(#attrs)* #vis #sig #body)
 }
 
@@ -153,8 +138,9 @@ fn declaration(function: &Function, returns: &Returns) -> TokenStream {
     let Function { attrs, vis, sig, semi, .. } = function;
     let declared = quote!(#(#attrs)* #vis #sig #semi);
     // A `where` clause can contain neither an elided lifetime nor an `impl Trait`.
-    let is_global =
-        |ty: &&Type| nameable(ty).is_some_and(|tokens| !tokens.to_string().contains(['&', '\'']));
+    let is_global = |ty: &&Type| {
+        nameable(ty).is_some_and(|ty| !ty.to_token_stream().to_string().contains(['&', '\'']))
+    };
     let Some(response) = returns.success.as_ref().filter(is_global) else {
         return declared;
     };
@@ -199,7 +185,7 @@ fn request(annotated: &Annotated, bindings: &TokenStream, block: &Block) -> Toke
     if let Shape::Async = shape {
         let pin = nameable(result).map(|result| {
             // The compiler points here to report which type it expects.
-            let place = generated_at(arrow.span());
+            let place = generated_at(arrow.spans[0]);
             let krate = annotated.args.krate_at(place);
             quote_spanned!(place=> if false { return #krate::__private::never::<#result>(); })
         });

@@ -14,8 +14,8 @@ pub(crate) fn fallback(mut annotated: Annotated) -> TokenStream {
     // A rejected signature would also break Rust's own rules.
     let sig = &mut annotated.function.sig;
     (sig.constness, sig.abi, sig.variadic) = (None, None, None);
-    let Annotated { returns, krate, .. } = &annotated;
-    expand::emit(&annotated, |request| {
+    expand::emit(annotated, |Annotated { args, returns, .. }, request| {
+        let krate = args.krate();
         let result = nameable(&returns.result).map(|result| quote!(: #result));
         let awaited = quote! {
             let _ = async move {

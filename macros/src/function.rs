@@ -30,8 +30,8 @@ impl Function {
         let parse = |input: ParseStream<'_>| {
             let attrs = input.call(Attribute::parse_outer)?;
             let vis = input.parse()?;
-            require_function(input)?;
-            let sig = input.parse()?;
+            let ahead = input.fork();
+            let sig = input.parse().or_else(|error| require_function(&ahead).and(Err(error)))?;
             let block = braces.map(Block::parse).transpose()?;
             Ok(Function { attrs, vis, sig, block, semi: input.parse()? })
         };

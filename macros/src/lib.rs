@@ -20,7 +20,7 @@ mod tests;
 use crate::args::Args;
 use crate::function::Function;
 use crate::returns::Returns;
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use syn::Error;
 
 /// An annotated function in its parts.
@@ -28,8 +28,6 @@ struct Annotated {
     args: Args,
     function: Function,
     returns: Returns,
-    /// The path of the runtime.
-    krate: TokenStream,
 }
 
 /// # In short
@@ -60,17 +58,15 @@ fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Vec::new();
     let args = Args::parse(args, &mut errors);
     let annotated = Function::parse(item.clone()).and_then(|mut function| {
-        let krate = args.krate_at(Span::call_site());
-        let returns = returns::replace(&mut function.sig, &args, &krate);
+        let returns = returns::replace(&mut function.sig, &args);
         validate::validate(&args, &function, returns.as_ref().ok(), &mut errors);
-        Ok(Annotated { args, function, returns: returns?, krate })
+        Ok(Annotated { args, function, returns: returns? })
     });
     let mut output = match annotated {
-        Ok(annotated) if errors.is_empty() => expand::expand(&annotated),
+        Ok(annotated) if errors.is_empty() => expand::expand(annotated),
         Ok(annotated) => fallback::fallback(annotated),
         Err(error) => {
             errors.push(error);
-            // The item as written.
             item
         }
     };

@@ -60,7 +60,7 @@ pub(crate) enum Shape {
 //     crate::Result<Operation>
 //     ::core::result::Result<Operation, <HttpResult as ResultType>::Error>
 //     impl Future<Output = Result<Operation, E>> + Send
-pub(crate) fn replace(sig: &mut Signature, args: &Args, krate: &TokenStream) -> Result<Returns> {
+pub(crate) fn replace(sig: &mut Signature, args: &Args) -> Result<Returns> {
     let function = &sig.ident;
     let no_result = |span| {
         let message = format_args!(
@@ -107,7 +107,7 @@ pub(crate) fn replace(sig: &mut Signature, args: &Args, krate: &TokenStream) -> 
         response: name,
         error: name,
     };
-    let operation = operation(shape, args, krate);
+    let operation = operation(shape, args);
     if let [Some(success), error] = success_and_error(result) {
         returns.response = name_span(success);
         returns.success = Some(mem::replace(success, Type::Verbatim(operation)));
@@ -119,6 +119,7 @@ pub(crate) fn replace(sig: &mut Signature, args: &Args, krate: &TokenStream) -> 
         // The end of a return type has the author's span: lints check there where an item comes
         // from.
         let end = Token![>](name);
+        let krate = args.krate();
         *result = Type::Verbatim(quote_spanned! {generated_at(name)=>
             ::core::result::Result<#operation, <#result as #krate::__private::ResultType>::Error #end
         });
@@ -127,7 +128,8 @@ pub(crate) fn replace(sig: &mut Signature, args: &Args, krate: &TokenStream) -> 
 }
 
 /// `Operation`, with its generic arguments unless they are the defaults.
-fn operation(shape: Shape, args: &Args, krate: &TokenStream) -> TokenStream {
+fn operation(shape: Shape, args: &Args) -> TokenStream {
+    let krate = args.krate();
     let blocking = (shape == Shape::Blocking).then(|| quote!(blocking::));
     let operation = quote!(#krate::#blocking Operation);
     match (&args.target, &args.model) {

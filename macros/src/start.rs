@@ -3,11 +3,11 @@
 use crate::Annotated;
 use crate::function::by_reference;
 use crate::returns::Shape;
-use crate::tokens::{generated_at, is_named, name_span};
+use crate::tokens::{any, generated_at, is_named, name_span};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Receiver, ReceiverKind, Token};
+use syn::{Receiver, ReceiverKind};
 
 // Input:
 //     client = self.graph, timeout = "20m"
@@ -21,7 +21,8 @@ use syn::{Receiver, ReceiverKind, Token};
 //
 // or, for a receiver that is the client itself, `client(self)`.
 pub(crate) fn start(annotated: &Annotated) -> Option<TokenStream> {
-    let Annotated { args, function, returns, krate } = annotated;
+    let Annotated { args, function, returns } = annotated;
+    let krate = args.krate();
     let (client, is_reference) = match &args.client {
         Some(client) => (client.to_token_stream(), false),
         // Without either, the function is rejected with a better message.
@@ -29,29 +30,31 @@ pub(crate) fn start(annotated: &Annotated) -> Option<TokenStream> {
     };
     let place = generated_at(client.span());
     let (from, client) = if is_reference {
-        (quote!(client), client)
+        ("client", client)
     } else {
         let import = quote! { use ::core::clone::Clone as _; };
         let clone = Ident::new("clone", Span::call_site());
-        (quote!(client_from), quote_spanned!(place=> { #import (#client).#clone() }))
+        ("client_from", quote_spanned!(place=> { #import (#client).#clone() }))
     };
-    let start = if returns.shape == Shape::Blocking {
+    let from = Ident::new(from, Span::call_site());
+    let mut start = if returns.shape == Shape::Blocking {
         // Without the runtime's `blocking` feature, the error points to the `fn` that is not async.
         let blocking = Ident::new("blocking", generated_at(function.sig.fn_token.span));
         // The required client trait depends on what the function returns.
-        let result = Token![_](generated_at(name_span(&returns.result)));
-        let place = Token![_](place);
+        let (result, place) = (any(name_span(&returns.result)), any(place));
         quote!(#krate::__private::#blocking::#from::<#result, _, #place>(#client))
     } else {
         quote!(#krate::__private::#from(#client))
     };
-    let polling = args.polling.as_ref().map(|polling| quote!(.polling(#polling)));
-    let setters = args.waits.iter().map(|wait| {
+    if let Some(polling) = &args.polling {
+        start.extend(quote!(.polling(#polling)));
+    }
+    for wait in &args.waits {
         let setter = Ident::new(&wait.key.to_string(), Span::call_site());
         let millis = Literal::u64_unsuffixed(wait.millis);
-        quote!(.#setter(#millis))
-    });
-    Some(quote!(#start #polling #(#setters)*))
+        start.extend(quote!(.#setter(#millis)));
+    }
+    Some(start)
 }
 
 /// The receiver as a client, and whether it is a reference to one.
@@ -64,6 +67,6 @@ fn own_client(receiver: &Receiver) -> (TokenStream, bool) {
         ReceiverKind::Typed(_, ty) if is_named(ty, &["Pin", "Rc"]) => {
             (quote_spanned!(span=> *#this), false)
         }
-        _ => (quote!(#this), by_reference(receiver)),
+        _ => (this.to_token_stream(), by_reference(receiver)),
     }
 }

@@ -3,8 +3,8 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use std::sync::LazyLock;
-use syn::Type;
 use syn::spanned::Spanned as _;
+use syn::{Token, Type, TypeInfer};
 
 /// Whether rust-analyzer expands the attribute. Every compiler would report `cfg(rust_analyzer)` in
 /// an expansion as unexpected.
@@ -24,6 +24,12 @@ pub(crate) fn is_editor() -> bool {
 pub(crate) fn generated_at(span: Span) -> Span {
     let generated = Span::call_site();
     if is_editor() { generated } else { generated.located_at(span) }
+}
+
+/// A `_` for the type at this place, where an unsatisfied bound is to be reported.
+pub(crate) fn any(span: Span) -> Type {
+    let underscore_token = Token![_](generated_at(span));
+    Type::Infer(TypeInfer { attrs: Vec::new(), underscore_token })
 }
 
 /// The type without parentheses, and without the invisible groups that a `macro_rules!` macro adds.
@@ -50,7 +56,7 @@ pub(crate) fn name_span(ty: &Type) -> Span {
 
 /// Whether the type is a path that ends in one of these names.
 pub(crate) fn is_named(ty: &Type, names: &[&str]) -> bool {
-    name_of(ty).is_some_and(|name| names.iter().any(|known| name == known))
+    name_of(ty).is_some_and(|name| names.contains(&name.to_string().as_str()))
 }
 
 fn name_of(ty: &Type) -> Option<&Ident> {
@@ -61,9 +67,8 @@ fn name_of(ty: &Type) -> Option<&Ident> {
 }
 
 /// The type, unless it contains an `impl Trait`, which cannot be named inside the function.
-pub(crate) fn nameable(ty: &Type) -> Option<TokenStream> {
-    let tokens = ty.to_token_stream();
-    (!idents(tokens.clone()).iter().any(|ident| ident == "impl")).then_some(tokens)
+pub(crate) fn nameable(ty: &Type) -> Option<&Type> {
+    (!idents(ty.to_token_stream()).iter().any(|ident| ident == "impl")).then_some(ty)
 }
 
 /// The identifiers and keywords, including those in groups.

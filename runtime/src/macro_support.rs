@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use pin_project_lite::pin_project;
 use serde::de::DeserializeOwned;
 
 use crate::model::Reader;
@@ -115,45 +116,67 @@ pub fn client_from<C: Client>(client: C) -> Start<C, Verbs<C>> {
 /// The generic parameters are in this order because the expansion gives each of them the place in
 /// the author's code at which its bounds are to be reported.
 impl<C> Start<C, Verbs<C>> {
-    /// With what the function returned.
-    pub fn begin<'a, O, R, E, T, M>(self, result: O) -> Result<Begin<'a, C, E, T, M>, E>
+    /// With the function's code.
+    pub fn begin<'a, R, E, T, M, F>(self, code: F) -> Begin<'a, F, F::Output, C, E, T, M>
     where
-        O: ResultType<Ok = R, Error = E>,
+        F: Future,
+        F::Output: ResultType<Ok = R, Error = E>,
         R: Returned + 'a,
         E: FromError,
         T: DeserializeOwned,
         M: Model,
     {
-        self.begin_or(E::from_error, result)
+        self.begin_or(E::from_error, code)
     }
 
     /// The same with `map_err`.
-    pub fn begin_or<'a, O, R, E, T, M>(
+    pub fn begin_or<'a, R, E, T, M, F>(
         self,
         map_err: fn(Error) -> E,
-        result: O,
-    ) -> Result<Begin<'a, C, E, T, M>, E>
+        code: F,
+    ) -> Begin<'a, F, F::Output, C, E, T, M>
     where
-        O: ResultType<Ok = R, Error = E>,
+        F: Future,
+        F::Output: ResultType<Ok = R, Error = E>,
         R: Returned + 'a,
         T: DeserializeOwned,
         M: Model,
     {
-        let stage = result.into_result()?.begin(self.with_model::<M>());
-        Ok(Begin { stage, map_err, types: PhantomData })
+        Begin {
+            stage: Stage::Code { code, start: Some(self) },
+            proceed: |result, start| Ok(result.into_result()?.begin(start.with_model::<M>())),
+            map_err,
+            types: PhantomData,
+        }
     }
 }
 
-/// Sends the request, or reads the answer, and begins the operation.
-#[must_use]
-pub struct Begin<'a, C, E, T, M> {
-    stage: Stage<'a, C>,
-    map_err: fn(Error) -> E,
-    types: PhantomData<fn() -> (T, M)>,
+pin_project! {
+    /// Runs the function's code, sends the request that it returned or reads the response, and
+    /// begins the operation.
+    ///
+    /// `E` need not be `Send`: it is returned where it appears. Only `F` has a bound, so that those
+    /// of the other parameters are not checked again where this is awaited.
+    #[must_use]
+    pub struct Begin<'a, F, O, C, E, T, M> {
+        #[pin]
+        stage: Stage<'a, F, C>,
+        proceed: fn(O, Start<C, Verbs<C>>) -> Result<Begun<'a, C>, E>,
+        map_err: fn(Error) -> E,
+        types: PhantomData<fn() -> (T, M)>,
+    }
+}
+
+pin_project! {
+    #[project = StageProjection]
+    enum Stage<'a, F, C> {
+        Code { #[pin] code: F, start: Option<Start<C, Verbs<C>>> },
+        Begun { begun: Begun<'a, C> },
+    }
 }
 
 /// What an annotated function returned, under way.
-pub struct Stage<'a, C>(Inner<'a, C>);
+pub struct Begun<'a, C>(Inner<'a, C>);
 
 enum Inner<'a, C> {
     /// The function sent its request itself.
@@ -161,23 +184,49 @@ enum Inner<'a, C> {
     Sending(Box<Starting>),
 }
 
-impl<C, E, T, M> Unpin for Begin<'_, C, E, T, M> {}
+impl<C> Unpin for Begun<'_, C> {}
 
-impl<C, E, T, M> Future for Begin<'_, C, E, T, M> {
+impl<F, O, C, E, T, M> Future for Begin<'_, F, O, C, E, T, M>
+where
+    F: Future<Output = O>,
+{
     type Output = Result<Operation<T, M>, E>;
 
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.stage.as_mut().project() {
+                StageProjection::Code { code, start } => {
+                    let result = ready!(code.poll(cx));
+                    let Some(start) = start.take() else { return Poll::Pending };
+                    let begun = (this.proceed)(result, start)?;
+                    this.stage.set(Stage::Begun { begun });
+                }
+                StageProjection::Begun { begun } => {
+                    let operation = ready!(Pin::new(begun).poll(cx));
+                    return Poll::Ready(operation.map(Operation::typed).map_err(*this.map_err));
+                }
+            }
+        }
+    }
+}
+
+impl<C> Future for Begun<'_, C> {
+    type Output = Result<Operation>;
+
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let operation = match &mut self.stage.0 {
-            Inner::Sending(starting) => ready!(Pin::new(&mut **starting).poll(cx)),
+        match &mut self.0 {
+            Inner::Sending(starting) => Pin::new(&mut **starting).poll(cx),
             Inner::Reading(answer, ready) => {
                 let answer = ready!(answer.as_mut().poll(cx));
                 let Some(Ready { client, verbs, reader, polling }) = ready.take() else {
                     return Poll::Pending;
                 };
-                answer.and_then(|answer| (verbs.accept)(client, reader, polling, answer))
+                Poll::Ready(
+                    answer.and_then(|answer| (verbs.accept)(client, reader, polling, answer)),
+                )
             }
-        };
-        Poll::Ready(operation.map(Operation::typed).map_err(self.map_err))
+        }
     }
 }
 
@@ -189,18 +238,18 @@ impl<C, E, T, M> Future for Begin<'_, C, E, T, M> {
     note = "for the response type of another HTTP client, implement `graph_operation::Response`"
 )]
 pub trait Returned {
-    fn begin<'a, C>(self, ready: Ready<C, Verbs<C>>) -> Stage<'a, C>
+    fn begin<'a, C>(self, ready: Ready<C, Verbs<C>>) -> Begun<'a, C>
     where
         Self: 'a;
 }
 
 #[diagnostic::do_not_recommend]
 impl<R: Response> Returned for R {
-    fn begin<'a, C>(self, ready: Ready<C, Verbs<C>>) -> Stage<'a, C>
+    fn begin<'a, C>(self, ready: Ready<C, Verbs<C>>) -> Begun<'a, C>
     where
         Self: 'a,
     {
-        Stage(Inner::Reading(Box::pin(self.into_answer()), Some(ready)))
+        Begun(Inner::Reading(Box::pin(self.into_answer()), Some(ready)))
     }
 }
 
@@ -209,12 +258,34 @@ impl<R: Response> Returned for R {
 pub struct Idempotent(http::Request<Bytes>);
 
 /// From the `idempotent` key. The expansion gives `R` the place of the key.
-pub fn idempotent<O, R>(result: O) -> O::Idempotent
+pub fn idempotent<R, O, F>(code: F) -> IdempotentCode<F, O, O::Idempotent>
 where
+    F: Future<Output = O>,
     O: ResultType<Ok = R>,
     R: Request,
 {
-    result.idempotent()
+    IdempotentCode { code, idempotent: O::idempotent }
+}
+
+pin_project! {
+    /// The function's code, whose request is retried even if it may have been carried out.
+    pub struct IdempotentCode<F, O, I> {
+        #[pin]
+        code: F,
+        idempotent: fn(O) -> I,
+    }
+}
+
+impl<F, O, I> Future for IdempotentCode<F, O, I>
+where
+    F: Future<Output = O>,
+{
+    type Output = I;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<I> {
+        let this = self.project();
+        this.code.poll(cx).map(this.idempotent)
+    }
 }
 
 /// `http::Request` with a body in memory.
@@ -243,14 +314,14 @@ macro_rules! requests {
     };
     (@ $returned:ty, $idempotent:expr, $into_request:expr) => {
         impl Returned for $returned {
-            fn begin<'a, C>(self, ready: Ready<C, Verbs<C>>) -> Stage<'a, C>
+            fn begin<'a, C>(self, ready: Ready<C, Verbs<C>>) -> Begun<'a, C>
             where
                 Self: 'a,
             {
                 let Ready { client, verbs, reader, polling } = ready;
                 let request = $into_request(self);
                 let starting = (verbs.begin)(client, reader, polling, request, $idempotent);
-                Stage(Inner::Sending(Box::new(starting)))
+                Begun(Inner::Sending(Box::new(starting)))
             }
         }
 
@@ -291,17 +362,19 @@ opaque! {
     "Start" for Start<C, V>;
     "Verbs" for Verbs<C>;
     "Ready" for Ready<C, V>;
-    "Begin" for Begin<'a, C, E, T, M>;
-    "Stage" for Stage<'a, C>;
+    "Begin" for Begin<'a, F, O, C, E, T, M>;
+    "Begun" for Begun<'a, C>;
+    "IdempotentCode" for IdempotentCode<F, O, I>;
 }
 
-/// Calls the code of a function that is not async. The bound makes the closure an `FnOnce`, which can
-/// return what it captured.
-pub fn call<F, T>(request: F) -> T
+/// Calls the code of a function that returns a future. The bound makes the closure an `FnOnce`, which
+/// can return what it captured.
+pub fn call<O, C, F>(code: C) -> F
 where
-    F: FnOnce() -> T,
+    C: FnOnce() -> F,
+    F: Future<Output = O>,
 {
-    request()
+    code()
 }
 
 /// What a function that returns an `impl Future` returns. Clippy would take a function that ends in
@@ -453,7 +526,7 @@ pub mod blocking {
     use bytes::Bytes;
     use serde::de::DeserializeOwned;
 
-    use super::{FromError, Reader, Ready, ResultType, Start};
+    use super::{FromError, Reader, Ready, Request, ResultType, Start};
     use crate::blocking::{Client, Operation, Response};
     use crate::protocol::Answer;
     use crate::{Error, Model, Polling, Result};
@@ -483,6 +556,21 @@ pub mod blocking {
         C: Client,
     {
         start(O::owned(client))
+    }
+
+    /// From the `idempotent` key. The expansion gives `R` the place of the key.
+    pub fn idempotent<R, O>(result: O) -> O::Idempotent
+    where
+        O: ResultType<Ok = R>,
+        R: Request,
+    {
+        result.idempotent()
+    }
+
+    /// Calls the function's code. The bound makes the closure an `FnOnce`, which can return what it
+    /// captured.
+    pub fn call<O>(code: impl FnOnce() -> O) -> O {
+        code()
     }
 
     fn start<C: Client, O>(client: C) -> Start<C, Verbs<C, O>> {
@@ -576,16 +664,17 @@ mod tests {
     #[cfg(feature = "testing")]
     #[test]
     fn requests_are_begun_as_they_were_returned() {
+        use std::future::ready;
         use std::sync::{Arc, Mutex};
 
         use super::{Operation, Returned, Starting, Verbs, idempotent};
-        use crate::testing::ScriptedClient;
+        use crate::testing::{ScriptedClient, block_on};
         use crate::{Error, Result};
 
         /// The bodies, and whether each may be sent twice.
         type Begun = Arc<Mutex<Vec<(String, bool)>>>;
 
-        fn begin<R: Returned>(begun: &Begun, result: Result<R>) {
+        fn begin<R: Returned>(begun: &Begun, code: impl Future<Output = Result<R>>) {
             let verbs = Verbs::<Begun> {
                 accept: |_, _, _, _| unreachable!("there is no answer"),
                 begin: |begun, reader, polling, request, idempotent| -> Starting {
@@ -595,16 +684,16 @@ mod tests {
                 },
             };
             let start = Start { client: Arc::clone(begun), verbs, policy: Policy::default() };
-            let _ = start.begin::<_, R, Error, (), TeamsAsyncOperation>(result);
+            let _ = block_on(start.begin::<R, Error, (), TeamsAsyncOperation, _>(code));
         }
 
         let begun = Begun::default();
-        begin(&begun, Ok(http::Request::new(bytes::Bytes::from("bytes"))));
-        begin(&begun, Ok(http::Request::new(b"vector".to_vec())));
-        begin(&begun, Ok(http::Request::new("text".to_owned())));
-        begin(&begun, Ok(http::Request::new(())));
-        begin(&begun, idempotent(Ok::<_, Error>(http::Request::new("again".to_owned()))));
-        begin(&begun, idempotent(Ok::<_, Error>(http::Request::new(()))));
+        begin(&begun, ready(Ok(http::Request::new(bytes::Bytes::from("bytes")))));
+        begin(&begun, ready(Ok(http::Request::new(b"vector".to_vec()))));
+        begin(&begun, ready(Ok(http::Request::new("text".to_owned()))));
+        begin(&begun, ready(Ok(http::Request::new(()))));
+        begin(&begun, idempotent(ready(Ok::<_, Error>(http::Request::new("again".to_owned())))));
+        begin(&begun, idempotent(ready(Ok::<_, Error>(http::Request::new(())))));
         let expected = [
             ("bytes", false),
             ("vector", false),
