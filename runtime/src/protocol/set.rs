@@ -2,37 +2,40 @@
 //! one request.
 
 mod answers;
+mod dispatch;
+mod envelope;
 mod member;
 mod owners;
 mod queue;
 mod saved;
 mod slab;
+mod step;
 mod turns;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
-use http::{Response, Uri};
+use http::Uri;
 
+pub use self::dispatch::Dispatch;
+use self::envelope::DroppedRequests;
+pub use self::envelope::Envelope;
 use self::member::{Known, Member, Place, Policies};
 use self::owners::Owners;
 use self::queue::{Id, Queue, Timed};
 pub use self::saved::SavedSet;
 use self::slab::Slab;
-pub use self::turns::Dispatch;
+pub use self::step::{Received, Report, SetStep, Ticket};
 use super::backoff::Jitter;
 use super::batch;
 use super::elapsed::Elapsed;
 use super::location;
-use super::machine::Sending;
 use super::poller::{Clock, Poller};
 use super::rate::{RateLimit, Recovery, Reservation};
 use super::start::Start;
-use super::step::{Reason, Step};
+use super::step::Step;
 use crate::error::Error;
 use crate::model::{Model, Monitor, Reader};
 use crate::resume_token::ResumeToken;
@@ -138,7 +141,7 @@ pub struct Set<K> {
     watched: bool,
     jitter: Jitter,
     stamp: u32,
-    dropped: Arc<Mutex<Vec<Dropped>>>,
+    dropped: DroppedRequests,
     queued: usize,
     starting: usize,
     succeeded: u64,
@@ -162,13 +165,6 @@ enum Change {
     Ended,
 }
 
-/// A request that was dropped in flight.
-#[derive(Debug)]
-struct Dropped {
-    items: Vec<Sent>,
-    starts: bool,
-}
-
 /// How many operations a set has, and how many have ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -184,99 +180,6 @@ pub struct Counts {
     /// All operations that failed, timed out, could not be followed or were not started, and whose
     /// result was returned.
     pub failed: u64,
-}
-
-/// What to do next.
-#[derive(Debug)]
-pub enum SetStep<'a, K: Clone + Eq + Hash> {
-    /// Wait for this long and for this reason, unless a request or a start completes earlier.
-    Wait(Duration, Reason),
-    /// Wait until a request or a start in flight completes.
-    Pending,
-    /// Send a request.
-    Send(Dispatch<'a, K>),
-    /// Begin the start with this ticket, and call [`Set::started`] with its result.
-    Start(Ticket),
-    /// Something happened.
-    Event(Report<K>),
-    /// Nothing: the set is empty.
-    Done,
-}
-
-/// What happened to one operation.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Report<K> {
-    /// It was started.
-    Started(K),
-    /// A check found something new, or failed with this error and is retried. [`Set::inspect`]
-    /// returns the operation.
-    Checked(K, Option<Error>),
-    /// The operation has ended, and has been removed from the set.
-    Ended(K, Result<Box<Poller>, Error>),
-}
-
-/// A start that waits for its turn, or is in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket(Id);
-
-/// The operations that one request checks or starts.
-///
-/// Return it to the set with the result of the request. Dropping it counts as a lost response: its
-/// operations lose this check, and its starts may have been carried out.
-#[must_use = "return it to the set with the result of the request"]
-pub struct Envelope {
-    items: Vec<Sent>,
-    /// The number of the queue that the operations came from.
-    queue: usize,
-    /// Whether the request is for a single operation, not a batch.
-    single: bool,
-    starts: bool,
-    sent: Elapsed,
-    dropped: Arc<Mutex<Vec<Dropped>>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Sent {
-    id: Id,
-    before: Option<Sending>,
-}
-
-impl Envelope {
-    /// How many operations the request checks or starts.
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Whether no operation is left in it.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
-    /// Whether the request starts its operations.
-    pub(crate) fn is_of_starts(&self) -> bool {
-        self.starts
-    }
-}
-
-impl Drop for Envelope {
-    fn drop(&mut self) {
-        if !self.items.is_empty() {
-            let dropped = Dropped { items: std::mem::take(&mut self.items), starts: self.starts };
-            self.dropped.lock().unwrap_or_else(PoisonError::into_inner).push(dropped);
-        }
-    }
-}
-
-/// How the set took a response.
-#[derive(Debug)]
-#[must_use = "a credential may have to be renewed"]
-pub enum Received {
-    /// The response was processed.
-    Done,
-    /// The service refused the credential for these operations. Renew it, and call
-    /// [`Set::authorized`].
-    Unauthorized(Envelope, Response<Bytes>),
 }
 
 impl<K: Clone + Eq + Hash> Set<K> {
@@ -320,7 +223,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             watched: true,
             jitter: Jitter::new(seed),
             stamp: 0,
-            dropped: Arc::default(),
+            dropped: DroppedRequests::default(),
             queued: 0,
             starting: 0,
             succeeded: 0,
@@ -720,16 +623,6 @@ impl<K> fmt::Debug for Set<K> {
             .field("succeeded", &self.succeeded)
             .field("failed", &self.failed)
             .field("limit", &self.limit)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Envelope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Envelope")
-            .field("items", &self.items.len())
-            .field("single", &self.single)
-            .field("starts", &self.starts)
             .finish_non_exhaustive()
     }
 }

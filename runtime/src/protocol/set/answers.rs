@@ -1,15 +1,16 @@
 //! Responses, and what each means for its operations.
 
 use std::hash::Hash;
-use std::sync::PoisonError;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
+use super::envelope::{Envelope, SentItem};
 use super::member::{Known, Member, Place, Single};
 use super::queue::Id;
-use super::{Change, Envelope, PutOff, Received, Sent, Set, is_at};
+use super::step::Received;
+use super::{Change, PutOff, Set, is_at};
 use crate::error::{Error, ErrorKind, ResponseFacts};
 use crate::model::State;
 use crate::model::json::lossy;
@@ -147,14 +148,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// Takes the dropped requests: their operations are checked again when they are due.
     pub(super) fn take_dropped(&mut self) {
-        let dropped = {
-            let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-            if dropped.is_empty() {
-                return;
-            }
-            std::mem::take(&mut *dropped)
-        };
-        for dropped in dropped {
+        for dropped in self.dropped.take() {
             let places =
                 if dropped.starts { &mut self.starts_under_way } else { &mut self.requests };
             *places = places.saturating_sub(1);
@@ -173,7 +167,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    fn is_under_way(&self, item: &Sent) -> bool {
+    fn is_under_way(&self, item: &SentItem) -> bool {
         is_at(&self.members, item.id, Place::InFlight)
             || is_at(&self.members, item.id, Place::Starting)
     }
@@ -223,13 +217,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.take(number, event);
     }
 
-    fn fail_all(&mut self, items: Vec<Sent>, error: &Error) {
+    fn fail_all(&mut self, items: Vec<SentItem>, error: &Error) {
         for item in items {
             self.fail_item(&item, error.clone());
         }
     }
 
-    fn fail_item(&mut self, item: &Sent, error: Error) {
+    fn fail_item(&mut self, item: &SentItem, error: Error) {
         if is_at(&self.members, item.id, Place::InFlight) {
             self.fail_check(item.id.member, error);
         } else if is_at(&self.members, item.id, Place::Starting) {
@@ -239,7 +233,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     /// Takes a 401; `true` if the credential may be renewed.
-    fn is_refused_credential(&mut self, item: &Sent, response: &Response<Bytes>) -> bool {
+    fn is_refused_credential(&mut self, item: &SentItem, response: &Response<Bytes>) -> bool {
         if is_at(&self.members, item.id, Place::InFlight) {
             self.take_response(item.id.member, response.clone())
         } else if is_at(&self.members, item.id, Place::Starting) {
@@ -254,9 +248,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
     fn receive_single(
         &mut self,
         envelope: &Envelope,
-        items: Vec<Sent>,
+        items: Vec<SentItem>,
         response: &Response<Bytes>,
-    ) -> Vec<Sent> {
+    ) -> Vec<SentItem> {
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS {
             self.slow_down(envelope.sent);
@@ -300,9 +294,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
     fn receive_batch(
         &mut self,
         envelope: &Envelope,
-        items: Vec<Sent>,
+        items: Vec<SentItem>,
         response: &Response<Bytes>,
-    ) -> (Vec<Sent>, Option<Response<Bytes>>) {
+    ) -> (Vec<SentItem>, Option<Response<Bytes>>) {
         let text = lossy(response.body());
         let answers = match batch::take_apart(&text, items.len()) {
             Ok(answers) => answers,
@@ -337,7 +331,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     /// Takes the response to one item; `true` if it needs a new credential.
-    fn receive_item(&mut self, envelope: &Envelope, item: &Sent, answer: &Item<'_>) -> bool {
+    fn receive_item(&mut self, envelope: &Envelope, item: &SentItem, answer: &Item<'_>) -> bool {
         let (number, status) = (item.id.member, answer.status);
         if status == StatusCode::TOO_MANY_REQUESTS {
             self.slow_down(envelope.sent);
@@ -423,7 +417,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     fn refuse(
         &mut self,
         envelope: &Envelope,
-        items: Vec<Sent>,
+        items: Vec<SentItem>,
         refusal: &Refusal,
         response: &Response<Bytes>,
     ) {
@@ -469,7 +463,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     /// Puts what was not sent at the head of its line.
-    fn take_back(&mut self, items: Vec<Sent>) {
+    fn take_back(&mut self, items: Vec<SentItem>) {
         for item in items.into_iter().rev() {
             let number = item.id.member;
             if is_at(&self.members, item.id, Place::Starting) {
@@ -505,7 +499,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// Lets a start make a decision, and takes it; `true` if the credential was refused.
     fn answer_start(
         &mut self,
-        item: &Sent,
+        item: &SentItem,
         decide: impl FnOnce(&mut crate::protocol::Start) -> Event<Accepted>,
     ) -> bool {
         let number = item.id.member;

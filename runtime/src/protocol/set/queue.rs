@@ -5,6 +5,9 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use crate::protocol::elapsed::Elapsed;
 
+/// The number of the queue of operations that are checked with separate requests.
+pub(super) const SINGLES: usize = 0;
+
 /// A member as a queue knows it: its number, and its stamp when it was queued. A member with
 /// another stamp has moved. Of two members due at the same time, the one that has waited longer
 /// comes first.

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::hash::Hash;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -12,10 +12,12 @@ use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use serde::{Deserialize, Serialize};
 
+use super::envelope::{Envelope, SentItem};
 use super::member::{Member, Place, Single};
 use super::queue::{Id, Queue};
+use super::step::Received;
 use super::turns::lined_up;
-use super::{Change, Dropped, Envelope, PutOff, Received, Sent, Set, is_at};
+use super::{Change, PutOff, Set, is_at};
 use crate::error::Error;
 use crate::model::{Model, Reader};
 use crate::protocol::backoff::Jitter;
@@ -724,7 +726,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     ) -> Received {
         let sent = instant(recorded.sent());
         let elapsed = self.advance(sent);
-        for &Sent { id, .. } in &envelope.items {
+        for &SentItem { id, .. } in &envelope.items {
             let checked = is_at(&self.members, id, Place::InFlight);
             let started = is_at(&self.members, id, Place::Starting);
             let Some(member) = self.members.get_mut(id.member) else { continue };
@@ -746,8 +748,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// Treats a request as dropped.
     fn drop_item(&mut self, id: Id, starts: bool) {
-        let dropped = Dropped { items: vec![Sent { id, before: None }], starts };
-        self.dropped.lock().unwrap_or_else(PoisonError::into_inner).push(dropped);
+        self.dropped.add(vec![SentItem { id, before: None }], starts);
     }
 }
 

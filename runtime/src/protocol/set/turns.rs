@@ -1,26 +1,20 @@
 //! What is sent next, and when: readiness, then the owner's rate, then the set's rate.
 
-use std::fmt;
 use std::hash::Hash;
-use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
-
-use super::member::{Known, Member, Place, Single, with_path};
+use super::dispatch::Picked;
+use super::member::{Known, Member, Place, Single};
 use super::owners::owner_of;
-use super::queue::{Id, Queue, Timed};
+use super::queue::{Id, Queue, SINGLES, Timed};
 use super::slab::Slab;
-use super::{Envelope, Sent, Set, SetStep, Ticket, is_at};
+use super::step::{SetStep, Ticket};
+use super::{Set, is_at};
 use crate::error::Error;
 use crate::model::Monitor;
-use crate::protocol::batch::Writer;
 use crate::protocol::elapsed::Elapsed;
 use crate::protocol::machine::Next;
 use crate::protocol::polling::Polling;
-use crate::protocol::rate::{Admitted, Reservation};
-use crate::protocol::request::{Outgoing, TimeLeft};
+use crate::protocol::rate::Reservation;
 use crate::protocol::step::Reason;
 
 /// How long an operation that is due waits at most for a batch to fill.
@@ -28,9 +22,6 @@ const LONGEST_SLACK: Elapsed = Elapsed::from_secs(2);
 
 /// The same as a part of the interval, in thousandths.
 const SLACK: u16 = 50;
-
-/// The queue of operations that are checked with separate requests.
-pub(super) const SINGLES: usize = 0;
 
 impl Member {
     /// The number of its queue.
@@ -78,6 +69,14 @@ fn forget_stale<K: Eq + Hash>(queue: &mut Queue, members: &Slab<K, Member>) {
     }
 }
 
+/// How the next start begins.
+enum NextStart {
+    /// The driver makes it.
+    Ticket(Ticket),
+    /// The set sends it, with others if possible.
+    Send(Picked),
+}
+
 /// When to call again, and why.
 #[derive(Default)]
 struct Wake(Option<(Elapsed, Reason)>);
@@ -88,23 +87,6 @@ impl Wake {
             self.0 = Some((at, why));
         }
     }
-}
-
-/// What can be sent now.
-struct Picked {
-    members: Vec<u32>,
-    queue: usize,
-    starts: bool,
-    reservation: Reservation,
-}
-
-/// A request that can be sent now.
-///
-/// Taking the request counts as sending it. Dropping this instead changes nothing.
-#[must_use = "a request that is not taken is not sent"]
-pub struct Dispatch<'a, K: Clone + Eq + Hash> {
-    set: &'a mut Set<K>,
-    picked: Option<Picked>,
 }
 
 impl<K: Clone + Eq + Hash> Set<K> {
@@ -187,7 +169,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    fn remind(&mut self, at: Elapsed, id: Id) {
+    pub(super) fn remind(&mut self, at: Elapsed, id: Id) {
         let members = &self.members;
         self.deadlines.push(at, id, |id| {
             members.get(id.member).is_some_and(|member| member.stamp == id.stamp)
@@ -237,14 +219,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
     pub(super) fn next_turn(&mut self) -> SetStep<'_, K> {
         let mut wake = Wake::default();
         match self.next_start(&mut wake) {
-            Some(Turn::Ticket(ticket)) => return SetStep::Start(ticket),
-            Some(Turn::Send(picked)) => {
-                return SetStep::Send(Dispatch { set: self, picked: Some(picked) });
+            Some(NextStart::Ticket(ticket)) => return SetStep::Start(ticket),
+            Some(NextStart::Send(picked)) => {
+                return SetStep::Send(picked.into_dispatch(self));
             }
             None => {}
         }
         if let Some(picked) = self.next_check(&mut wake) {
-            return SetStep::Send(Dispatch { set: self, picked: Some(picked) });
+            return SetStep::Send(picked.into_dispatch(self));
         }
         self.wait(wake)
     }
@@ -451,7 +433,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     /// Puts operations that are not sent now back at the head of their line.
-    fn put_back(&mut self, members: Vec<u32>) {
+    pub(super) fn put_back(&mut self, members: Vec<u32>) {
         for number in members.into_iter().rev() {
             if let Some(owner) = self.owner_of(number) {
                 self.owners.revoke(owner);
@@ -468,7 +450,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     /// The next start, if one may begin.
-    fn next_start(&mut self, wake: &mut Wake) -> Option<Turn> {
+    fn next_start(&mut self, wake: &mut Wake) -> Option<NextStart> {
         let now = self.now;
         while let Some(id) = self.repeats.pop(now) {
             self.starts.push_front(id);
@@ -512,11 +494,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let taken: Vec<Id> = self.starts.drain(..count).collect();
         if let Some(queue) = version {
             let members = taken.into_iter().map(|id| id.member).collect();
-            return Some(Turn::Send(Picked { members, queue, starts: true, reservation }));
+            return Some(NextStart::Send(Picked { members, queue, starts: true, reservation }));
         }
         reservation.used();
         self.begin_start(first.member);
-        Some(Turn::Ticket(Ticket(first)))
+        Some(NextStart::Ticket(Ticket(first)))
     }
 
     /// The API version of a start that the set sends itself.
@@ -526,7 +508,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Some(member.version.into())
     }
 
-    fn begin_start(&mut self, number: u32) {
+    pub(super) fn begin_start(&mut self, number: u32) {
         if let Some(member) = self.members.get_mut(number)
             && member.place == Place::Queued
         {
@@ -535,177 +517,5 @@ impl<K: Clone + Eq + Hash> Set<K> {
             self.starting += 1;
         }
         self.starts_under_way += 1;
-    }
-}
-
-enum Turn {
-    Ticket(Ticket),
-    Send(Picked),
-}
-
-impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
-    fn members(&self) -> &[u32] {
-        self.picked.as_ref().map_or(&[], |picked| &picked.members)
-    }
-
-    /// How long the request may take: the longest time that one of its operations has left; `None`
-    /// if one has no deadline.
-    pub fn time_left(&self) -> Option<Duration> {
-        let mut longest = Elapsed::ZERO;
-        for &number in self.members() {
-            let member = self.set.members.get(number)?;
-            let policy = match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
-                Some(start) => {
-                    longest = longest.max(start.time_left(self.set.latest())?);
-                    continue;
-                }
-                None => self.set.policies.get(member.policy),
-            };
-            longest = longest.max(policy.time_left(self.set.now.minus(member.start))?);
-        }
-        Some(longest.into())
-    }
-
-    /// Whether the request has to be sent without a credential; see
-    /// [`Monitor::Anonymous`](crate::Monitor::Anonymous).
-    pub fn is_anonymous(&self) -> bool {
-        self.set.reader.monitor == Monitor::Anonymous
-            && self.picked.as_ref().is_some_and(|picked| !picked.starts)
-    }
-
-    /// Whether the request starts operations instead of checking them.
-    pub fn is_start(&self) -> bool {
-        self.picked.as_ref().is_some_and(|picked| picked.starts)
-    }
-
-    /// Returns the request, which counts as sent, and the envelope to return with its result.
-    pub fn request(mut self) -> (Request<Bytes>, Envelope) {
-        let (anonymous, time_left) = (self.is_anonymous(), self.time_left());
-        let picked = self.picked.take();
-        let (members, queue, starts) = match picked {
-            Some(Picked { members, queue, starts, reservation }) => {
-                reservation.used();
-                (members, queue, starts)
-            }
-            None => (Vec::new(), SINGLES, false),
-        };
-        let set = &mut *self.set;
-        let single = members.len() == 1;
-        let mut request = match members.first() {
-            Some(&number) if single => set.single_request(number, anonymous, starts),
-            _ => set.batch_request(&members, queue, starts),
-        };
-        if let Some(left) = time_left.filter(|&left| left < TimeLeft::DEFAULT.0) {
-            request.extensions_mut().insert(TimeLeft(left));
-        }
-        if set.shares_limit {
-            request.extensions_mut().insert(Admitted(set.limit.clone()));
-        }
-        let envelope = Envelope {
-            items: set.note_sending(members, starts),
-            queue,
-            single,
-            starts,
-            sent: set.now,
-            dropped: Arc::clone(&set.dropped),
-        };
-        (request, envelope)
-    }
-}
-
-/// A request that was not taken can be sent the next time.
-impl<K: Clone + Eq + Hash> Drop for Dispatch<'_, K> {
-    fn drop(&mut self) {
-        let Some(Picked { members, starts, .. }) = self.picked.take() else { return };
-        if !starts {
-            self.set.put_back(members);
-            return;
-        }
-        for number in members.into_iter().rev() {
-            if let Some(member) = self.set.members.get(number) {
-                self.set.starts.push_front(Id { member: number, stamp: member.stamp });
-            }
-        }
-    }
-}
-
-impl<K: Clone + Eq + Hash> fmt::Debug for Dispatch<'_, K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dispatch").field("items", &self.members().len()).finish_non_exhaustive()
-    }
-}
-
-impl<K: Clone + Eq + Hash> Set<K> {
-    fn single_request(&mut self, number: u32, anonymous: bool, starts: bool) -> Request<Bytes> {
-        let Some(member) = self.members.get(number) else { return Request::default() };
-        match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
-            Some(start) if starts => start.request().clone(),
-            _ => Outgoing::Get { uri: member.location(&self.root), anonymous }.into_request(None),
-        }
-    }
-
-    fn batch_request(&mut self, members: &[u32], queue: usize, starts: bool) -> Request<Bytes> {
-        let base = self.queues.get(queue).map_or("", |queue| &*queue.base);
-        let mut writer = Writer::new(members.len());
-        for &number in members {
-            let Some(member) = self.members.get(number) else { continue };
-            match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
-                Some(start) if starts => {
-                    let request = start.request();
-                    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
-                    writer.request(path.strip_prefix(base).unwrap_or(path), request);
-                }
-                _ => {
-                    let path = member.path();
-                    writer.check(path.strip_prefix(base).unwrap_or(path));
-                }
-            }
-        }
-        writer.finish(with_path(&self.root, &format!("{base}/$batch")))
-    }
-
-    fn note_sending(&mut self, members: Vec<u32>, starts: bool) -> Vec<Sent> {
-        if starts {
-            return self.note_starts(members);
-        }
-        self.requests += 1;
-        let lengthening = self.jitter.draw();
-        let mut items = Vec::with_capacity(members.len());
-        for number in members {
-            let stamp = self.new_stamp();
-            let now = self.now;
-            let Some(member) = self.members.get_mut(number) else { continue };
-            let policy = self.policies.get(member.policy);
-            member.tracker.advance(now.minus(member.start));
-            let before = member.tracker.before_sending();
-            member.tracker.sent_in_step(lengthening);
-            (member.stamp, member.place) = (stamp, Place::InFlight);
-            let left = policy.time_left(now.minus(member.start));
-            let id = Id { member: number, stamp };
-            items.push(Sent { id, before: Some(before) });
-            if let Some(left) = left {
-                self.remind(now.plus(left), id);
-            }
-        }
-        items
-    }
-
-    fn note_starts(&mut self, members: Vec<u32>) -> Vec<Sent> {
-        let now = self.latest();
-        let mut items = Vec::with_capacity(members.len());
-        for (at, number) in members.into_iter().enumerate() {
-            self.begin_start(number);
-            if at > 0 {
-                // A batch of starts counts as one.
-                self.starts_under_way -= 1;
-            }
-            let Some(member) = self.members.get_mut(number) else { continue };
-            let stamp = member.stamp;
-            if let Some(start) = &mut member.rest().start {
-                start.sending(now);
-            }
-            items.push(Sent { id: Id { member: number, stamp }, before: None });
-        }
-        items
     }
 }

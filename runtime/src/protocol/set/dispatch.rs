@@ -1,0 +1,208 @@
+//! The request that is sent next: what is in it, and what sending it changes.
+
+use std::fmt;
+use std::hash::Hash;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+
+use super::Set;
+use super::envelope::{Envelope, SentItem};
+use super::member::{Place, with_path};
+use super::queue::{Id, SINGLES};
+use crate::model::Monitor;
+use crate::protocol::batch::Writer;
+use crate::protocol::elapsed::Elapsed;
+use crate::protocol::rate::{Admitted, Reservation};
+use crate::protocol::request::{Outgoing, TimeLeft};
+
+/// A request that can be sent now.
+///
+/// Taking the request counts as sending it. Dropping this instead changes nothing.
+#[must_use = "a request that is not taken is not sent"]
+pub struct Dispatch<'a, K: Clone + Eq + Hash> {
+    set: &'a mut Set<K>,
+    picked: Option<Picked>,
+}
+
+/// What can be sent now.
+pub(super) struct Picked {
+    pub(super) members: Vec<u32>,
+    pub(super) queue: usize,
+    pub(super) starts: bool,
+    pub(super) reservation: Reservation,
+}
+
+impl Picked {
+    pub(super) fn into_dispatch<K: Clone + Eq + Hash>(self, set: &mut Set<K>) -> Dispatch<'_, K> {
+        Dispatch { set, picked: Some(self) }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
+    fn members(&self) -> &[u32] {
+        self.picked.as_ref().map_or(&[], |picked| &picked.members)
+    }
+
+    /// How long the request may take: the longest time that one of its operations has left; `None`
+    /// if one has no deadline.
+    pub fn time_left(&self) -> Option<Duration> {
+        let mut longest = Elapsed::ZERO;
+        for &number in self.members() {
+            let member = self.set.members.get(number)?;
+            let policy = match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
+                Some(start) => {
+                    longest = longest.max(start.time_left(self.set.latest())?);
+                    continue;
+                }
+                None => self.set.policies.get(member.policy),
+            };
+            longest = longest.max(policy.time_left(self.set.now.minus(member.start))?);
+        }
+        Some(longest.into())
+    }
+
+    /// Whether the request has to be sent without a credential; see
+    /// [`Monitor::Anonymous`](crate::Monitor::Anonymous).
+    pub fn is_anonymous(&self) -> bool {
+        self.set.reader.monitor == Monitor::Anonymous
+            && self.picked.as_ref().is_some_and(|picked| !picked.starts)
+    }
+
+    /// Whether the request starts operations instead of checking them.
+    pub fn is_start(&self) -> bool {
+        self.picked.as_ref().is_some_and(|picked| picked.starts)
+    }
+
+    /// Returns the request, which counts as sent, and the envelope to return with its result.
+    pub fn request(mut self) -> (Request<Bytes>, Envelope) {
+        let (anonymous, time_left) = (self.is_anonymous(), self.time_left());
+        let picked = self.picked.take();
+        let (members, queue, starts) = match picked {
+            Some(Picked { members, queue, starts, reservation }) => {
+                reservation.used();
+                (members, queue, starts)
+            }
+            None => (Vec::new(), SINGLES, false),
+        };
+        let set = &mut *self.set;
+        let single = members.len() == 1;
+        let mut request = match members.first() {
+            Some(&number) if single => set.single_request(number, anonymous, starts),
+            _ => set.batch_request(&members, queue, starts),
+        };
+        if let Some(left) = time_left.filter(|&left| left < TimeLeft::DEFAULT.0) {
+            request.extensions_mut().insert(TimeLeft(left));
+        }
+        if set.shares_limit {
+            request.extensions_mut().insert(Admitted(set.limit.clone()));
+        }
+        let envelope = Envelope {
+            items: set.note_sending(members, starts),
+            queue,
+            single,
+            starts,
+            sent: set.now,
+            dropped: set.dropped.clone(),
+        };
+        (request, envelope)
+    }
+}
+
+/// A request that was not taken can be sent the next time.
+impl<K: Clone + Eq + Hash> Drop for Dispatch<'_, K> {
+    fn drop(&mut self) {
+        let Some(Picked { members, starts, .. }) = self.picked.take() else { return };
+        if !starts {
+            self.set.put_back(members);
+            return;
+        }
+        for number in members.into_iter().rev() {
+            if let Some(member) = self.set.members.get(number) {
+                self.set.starts.push_front(Id { member: number, stamp: member.stamp });
+            }
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> fmt::Debug for Dispatch<'_, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatch").field("items", &self.members().len()).finish_non_exhaustive()
+    }
+}
+
+impl<K: Clone + Eq + Hash> Set<K> {
+    fn single_request(&self, number: u32, anonymous: bool, starts: bool) -> Request<Bytes> {
+        let Some(member) = self.members.get(number) else { return Request::default() };
+        match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
+            Some(start) if starts => start.request().clone(),
+            _ => Outgoing::Get { uri: member.location(&self.root), anonymous }.into_request(None),
+        }
+    }
+
+    fn batch_request(&self, members: &[u32], queue: usize, starts: bool) -> Request<Bytes> {
+        let base = self.queues.get(queue).map_or("", |queue| &*queue.base);
+        let mut writer = Writer::new(members.len());
+        for &number in members {
+            let Some(member) = self.members.get(number) else { continue };
+            match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
+                Some(start) if starts => {
+                    let request = start.request();
+                    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
+                    writer.request(path.strip_prefix(base).unwrap_or(path), request);
+                }
+                _ => {
+                    let path = member.path();
+                    writer.check(path.strip_prefix(base).unwrap_or(path));
+                }
+            }
+        }
+        writer.finish(with_path(&self.root, &format!("{base}/$batch")))
+    }
+
+    fn note_sending(&mut self, members: Vec<u32>, starts: bool) -> Vec<SentItem> {
+        if starts {
+            return self.note_starts(members);
+        }
+        self.requests += 1;
+        let lengthening = self.jitter.draw();
+        let mut items = Vec::with_capacity(members.len());
+        for number in members {
+            let stamp = self.new_stamp();
+            let now = self.now;
+            let Some(member) = self.members.get_mut(number) else { continue };
+            let policy = self.policies.get(member.policy);
+            member.tracker.advance(now.minus(member.start));
+            let before = member.tracker.before_sending();
+            member.tracker.sent_in_step(lengthening);
+            (member.stamp, member.place) = (stamp, Place::InFlight);
+            let left = policy.time_left(now.minus(member.start));
+            let id = Id { member: number, stamp };
+            items.push(SentItem { id, before: Some(before) });
+            if let Some(left) = left {
+                self.remind(now.plus(left), id);
+            }
+        }
+        items
+    }
+
+    fn note_starts(&mut self, members: Vec<u32>) -> Vec<SentItem> {
+        let now = self.latest();
+        let mut items = Vec::with_capacity(members.len());
+        for (at, number) in members.into_iter().enumerate() {
+            self.begin_start(number);
+            if at > 0 {
+                // A batch of starts counts as one.
+                self.starts_under_way -= 1;
+            }
+            let Some(member) = self.members.get_mut(number) else { continue };
+            let stamp = member.stamp;
+            if let Some(start) = &mut member.rest().start {
+                start.sending(now);
+            }
+            items.push(SentItem { id: Id { member: number, stamp }, before: None });
+        }
+        items
+    }
+}
