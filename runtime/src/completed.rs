@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Poll, ready};
+use std::task::Poll;
 
 use http::Uri;
 use serde::de::DeserializeOwned;
@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use crate::erased::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::follower::{Source, decode, poll_response, source};
 use crate::line::Line;
 use crate::model::{Kept, Model, TargetRef, TeamsAsyncOperation};
 use crate::protocol::{Poller, Polling, Subject, Target, resolve};
+use crate::target::{Source, decode_final, poll_target};
 use crate::trace::Span;
 
 /// An operation that has succeeded.
@@ -25,7 +25,7 @@ pub struct Completed<T = Value, M = TeamsAsyncOperation> {
     connection: Arc<dyn Connection>,
     /// The target that is being read. A reader takes it out, so that concurrent readers do not wait
     /// for each other, and returns it when it is dropped, so that pace and patience survive.
-    reading: Mutex<Option<Box<Reading>>>,
+    reading: Mutex<Option<Box<TargetReading>>>,
     types: PhantomData<fn() -> (T, M)>,
 }
 
@@ -48,7 +48,7 @@ impl Succeeded {
 }
 
 /// A target that is being read.
-struct Reading {
+struct TargetReading {
     target: Target,
     line: Line,
 }
@@ -118,8 +118,9 @@ impl<T, M: Model> Completed<T, M> {
         T: DeserializeOwned,
     {
         match self.source() {
-            Ok(Source::Here(response)) => decode(response)
-                .map_err(|undecodable| self.result.complete(undecodable.into_error())),
+            Ok(Source::Here(response)) => {
+                decode_final(response).map_err(|error| self.result.complete(error))
+            }
             Ok(Source::At(location)) => self.read(location).await,
             Err(error) => Err(error.clone()),
         }
@@ -168,17 +169,9 @@ impl<T, M: Model> Completed<T, M> {
         T: DeserializeOwned,
     {
         let mut taken = Taken { place: &self.reading, reading: Some(self.take(location)) };
-        let result = poll_fn(|cx| {
-            let Some(Reading { target, line }) = taken.reading.as_deref_mut() else {
-                return Poll::Pending;
-            };
-            loop {
-                let response = ready!(poll_response(target, line, cx))?;
-                match decode(&response) {
-                    Ok(value) => return Poll::Ready(Ok(value)),
-                    Err(undecodable) => undecodable.retry(target)?,
-                }
-            }
+        let result = poll_fn(|cx| match taken.reading.as_deref_mut() {
+            Some(TargetReading { target, line }) => poll_target(target, line, cx),
+            None => Poll::Pending,
         })
         .await;
         if result.is_ok() {
@@ -187,14 +180,14 @@ impl<T, M: Model> Completed<T, M> {
         result.map_err(|error| self.result.complete(error))
     }
 
-    fn take(&self, location: &Uri) -> Box<Reading> {
+    fn take(&self, location: &Uri) -> Box<TargetReading> {
         let taken = self.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut reading) = taken.filter(|reading| reading.target.location() == location) {
             reading.line.begin_call();
             return reading;
         }
         let (now, seed) = (self.connection.now(), self.connection.random());
-        Box::new(Reading {
+        Box::new(TargetReading {
             target: Target::new(location.clone(), self.result.policy, now, seed),
             line: Line::new(Arc::clone(&self.connection), Span::none()),
         })
@@ -204,7 +197,7 @@ impl<T, M: Model> Completed<T, M> {
     fn source(&self) -> &Result<Source> {
         self.result.source.get_or_init(|| {
             let Succeeded { kept, subject, .. } = &*self.result;
-            source(subject, kept.as_ref(), self.connection.service_root())
+            Source::of(subject, kept.as_ref(), self.connection.service_root())
                 .map_err(|error| self.result.complete(error))
         })
     }
@@ -212,8 +205,8 @@ impl<T, M: Model> Completed<T, M> {
 
 /// A reading that goes back to its place when its reader is dropped.
 struct Taken<'a> {
-    place: &'a Mutex<Option<Box<Reading>>>,
-    reading: Option<Box<Reading>>,
+    place: &'a Mutex<Option<Box<TargetReading>>>,
+    reading: Option<Box<TargetReading>>,
 }
 
 impl Drop for Taken<'_> {

@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Response, Uri};
+use http::Response;
+use serde::de::DeserializeOwned;
 
 use crate::erased::Connection;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::line::{Line, Reading, Turn};
-use crate::model::{Kept, Reader, TargetRef};
-use crate::printable::Printable;
-use crate::protocol::{Accepted, Event, Poller, Polling, Subject, Target, resolve};
+use crate::model::Reader;
+use crate::protocol::{Accepted, Event, Poller, Polling, Target};
+use crate::target::{Source, decode_final, poll_target};
 use crate::trace::{Found, Span};
 
 /// One operation and its client.
@@ -133,33 +134,40 @@ impl Follower {
         line.updated(poller);
     }
 
-    /// Reads the target of an operation that has succeeded, and gives the response to be decoded.
-    pub(crate) fn poll_target(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Bytes>>> {
-        if self.target.is_none() {
-            let (poller, connection) = (&self.poller, self.connection());
-            match source(poller.subject(), poller.kept().as_ref(), connection.service_root()) {
-                Err(error) => return Poll::Ready(Err(complete(poller, error))),
-                Ok(Source::Here(response)) => return Poll::Ready(Ok(response)),
-                Ok(Source::At(location)) => {
-                    let (now, seed) = (connection.now(), connection.random());
-                    let target = Target::new(location, *self.poller.polling(), now, seed);
-                    self.target = Some(Box::new(target));
-                }
-            }
+    /// Reads the target of an operation that has succeeded.
+    pub(crate) fn poll_target<T: DeserializeOwned>(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T>> {
+        let result = match self.begin_target() {
+            Ok(Begun::Here(response)) => decode_final(&response),
+            Ok(Begun::Target(target, line)) => ready!(poll_target(target, line, cx)),
+            Err(error) => Err(error),
+        };
+        if result.is_ok() {
+            // The next call starts over.
+            self.target = None;
         }
-        let line = self.line.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let Some(target) = &mut self.target else { return Poll::Pending };
-        let response = ready!(poll_response(target, line, cx));
-        Poll::Ready(response.map_err(|error| complete(&self.poller, error)))
+        Poll::Ready(result.map_err(|error| complete(&self.poller, error)))
     }
 
-    /// Reports that the response could not be decoded; an error if the target is not read again.
-    pub(crate) fn target_unreadable(&mut self, undecodable: Undecodable) -> Result<()> {
-        let result = match &mut self.target {
-            Some(target) => undecodable.retry(target),
-            None => Err(undecodable.into_error()),
+    fn begin_target(&mut self) -> Result<Begun<'_>> {
+        let poller = &self.poller;
+        let line = self.line.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let target = if let Some(target) = self.target.take() {
+            target
+        } else {
+            let connection = line.connection();
+            let root = connection.service_root();
+            match Source::of(poller.subject(), poller.kept().as_ref(), root)? {
+                Source::Here(response) => return Ok(Begun::Here(response)),
+                Source::At(location) => {
+                    let (now, seed) = (connection.now(), connection.random());
+                    Box::new(Target::new(location, *poller.polling(), now, seed))
+                }
+            }
         };
-        result.map_err(|error| complete(&self.poller, error))
+        Ok(Begun::Target(self.target.insert(target), line))
     }
 
     /// Changes the policy, also of a target that is being read.
@@ -169,11 +177,13 @@ impl Follower {
             target.set_polling(polling);
         }
     }
+}
 
-    /// Forgets how the target was read: the next call starts over.
-    pub(crate) fn target_read(&mut self) {
-        self.target = None;
-    }
+/// A target that a follower has begun to read.
+enum Begun<'a> {
+    /// It needs no request.
+    Here(Response<Bytes>),
+    Target(&'a mut Target, &'a mut Line),
 }
 
 impl Line {
@@ -189,94 +199,9 @@ impl Line {
     }
 }
 
-/// Reads a target until there is a response, or an error says why not.
-pub(crate) fn poll_response(
-    target: &mut Target,
-    line: &mut Line,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Response<Bytes>>> {
-    let mut reading = None;
-    loop {
-        match ready!(line.poll_turn(target, &mut reading, cx)) {
-            Turn::Received(response) => return Poll::Ready(Ok(response)),
-            Turn::Failed(error) | Turn::Done(Err(error)) => return Poll::Ready(Err(error)),
-            Turn::Retrying(_) | Turn::Done(Ok(())) => {}
-        }
-    }
-}
-
-/// Where the target is.
-pub(crate) enum Source {
-    /// It came with the response to the starting request, or with the operation.
-    Here(Response<Bytes>),
-    At(Uri),
-}
-
-/// Where the target of an operation that has succeeded is.
-pub(crate) fn source(subject: &Subject, kept: Option<&Kept>, root: &Uri) -> Result<Source> {
-    if let Some(response) = subject.finished() {
-        return Ok(Source::Here(response.clone()));
-    }
-    let missing = |message: String| Err(Error::new(ErrorKind::MissingLocation, message));
-    match kept.and_then(Kept::snapshot).map_or(TargetRef::None, |snapshot| snapshot.target()) {
-        TargetRef::Location(target) if !target.is_empty() => {
-            resolve(root, subject.location(), target.as_bytes()).map(Source::At)
-        }
-        TargetRef::Embedded(value) => {
-            Ok(Source::Here(Response::new(Bytes::from(value.to_string()))))
-        }
-        TargetRef::Id(id) => missing(format!(
-            "the operation succeeded and names its target by the id \"{}\" alone; \
-             say where ids are read, with `Completed::target_at`",
-            Printable(&id)
-        )),
-        _ => missing("the operation succeeded, but names no target to read".to_owned()),
-    }
-}
-
 /// Adds to an error of the target what is known of the operation, which has succeeded.
-pub(crate) fn complete(poller: &Poller, error: Error) -> Error {
+fn complete(poller: &Poller, error: Error) -> Error {
     error.with_operation(poller.kept()).with_resume_token(poller.resume_token())
-}
-
-/// A response that could not be read as the target.
-pub(crate) struct Undecodable {
-    error: Error,
-    /// Whether it may be another one later: it was empty, not JSON, or cut off.
-    transient: bool,
-}
-
-impl Undecodable {
-    /// Has the target read again; an error if it is not.
-    pub(crate) fn retry(self, target: &mut Target) -> Result<()> {
-        if !self.transient {
-            return Err(self.error);
-        }
-        match target.unreadable(self.error) {
-            Event::Failed(error) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// The error of a target that came without a request: no retry can change it.
-    pub(crate) fn into_error(self) -> Error {
-        self.error.with_retryable(false)
-    }
-}
-
-/// Decodes the target's body. An empty one is a null, which is what `()` and `Value` read from.
-pub(crate) fn decode<T: serde::de::DeserializeOwned>(
-    response: &Response<Bytes>,
-) -> Result<T, Undecodable> {
-    let empty = response.body().is_empty();
-    let body = if empty { b"null" } else { &response.body()[..] };
-    serde_json::from_slice(body).map_err(|error| {
-        let transient = empty || !error.is_data();
-        let message = "the target does not match the type that it is read as";
-        let error = Error::new(ErrorKind::Decode, message).with_json(error);
-        let error = error.with_response(response).with_retryable(transient);
-        Undecodable { error, transient }
-    })
 }
 
 /// The key of the last segment of the operation's address that names an operation, with or without

@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::completed::Completed;
 use crate::erased::{Connection, connect};
 use crate::error::{Error, ErrorKind, Result};
-use crate::follower::{Follower, decode, operation_id, target_hint};
+use crate::follower::{Follower, operation_id, target_hint};
 use crate::line::{Line, Turn};
 use crate::model::{Model, Reader, TeamsAsyncOperation};
 use crate::printable::Printable;
@@ -373,16 +373,7 @@ impl<T, M: Model> Operation<T, M> {
         self.follower.begin_call();
         poll_fn(|cx| {
             ready!(self.follower.poll_end(cx, |_, _| ()))?;
-            loop {
-                let response = ready!(self.follower.poll_target(cx))?;
-                match decode(&response) {
-                    Ok(value) => {
-                        self.follower.target_read();
-                        return Poll::Ready(Ok(value));
-                    }
-                    Err(undecodable) => self.follower.target_unreadable(undecodable)?,
-                }
-            }
+            self.follower.poll_target(cx)
         })
         .await
     }
