@@ -64,7 +64,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
-use crate::protocol::batch::encode;
+use crate::protocol::base64::encode;
 use crate::{Client, Error, Result};
 
 /// A client that answers from a script and sleeps in virtual time.

@@ -5,7 +5,7 @@ use http::header::LOCATION;
 use http::{Response, Uri};
 
 use super::location;
-use super::machine::Unreadable;
+use super::tracker::Unreadable;
 use crate::error::{Error, ErrorKind};
 use crate::model::Reader;
 

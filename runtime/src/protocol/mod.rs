@@ -49,11 +49,12 @@
 mod accept;
 mod answer;
 mod backoff;
-pub(crate) mod batch;
+pub(crate) mod base64;
+mod batch;
+mod clock;
 mod elapsed;
 mod fault;
 pub(crate) mod location;
-mod machine;
 mod poller;
 pub(crate) mod polling;
 mod rate;
@@ -65,6 +66,7 @@ mod set;
 mod start;
 mod step;
 mod target;
+mod tracker;
 
 pub use accept::{Accepted, Started, accept};
 pub(crate) use accept::{Origin, accept_from};

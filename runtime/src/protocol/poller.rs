@@ -8,12 +8,13 @@ use bytes::Bytes;
 use http::{Response, StatusCode, Uri};
 
 use super::accept::{Accepted, Origin};
+use super::clock::Clock;
 use super::elapsed::Elapsed;
 use super::fault;
-use super::machine::{Fault, Next, Tracker, Unreadable};
 use super::polling::Polling;
 use super::request::Outgoing;
 use super::step::{Check, Event, Machine, Note, Step};
+use super::tracker::{Fault, Next, Tracker, Unreadable};
 use super::{retry_after, verbs};
 use crate::error::{Error, ErrorKind, ResponseFacts};
 use crate::model::{Kept, Model, Monitor, Reader, State};
@@ -56,39 +57,6 @@ impl Subject {
 
     pub(crate) fn location(&self) -> Option<&Uri> {
         Some(&self.origin()?.location)
-    }
-}
-
-/// Converts between a driver's instants and the time since the start.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
-    instant: Instant,
-    elapsed: Elapsed,
-}
-
-impl Clock {
-    /// A clock that shows `elapsed` at `instant`.
-    pub(super) fn new(instant: Instant, elapsed: Elapsed) -> Self {
-        Clock { instant, elapsed }
-    }
-
-    /// A clock that also converts instants long before `instant`.
-    pub(super) fn amid(instant: Instant) -> Self {
-        Clock::new(instant, Elapsed::from_nanos(1 << 62))
-    }
-
-    pub(super) fn elapsed(self, now: Instant) -> Elapsed {
-        match now.checked_duration_since(self.instant) {
-            Some(after) => self.elapsed.plus(after.into()),
-            None => self.elapsed.minus(Elapsed::since(now, self.instant)),
-        }
-    }
-
-    pub(super) fn instant(self, elapsed: Elapsed) -> Instant {
-        let after = Duration::from(elapsed.minus(self.elapsed));
-        let before = Duration::from(self.elapsed.minus(elapsed));
-        let instant = self.instant.checked_add(after).and_then(|then| then.checked_sub(before));
-        instant.unwrap_or(self.instant)
     }
 }
 
@@ -475,22 +443,5 @@ impl fmt::Debug for Poller {
             Subject::Finished(response) => debug.field("finished", &response.status()),
         }
         .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_converts_instants_on_both_sides_of_its_own() {
-        let begin = Instant::now();
-        let second = Duration::from_secs(1);
-        let amid = begin + second;
-        let clock = Clock::new(amid, Elapsed::from_secs(10));
-        for (instant, seconds) in [(begin, 9), (amid, 10), (amid + second, 11)] {
-            let elapsed = Elapsed::from_secs(seconds);
-            assert_eq!((clock.elapsed(instant), clock.instant(elapsed)), (elapsed, instant));
-        }
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::clock::Clock;
 use super::elapsed::Elapsed;
-use super::poller::Clock;
 
 /// The number of tokens in a full bucket: as many as a batch has items.
 pub(super) const BURST: u32 = 20;

@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::accept::Origin;
 use super::backoff::Jitter;
+use super::clock::Clock;
 use super::elapsed::Elapsed;
 use super::location;
-use super::machine::{Rare, Tracker};
-use super::poller::{Clock, Poller, Subject};
+use super::poller::{Poller, Subject};
 use super::polling::Polling;
 use super::recorded::{SavedBody, refused, status_of};
+use super::tracker::{Rare, Tracker};
 use crate::error::{Error, ErrorKind, ResponseFacts};
 use crate::model::{Model, Reader, State};
 

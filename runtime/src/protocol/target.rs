@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{Response, StatusCode, Uri};
 
 use super::backoff::{Jitter, backoff};
+use super::clock::Clock;
 use super::elapsed::Elapsed;
-use super::poller::Clock;
 use super::polling::Polling;
 use super::request::Outgoing;
 use super::step::{Check, Event, Machine, Note, Reason, Step};

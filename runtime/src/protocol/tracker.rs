@@ -179,8 +179,9 @@ impl Tracker {
             return Some((self.now, Reason::Interval));
         }
         let (due, why) = self.due_by_interval(policy);
-        let Some(deadline) = policy.deadline() else { return Some((due, why)) };
-        let last = self.last_check(policy, deadline);
+        let Some((deadline, last)) = policy.deadline().zip(self.last_due(policy)) else {
+            return Some((due, why));
+        };
         match self.sent {
             Some(sent) if sent >= last => return None,
             // Resumed after the deadline: one check is sent in any case.
@@ -214,13 +215,9 @@ impl Tracker {
 
     /// When the last check before the deadline is due; `None` without a deadline.
     pub(super) fn last_due(&self, policy: &Polling) -> Option<Elapsed> {
-        Some(self.last_check(policy, policy.deadline()?))
-    }
-
-    /// When the last check before the deadline is due.
-    fn last_check(&self, policy: &Polling, deadline: Elapsed) -> Elapsed {
+        let deadline = policy.deadline()?;
         let tenth = policy.between().min(deadline).thousandths(100);
-        deadline.minus(tenth.thousandths(self.early))
+        Some(deadline.minus(tenth.thousandths(self.early)))
     }
 
     /// Whether `Retry-After` reaches beyond the deadline.
@@ -379,10 +376,9 @@ impl Tracker {
         retry
     }
 
+    /// Whether the check that was sent was the last one.
     fn is_last(&self, policy: &Polling) -> bool {
-        policy.deadline().is_some_and(|deadline| {
-            self.sent.is_some_and(|sent| sent >= self.last_check(policy, deadline))
-        })
+        self.sent.zip(self.last_due(policy)).is_some_and(|(sent, last)| sent >= last)
     }
 
     /// Delays the next check for as long as the service asked, counted from `now`.
