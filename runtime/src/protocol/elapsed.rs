@@ -16,6 +16,7 @@ pub(crate) struct Elapsed(NonZeroU64);
 
 impl Elapsed {
     pub(crate) const ZERO: Elapsed = Elapsed(NonZeroU64::MIN);
+    pub(crate) const MAX: Elapsed = Elapsed(NonZeroU64::MAX);
 
     pub(crate) const fn from_nanos(nanos: u64) -> Self {
         Elapsed(NonZeroU64::MIN.saturating_add(nanos))
@@ -107,7 +108,8 @@ mod tests {
 
     #[test]
     fn no_arithmetic_overflows() {
-        let (longest, second) = (Elapsed::from_nanos(u64::MAX), Elapsed::from_secs(1));
+        let (longest, second) = (Elapsed::MAX, Elapsed::from_secs(1));
+        assert_eq!(Elapsed::from_nanos(u64::MAX), longest);
         assert_eq!(Elapsed::from_millis(u64::MAX), longest);
         assert_eq!(Elapsed::from_secs(u64::MAX), longest);
         assert_eq!(Elapsed::from(Duration::MAX), longest);

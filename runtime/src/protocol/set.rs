@@ -36,7 +36,7 @@ use super::location;
 use super::poller::Poller;
 use super::rate::{RateLimit, Recovery, Reservation};
 use super::start::Start;
-use super::step::Step;
+use super::step::{Reason, Step};
 use crate::error::Error;
 use crate::model::{Model, Monitor, Reader};
 use crate::resume_token::ResumeToken;
@@ -157,6 +157,14 @@ struct PutOff {
     asked: bool,
     refusals: u32,
     reason: Option<Error>,
+}
+
+impl PutOff {
+    /// When the pause ends, and why it was made; `None` if there is none at `now`.
+    fn pause(&self, now: Elapsed) -> Option<(Elapsed, Reason)> {
+        let why = if self.asked { Reason::RetryAfter } else { Reason::Backoff };
+        (self.until > now).then_some((self.until, why))
+    }
 }
 
 #[derive(Debug)]
@@ -318,9 +326,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return Err(Box::new(start));
         }
         let mut member = Member::unstarted();
-        let path = start.request().uri().path_and_query().map_or("", |path| path.as_str());
-        member.version = self.version(path);
-        member.rest().start = Some(start);
+        member.version = self.version_of(start.path());
+        member.rest().own_start = Some(start);
         self.add_start(key, member);
         Ok(())
     }
@@ -345,6 +352,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     fn settle_start(&mut self, number: u32, result: Result<Poller, Error>) {
         self.starting = self.starting.saturating_sub(1);
+        if let Some(rest) = self.members.get_mut(number).and_then(|member| member.rest.as_mut()) {
+            rest.own_start = None;
+        }
         match result {
             Ok(poller) => {
                 self.events.push_back((number, Change::Started));
@@ -354,8 +364,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// The number of the queue for what is at `path`.
-    fn version(&mut self, path: &str) -> u8 {
+    /// The number of the API version of `path`, which gets a queue if it is new; 0 if no batch can
+    /// be sent there.
+    fn version_of(&mut self, path: &str) -> u8 {
         let Some(base) = self.base_of(path) else { return 0 };
         let known = self.queues.iter().skip(1).position(|queue| &*queue.base == base);
         let number = known.map_or(self.queues.len(), |position| position + 1);
@@ -386,8 +397,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     fn attach(&mut self, number: u32, poller: Poller) {
         let policy = self.policies.add(*poller.polling());
-        let path = poller.location().and_then(Uri::path_and_query).cloned();
-        let version = path.map_or(0, |path| self.version(path.as_str()));
+        let path = poller.location().and_then(Uri::path_and_query);
+        let version = path.map_or(0, |path| self.version_of(path.as_str()));
         let (clock, now) = (self.clock, self.now);
         if let Some(member) = self.members.get_mut(number) {
             member.policy = policy;
@@ -409,7 +420,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let now = self.now;
         let Some(member) = self.members.get_mut(number) else { return };
         member.stamp = stamp;
-        member.tracker.advance(now.minus(member.start));
+        member.tracker.advance(member.elapsed(now));
         self.arrange(number);
     }
 
@@ -483,11 +494,10 @@ impl<K: Clone + Eq + Hash> Set<K> {
     fn deliver(&mut self, number: u32) -> Option<Report<K>> {
         let (key, member) = self.members.remove(number)?;
         let outcome = member.outcome().cloned();
-        let poller = self.poller(member);
-        let now = self.latest();
-        let result = match (outcome, poller) {
-            (Some(error), _) => Err(error),
-            (None, mut poller) => match poller.next(now) {
+        let mut poller = self.poller(member);
+        let result = match outcome {
+            Some(error) => Err(error),
+            None => match poller.next(self.latest()) {
                 Step::Done(Err(error)) => Err(error),
                 _ => Ok(Box::new(poller)),
             },
@@ -505,7 +515,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
         if member.is_started() {
             self.policies.remove(member.policy);
         }
-        member.into_poller(&self.known(), policy)
+        let known =
+            Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
+        member.into_poller(&known, policy)
     }
 
     /// Removes an operation, or a start that is not in flight yet, for which it returns `None`.
@@ -543,11 +555,10 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// started.
     pub fn inspect<R>(&mut self, key: &K, show: impl FnOnce(&Poller) -> R) -> Option<R> {
         let number = self.members.find(key)?;
-        let known =
-            Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
-        let member = self.members.get_mut(number).filter(|member| member.is_started())?;
-        let policy = self.policies.get(member.policy);
-        Some(member.with_poller(&known, policy, |poller| show(poller)))
+        if !self.members.get(number)?.is_started() {
+            return None;
+        }
+        self.decide(number, |poller, _| show(poller))
     }
 
     /// The number of operations and starts whose result was not returned yet.
@@ -599,8 +610,18 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.limit.interval(self.counts().running as u64, now)
     }
 
-    fn known(&self) -> Known<'_> {
-        Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now }
+    /// Lets the poller of one operation make a decision now.
+    fn decide<R>(
+        &mut self,
+        number: u32,
+        decide: impl FnOnce(&mut Poller, Instant) -> R,
+    ) -> Option<R> {
+        let now = self.latest();
+        let member = self.members.get_mut(number)?;
+        let policy = self.policies.get(member.policy);
+        let known =
+            Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
+        Some(member.with_poller(&known, policy, |poller| decide(poller, now)))
     }
 
     /// A new stamp for a member that changes its place.
@@ -610,9 +631,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 }
 
-/// Whether the member exists, with this stamp and in this place.
+/// The member, if it has not moved since it had this id.
+fn current<K: Eq + Hash>(members: &Slab<K, Member>, id: Id) -> Option<&Member> {
+    members.get(id.member).filter(|member| member.stamp == id.stamp)
+}
+
+/// Whether the member has not moved since it had this id, and is in this place.
 fn is_at<K: Eq + Hash>(members: &Slab<K, Member>, id: Id, place: Place) -> bool {
-    members.get(id.member).is_some_and(|member| member.stamp == id.stamp && member.place == place)
+    current(members, id).is_some_and(|member| member.place == place)
 }
 
 impl<K> fmt::Debug for Set<K> {

@@ -124,6 +124,11 @@ impl Start {
         &self.request
     }
 
+    /// The path and query of the request's URL.
+    pub(super) fn path(&self) -> &str {
+        self.request.uri().path_and_query().map_or("", |path| path.as_str())
+    }
+
     pub(super) fn policy(&self) -> Polling {
         self.policy
     }

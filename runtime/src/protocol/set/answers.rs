@@ -1,13 +1,13 @@
 //! Responses, and what each means for its operations.
 
 use std::hash::Hash;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::envelope::{Envelope, SentItem};
-use super::member::{Known, Member, Place, Single};
+use super::member::{Member, Place, Single};
 use super::queue::Id;
 use super::step::Received;
 use super::{Change, PutOff, Set, is_at};
@@ -20,6 +20,7 @@ use crate::protocol::batch::{self, Answer, Item};
 use crate::protocol::elapsed::Elapsed;
 use crate::protocol::poller::Poller;
 use crate::protocol::retry_after;
+use crate::protocol::start::Start;
 use crate::protocol::step::{Event, Step};
 use crate::protocol::tracker::Fault;
 
@@ -64,7 +65,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         now: Instant,
     ) -> Received {
         self.advance(now);
-        self.release(&envelope);
+        self.release(envelope.starts);
         let items = std::mem::take(&mut envelope.items);
         let refused = if envelope.single {
             self.receive_single(&envelope, items, &response)
@@ -74,7 +75,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             response = first.unwrap_or(response);
             refused
         } else if response.status() == StatusCode::UNAUTHORIZED {
-            items.into_iter().filter(|item| self.is_refused_credential(item, &response)).collect()
+            items.into_iter().filter(|item| self.take_item(item, response.clone())).collect()
         } else if let Some(refusal) = Refusal::of(response.status()) {
             self.refuse(&envelope, items, &refusal, &response);
             Vec::new()
@@ -87,14 +88,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return Received::Done;
         }
         envelope.items = refused;
-        self.occupy(&envelope);
+        *self.in_flight(envelope.starts) += 1;
         Received::Unauthorized(envelope, response)
     }
 
     /// Takes the failure to send a request, or to receive its response, at `now`.
     pub fn failed(&mut self, mut envelope: Envelope, error: &Error, now: Instant) {
         self.advance(now);
-        self.release(&envelope);
+        self.release(envelope.starts);
         let items = std::mem::take(&mut envelope.items);
         self.fail_all(items, error);
     }
@@ -103,7 +104,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// operations are due as before.
     pub fn unsent(&mut self, mut envelope: Envelope, now: Instant) {
         self.advance(now);
-        self.release(&envelope);
+        self.release(envelope.starts);
         let items = std::mem::take(&mut envelope.items);
         self.take_back(items);
     }
@@ -118,67 +119,43 @@ impl<K: Clone + Eq + Hash> Set<K> {
         now: Instant,
     ) {
         self.advance(now);
-        self.release(&envelope);
+        self.release(envelope.starts);
         for item in std::mem::take(&mut envelope.items) {
             let number = item.id.member;
-            if !self.is_under_way(&item) {
-                continue;
-            }
-            if envelope.starts {
-                let now = self.latest();
-                self.answer_start(&item, |start| start.authorized(response, renewed, now));
-            } else {
-                let now = self.latest();
-                let event = self.decide(number, |poller| poller.authorized(response, renewed, now));
+            if is_at(&self.members, item.id, Place::InFlight) {
+                let event =
+                    self.decide(number, |poller, now| poller.authorized(response, renewed, now));
                 self.take(number, event);
+            } else {
+                self.answer_start(&item, |start, now| start.authorized(response, renewed, now));
             }
         }
     }
 
-    /// Counts a request as no longer in flight.
-    fn release(&mut self, envelope: &Envelope) {
-        let places = if envelope.starts { &mut self.starts_under_way } else { &mut self.requests };
-        *places = places.saturating_sub(1);
+    /// How many requests of this kind are in flight.
+    fn in_flight(&mut self, starts: bool) -> &mut usize {
+        if starts { &mut self.starts_under_way } else { &mut self.requests }
     }
 
-    fn occupy(&mut self, envelope: &Envelope) {
-        let places = if envelope.starts { &mut self.starts_under_way } else { &mut self.requests };
-        *places += 1;
+    /// Counts a request as no longer in flight.
+    fn release(&mut self, starts: bool) {
+        let in_flight = self.in_flight(starts);
+        *in_flight = in_flight.saturating_sub(1);
     }
 
     /// Takes the dropped requests: their operations are checked again when they are due.
     pub(super) fn take_dropped(&mut self) {
         for dropped in self.dropped.take() {
-            let places =
-                if dropped.starts { &mut self.starts_under_way } else { &mut self.requests };
-            *places = places.saturating_sub(1);
+            self.release(dropped.starts);
             for item in dropped.items {
-                if !self.is_under_way(&item) {
-                    continue;
-                }
-                if dropped.starts {
-                    let error = Error::transport("the request was dropped");
-                    let now = self.latest();
-                    self.answer_start(&item, |start| start.failed(error, now));
-                } else {
+                if is_at(&self.members, item.id, Place::InFlight) {
                     self.schedule(item.id.member);
+                } else {
+                    let error = Error::transport("the request was dropped");
+                    self.answer_start(&item, |start, now| start.failed(error, now));
                 }
             }
         }
-    }
-
-    fn is_under_way(&self, item: &SentItem) -> bool {
-        is_at(&self.members, item.id, Place::InFlight)
-            || is_at(&self.members, item.id, Place::Starting)
-    }
-
-    /// Lets the poller of one operation make a decision.
-    fn decide<R>(&mut self, number: u32, decide: impl FnOnce(&mut Poller) -> R) -> Option<R> {
-        let known =
-            Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
-        let member = self.members.get_mut(number)?;
-        let policy = self.policies.get(member.policy);
-        Some(member.with_poller(&known, policy, decide))
     }
 
     /// Takes the poller's decision. Returns `true` if the credential was refused.
@@ -200,9 +177,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// The same for a response, which may bring something new.
     fn take_response(&mut self, number: u32, response: Response<Bytes>) -> bool {
-        let now = self.latest();
         let before = self.members.get(number).map(changed);
-        let event = self.decide(number, |poller| poller.received(response, now));
+        let event = self.decide(number, |poller, now| poller.received(response, now));
         let after = self.members.get(number).map(changed);
         if matches!(event, Some(Event::Received(()))) && before != after {
             self.events.push_back((number, Change::Checked(None)));
@@ -212,8 +188,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// Takes the fault of one check.
     pub(super) fn fail_check(&mut self, number: u32, error: Error) {
-        let now = self.latest();
-        let event = self.decide(number, |poller| poller.failed(error, now));
+        let event = self.decide(number, |poller, now| poller.failed(error, now));
         self.take(number, event);
     }
 
@@ -226,21 +201,17 @@ impl<K: Clone + Eq + Hash> Set<K> {
     fn fail_item(&mut self, item: &SentItem, error: Error) {
         if is_at(&self.members, item.id, Place::InFlight) {
             self.fail_check(item.id.member, error);
-        } else if is_at(&self.members, item.id, Place::Starting) {
-            let now = self.latest();
-            self.answer_start(item, |start| start.failed(error, now));
+        } else {
+            self.answer_start(item, |start, now| start.failed(error, now));
         }
     }
 
-    /// Takes a 401; `true` if the credential may be renewed.
-    fn is_refused_credential(&mut self, item: &SentItem, response: &Response<Bytes>) -> bool {
+    /// Takes the response to one item; `true` if it needs a new credential.
+    fn take_item(&mut self, item: &SentItem, response: Response<Bytes>) -> bool {
         if is_at(&self.members, item.id, Place::InFlight) {
-            self.take_response(item.id.member, response.clone())
-        } else if is_at(&self.members, item.id, Place::Starting) {
-            let now = self.latest();
-            self.answer_start(item, |start| start.received(response.clone(), now))
+            self.take_response(item.id.member, response)
         } else {
-            false
+            self.answer_start(item, |start, now| start.received(response, now))
         }
     }
 
@@ -260,13 +231,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 self.confirm(item.id.member, status);
             }
         }
-        items.into_iter().filter(|item| self.is_refused_credential(item, response)).collect()
+        items.into_iter().filter(|item| self.take_item(item, response.clone())).collect()
     }
 
     /// Compares the response to a separate request with the batch's.
     fn confirm(&mut self, number: u32, status: StatusCode) {
         let Some(member) = self.members.get_mut(number) else { return };
-        let doubted = member.rest.as_mut().and_then(|rest| rest.doubted);
+        let doubted = member.rest.as_ref().and_then(|rest| rest.doubted);
         let version = usize::from(member.version);
         match doubted {
             None if member.single == Single::Once => member.single = Single::No,
@@ -330,7 +301,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         (refused, first)
     }
 
-    /// Takes the response to one item; `true` if it needs a new credential.
+    /// Takes the response to one item of a batch; `true` if it needs a new credential.
     fn receive_item(&mut self, envelope: &Envelope, item: &SentItem, answer: &Item<'_>) -> bool {
         let (number, status) = (item.id.member, answer.status);
         if status == StatusCode::TOO_MANY_REQUESTS {
@@ -342,12 +313,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             self.fail_item(item, error.not_carried_out());
             return false;
         }
-        if is_at(&self.members, item.id, Place::Starting) {
-            let (response, now) = (answer.response(), self.latest());
-            return self.answer_start(item, |start| start.received(response, now));
-        }
         if !is_at(&self.members, item.id, Place::InFlight) {
-            return false;
+            return self.answer_start(item, |start, now| start.received(answer.response(), now));
         }
         if status.is_success() {
             self.read(number, answer);
@@ -386,7 +353,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let body = answer.body();
         let retry_after = answer.may_ask_to_wait().then(|| retry_after::parse(&answer.headers()));
         let retry_after = retry_after.flatten().map(Elapsed::from);
-        let elapsed = now.minus(member.start);
+        let elapsed = member.elapsed(now);
         // Copied, so that what is kept does not keep the whole batch alive.
         let keep = || Bytes::copy_from_slice(&body);
         match member.tracker.read(self.reader, &policy, &body, retry_after, keep, elapsed) {
@@ -401,8 +368,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             }
             Err(unreadable) => {
                 let response = answer.response();
-                let event =
-                    self.decide(number, |poller| poller.unreadable(unreadable, &response, elapsed));
+                let event = self
+                    .decide(number, |poller, _| poller.unreadable(unreadable, &response, elapsed));
                 self.take(number, event);
             }
         }
@@ -490,40 +457,36 @@ impl<K: Clone + Eq + Hash> Set<K> {
             member.single = Single::No;
             member.version = 0;
         }
-        if let Some(start) = &mut member.rest().start {
+        if let Some(start) = &mut member.rest().own_start {
             start.unsent();
         }
         self.starts.push_front(id);
     }
 
-    /// Lets a start make a decision, and takes it; `true` if the credential was refused.
+    /// Lets a start that is in flight make a decision, and takes it; `true` if the credential was
+    /// refused.
     fn answer_start(
         &mut self,
         item: &SentItem,
-        decide: impl FnOnce(&mut crate::protocol::Start) -> Event<Accepted>,
+        decide: impl FnOnce(&mut Start, Instant) -> Event<Accepted>,
     ) -> bool {
-        let number = item.id.member;
+        let (number, now) = (item.id.member, self.latest());
         if !is_at(&self.members, item.id, Place::Starting) {
             return false;
         }
         let Some(member) = self.members.get_mut(number) else { return false };
-        let Some(start) = &mut member.rest().start else { return false };
-        match decide(start) {
+        let Some(start) = &mut member.rest().own_start else { return false };
+        match decide(start, now) {
             Event::Unauthorized(_) => return true,
             Event::Received(accepted) => {
                 let policy = start.policy();
                 let accepted = self.dated(accepted);
-                let (now, seed) = (self.latest(), self.jitter.seed());
+                let seed = self.jitter.seed();
                 let poller = Poller::with_reader(self.reader, accepted, policy, now, seed);
-                self.drop_start(number);
                 self.settle_start(number, Ok(poller));
             }
-            Event::Failed(error) => {
-                self.drop_start(number);
-                self.settle_start(number, Err(error));
-            }
+            Event::Failed(error) => self.settle_start(number, Err(error)),
             Event::Retrying(_) | Event::Authorized => {
-                let now = self.clock.instant(self.now);
                 let wait = match start.next(now) {
                     Step::Wait(wait, _) => wait.into(),
                     _ => Elapsed::ZERO,
@@ -535,26 +498,17 @@ impl<K: Clone + Eq + Hash> Set<K> {
         false
     }
 
-    fn drop_start(&mut self, number: u32) {
-        if let Some(rest) = self.members.get_mut(number).and_then(|member| member.rest.as_mut()) {
-            rest.start = None;
-        }
-    }
-
     /// The accepted operation, with the wall-clock time of its start.
     fn dated(&self, accepted: Accepted) -> Accepted {
-        match (accepted, self.wall_clock) {
-            (Accepted::Started(started), Some((at, time))) => {
-                let since = std::time::Duration::from(self.now.minus(at));
-                let age = started.age();
-                let begun = time.checked_add(since).and_then(|now| now.checked_sub(age));
-                match begun {
-                    Some(begun) => started.started_at(begun).into(),
-                    None => started.into(),
-                }
-            }
-            (accepted, _) => accepted,
-        }
+        let Accepted::Started(started) = accepted else { return accepted };
+        let begun = self.wall_clock.and_then(|(at, time)| {
+            let since = Duration::from(self.now.minus(at));
+            time.checked_add(since)?.checked_sub(started.age())
+        });
+        Accepted::Started(match begun {
+            Some(begun) => started.started_at(begun),
+            None => started,
+        })
     }
 }
 

@@ -51,14 +51,13 @@ impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
         let mut longest = Elapsed::ZERO;
         for &number in self.members() {
             let member = self.set.members.get(number)?;
-            let policy = match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
-                Some(start) => {
-                    longest = longest.max(start.time_left(self.set.latest())?);
-                    continue;
-                }
-                None => self.set.policies.get(member.policy),
+            let left = if let Some(start) = member.own_start() {
+                start.time_left(self.set.latest())
+            } else {
+                let policy = self.set.policies.get(member.policy);
+                policy.time_left(member.elapsed(self.set.now))
             };
-            longest = longest.max(policy.time_left(self.set.now.minus(member.start))?);
+            longest = longest.max(left?);
         }
         Some(longest.into())
     }
@@ -135,30 +134,25 @@ impl<K: Clone + Eq + Hash> fmt::Debug for Dispatch<'_, K> {
 impl<K: Clone + Eq + Hash> Set<K> {
     fn single_request(&self, number: u32, anonymous: bool, starts: bool) -> Request<Bytes> {
         let Some(member) = self.members.get(number) else { return Request::default() };
-        match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
+        match member.own_start() {
             Some(start) if starts => start.request().clone(),
             _ => Outgoing::Get { uri: member.location(&self.root), anonymous }.into_request(None),
         }
     }
 
     fn batch_request(&self, members: &[u32], queue: usize, starts: bool) -> Request<Bytes> {
-        let base = self.queues.get(queue).map_or("", |queue| &*queue.base);
+        let Some(queue) = self.queues.get(queue) else { return Request::default() };
         let mut writer = Writer::new(members.len());
         for &number in members {
             let Some(member) = self.members.get(number) else { continue };
-            match member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
+            match member.own_start() {
                 Some(start) if starts => {
-                    let request = start.request();
-                    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
-                    writer.request(path.strip_prefix(base).unwrap_or(path), request);
+                    writer.request(queue.relative(start.path()), start.request());
                 }
-                _ => {
-                    let path = member.path();
-                    writer.check(path.strip_prefix(base).unwrap_or(path));
-                }
+                _ => writer.check(queue.relative(member.path())),
             }
         }
-        writer.finish(with_path(&self.root, &format!("{base}/$batch")))
+        writer.finish(with_path(&self.root, &format!("{}/$batch", queue.base)))
     }
 
     fn note_sending(&mut self, members: Vec<u32>, starts: bool) -> Vec<SentItem> {
@@ -173,11 +167,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
             let now = self.now;
             let Some(member) = self.members.get_mut(number) else { continue };
             let policy = self.policies.get(member.policy);
-            member.tracker.advance(now.minus(member.start));
+            member.tracker.advance(member.elapsed(now));
             let before = member.tracker.before_sending();
             member.tracker.sent_in_step(lengthening);
             (member.stamp, member.place) = (stamp, Place::InFlight);
-            let left = policy.time_left(now.minus(member.start));
+            let left = policy.time_left(member.elapsed(now));
             let id = Id { member: number, stamp };
             items.push(SentItem { id, before: Some(before) });
             if let Some(left) = left {
@@ -189,16 +183,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     fn note_starts(&mut self, members: Vec<u32>) -> Vec<SentItem> {
         let now = self.latest();
+        // A batch of starts counts as one.
+        self.starts_under_way += 1;
         let mut items = Vec::with_capacity(members.len());
-        for (at, number) in members.into_iter().enumerate() {
+        for number in members {
             self.begin_start(number);
-            if at > 0 {
-                // A batch of starts counts as one.
-                self.starts_under_way -= 1;
-            }
             let Some(member) = self.members.get_mut(number) else { continue };
             let stamp = member.stamp;
-            if let Some(start) = &mut member.rest().start {
+            if let Some(start) = &mut member.rest().own_start {
                 start.sending(now);
             }
             items.push(SentItem { id: Id { member: number, stamp }, before: None });

@@ -24,7 +24,7 @@ pub(super) struct Member {
     pub(super) tracker: Tracker,
     /// When the operation was started, by the set's clock.
     pub(super) start: Elapsed,
-    /// The address without its origin, then the ids of the starting response.
+    /// The path and query of the address, then the ids of the starting response.
     text: Box<str>,
     pub(super) rest: Option<Box<Rest>>,
     /// Nanoseconds since the Unix epoch; `u64::MAX` if unknown.
@@ -83,7 +83,8 @@ pub(super) struct Rest {
     pub(super) outcome: Option<Error>,
     /// What a batch said and a separate request has to confirm.
     pub(super) doubted: Option<StatusCode>,
-    pub(super) start: Option<Start>,
+    /// A start that the set sends itself.
+    pub(super) own_start: Option<Start>,
 }
 
 impl Member {
@@ -149,7 +150,17 @@ impl Member {
         self.rest.get_or_insert_default()
     }
 
-    /// The address without its origin.
+    /// How long ago the operation was started.
+    pub(super) fn elapsed(&self, now: Elapsed) -> Elapsed {
+        now.minus(self.start)
+    }
+
+    /// The start, if the set sends it itself.
+    pub(super) fn own_start(&self) -> Option<&Start> {
+        self.rest.as_ref()?.own_start.as_ref()
+    }
+
+    /// The path and query of the address.
     pub(super) fn path(&self) -> &str {
         self.text.get(..self.path_end.into()).unwrap_or_default()
     }
@@ -204,7 +215,7 @@ impl Member {
             tracker,
             reader,
             policy,
-            clock: Clock::new(clock.instant(now), now.minus(self.start)),
+            clock: Clock::new(clock.instant(now), self.elapsed(now)),
             subject: self.subject(root),
         }
     }

@@ -39,8 +39,15 @@ impl Timed {
         self.heap.iter().map(|Reverse((_, id))| *id)
     }
 
-    pub(super) fn next(&self) -> Option<(Elapsed, Id)> {
-        self.heap.peek().map(|Reverse(next)| *next)
+    /// The first member. The entries before it, whose members have moved, are dropped.
+    pub(super) fn next(&mut self, is_current: impl Fn(Id) -> bool) -> Option<(Elapsed, Id)> {
+        while let Some(&Reverse((at, id))) = self.heap.peek() {
+            if is_current(id) {
+                return Some((at, id));
+            }
+            self.heap.pop();
+        }
+        None
     }
 
     pub(super) fn pop(&mut self, now: Elapsed) -> Option<Id> {
@@ -50,11 +57,6 @@ impl Timed {
         }
         self.heap.pop();
         Some(id)
-    }
-
-    /// Drops the first entry, whose member has moved.
-    pub(super) fn skip(&mut self) {
-        self.heap.pop();
     }
 }
 
@@ -68,7 +70,8 @@ pub(super) struct Queue {
     pub(super) urgent: VecDeque<Id>,
     /// Operations that are due, the oldest first.
     pub(super) ready: VecDeque<Id>,
-    /// Until when operations that are due wait for a batch to fill.
+    /// Until when operations that are due wait for a batch to fill; [`Elapsed::MAX`] if there are
+    /// none.
     pub(super) send_at: Elapsed,
     pub(super) batching: bool,
     /// Consecutive batches that were refused as a whole.
@@ -86,7 +89,7 @@ impl Queue {
             waiting: Timed::default(),
             urgent: VecDeque::new(),
             ready: VecDeque::new(),
-            send_at: Elapsed::from_nanos(u64::MAX),
+            send_at: Elapsed::MAX,
             batching,
             refusals: 0,
             contradictions: 0,
@@ -96,6 +99,11 @@ impl Queue {
 
     pub(super) fn len(&self) -> usize {
         self.urgent.len() + self.ready.len()
+    }
+
+    /// The path below the API version.
+    pub(super) fn relative<'a>(&self, path: &'a str) -> &'a str {
+        path.strip_prefix(&*self.base).unwrap_or(path)
     }
 
     pub(super) fn pop(&mut self) -> Option<Id> {
@@ -142,9 +150,10 @@ mod tests {
         for number in [3, 1, 2] {
             timed.push(Elapsed::from_secs(1), id(number), |_| true);
         }
-        assert_eq!(timed.next(), Some((Elapsed::from_secs(1), id(1))));
+        assert_eq!(timed.next(|_| true), Some((Elapsed::from_secs(1), id(1))));
         assert_eq!(timed.pop(Elapsed::ZERO), None);
-        timed.skip();
+        // A member that has moved is not the next one.
+        assert_eq!(timed.next(|other| other != id(1)), Some((Elapsed::from_secs(1), id(2))));
         let popped: Vec<_> =
             std::iter::from_fn(|| timed.pop(Elapsed::from_secs(1))).map(|id| id.member).collect();
         assert_eq!(popped, [2, 3]);

@@ -466,7 +466,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         policies: &mut Numbered,
     ) -> Option<SavedMachine> {
         let outcome = member.outcome().map(SavedError::from);
-        if let Some(start) = member.rest.as_ref().and_then(|rest| rest.start.as_ref()) {
+        if let Some(start) = member.own_start() {
             let turn = match member.place {
                 Place::Queued => SavedTurn::Queued,
                 _ if waits => SavedTurn::Again,
@@ -484,7 +484,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             subject: SavedSubject::of(&member.subject(&self.root)),
             tracker: SavedTracker::of(&member.tracker),
             policy: policies.number(self.policies.get(member.policy)),
-            age: self.now.minus(member.start),
+            age: member.elapsed(self.now),
             place: match member.place {
                 Place::Ready | Place::Urgent => SavedPlace::Due,
                 Place::Aside => SavedPlace::Aside,
@@ -691,11 +691,10 @@ impl<K: Clone + Eq + Hash> Set<K> {
     fn restore_start(&mut self, id: Id, saved: SavedStart, policy: Polling) -> Result<(), Error> {
         let (alone, turn, wait) = (saved.alone, saved.turn, saved.due.minus(saved.age));
         let start = saved.restored(self.reader, &self.root, policy, self.latest())?;
-        let path = start.request.uri().path_and_query().map_or("", |path| path.as_str());
-        let version = if alone { 0 } else { self.version(path) };
+        let version = if alone { 0 } else { self.version_of(start.path()) };
         let Some(member) = self.members.get_mut(id.member) else { return Ok(()) };
         member.version = version;
-        member.rest().start = Some(start);
+        member.rest().own_start = Some(start);
         match turn {
             SavedTurn::Queued => self.queued += 1,
             SavedTurn::Again | SavedTurn::UnderWay => {
@@ -732,8 +731,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             let started = is_at(&self.members, id, Place::Starting);
             let Some(member) = self.members.get_mut(id.member) else { continue };
             if checked {
-                member.tracker.sent_at(elapsed.minus(member.start));
-            } else if started && let Some(start) = &mut member.rest().start {
+                member.tracker.sent_at(member.elapsed(elapsed));
+            } else if started && let Some(start) = &mut member.rest().own_start {
                 start.sent_at(sent);
             }
         }

@@ -3,12 +3,12 @@
 use std::hash::Hash;
 
 use super::dispatch::Picked;
-use super::member::{Known, Member, Place, Single};
+use super::member::{Member, Place, Single};
 use super::owners::owner_of;
-use super::queue::{Id, Queue, SINGLES, Timed};
+use super::queue::{Id, Queue, SINGLES};
 use super::slab::Slab;
 use super::step::{SetStep, Ticket};
-use super::{Set, is_at};
+use super::{Set, current, is_at};
 use crate::error::Error;
 use crate::model::Monitor;
 use crate::protocol::elapsed::Elapsed;
@@ -65,7 +65,7 @@ fn forget_stale<K: Eq + Hash>(queue: &mut Queue, members: &Slab<K, Member>) {
         queue.ready.pop_front();
     }
     if queue.len() == 0 {
-        queue.send_at = Elapsed::from_nanos(u64::MAX);
+        queue.send_at = Elapsed::MAX;
     }
 }
 
@@ -113,7 +113,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let now = self.now;
         let Some(member) = self.members.get_mut(id.member) else { return };
         let policy = self.policies.get(member.policy);
-        match member.tracker.next(&policy, now.minus(member.start)) {
+        match member.tracker.next(&policy, member.elapsed(now)) {
             Next::Send => self.make_ready(id, false),
             Next::TimedOut => self.time_out(id.member, None),
             Next::Wait(..) | Next::Done => self.schedule(id.member),
@@ -171,18 +171,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     pub(super) fn remind(&mut self, at: Elapsed, id: Id) {
         let members = &self.members;
-        self.deadlines.push(at, id, |id| {
-            members.get(id.member).is_some_and(|member| member.stamp == id.stamp)
-        });
+        self.deadlines.push(at, id, |id| current(members, id).is_some());
     }
 
     /// Handles operations whose deadline is near or has passed.
     pub(super) fn expire(&mut self) {
         while let Some(id) = self.deadlines.pop(self.now) {
-            let Some(member) = self.members.get(id.member) else { continue };
-            if member.stamp != id.stamp {
-                continue;
-            }
+            let Some(member) = current(&self.members, id) else { continue };
             match member.place {
                 // Its entry in the other line is skipped.
                 Place::Ready => self.make_ready(id, false),
@@ -200,19 +195,17 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// Ends an operation that will not be checked again before its deadline.
     pub(super) fn time_out(&mut self, number: u32, reason: Option<Error>) {
-        let known =
-            Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
-        let Some(member) = self.members.get_mut(number) else { return };
-        let policy = self.policies.get(member.policy);
-        member.tracker.advance(self.now.minus(member.start));
-        let error = member.with_poller(&known, policy, |poller| {
+        let error = self.decide(number, |poller, now| {
+            poller.tracker.advance(poller.clock.elapsed(now));
             if let Some(reason) = reason {
                 let fault = poller.complete(reason);
                 poller.tracker.keep_fault(fault);
             }
             poller.timed_out()
         });
-        self.end(number, error);
+        if let Some(error) = error {
+            self.end(number, error);
+        }
     }
 
     /// The next step once there is no event to report.
@@ -237,28 +230,15 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return SetStep::Event(report);
         }
         let members = &self.members;
-        let skip = |timed: &mut Timed, current: &dyn Fn(Id) -> bool| {
-            while let Some((at, id)) = timed.next() {
-                if current(id) {
-                    return Some((at, id));
-                }
-                timed.skip();
-            }
-            None
-        };
         for queue in &mut self.queues {
-            if let Some((due, id)) =
-                skip(&mut queue.waiting, &|id| is_at(members, id, Place::Waiting))
-            {
+            if let Some((due, id)) = queue.waiting.next(|id| is_at(members, id, Place::Waiting)) {
                 let why = members.get(id.member).and_then(|member| {
                     Some(member.tracker.due(&self.policies.get(member.policy))?.1)
                 });
                 wake.by(due, why.unwrap_or(Reason::Interval));
             }
         }
-        let current =
-            |id: Id| members.get(id.member).is_some_and(|member| member.stamp == id.stamp);
-        if let Some((at, _)) = skip(&mut self.deadlines, &current) {
+        if let Some((at, _)) = self.deadlines.next(|id| current(members, id).is_some()) {
             wake.by(at, Reason::Deadline);
         }
         if let Some(due) = self.owners.due() {
@@ -291,9 +271,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return None;
         }
         let now = self.now;
-        if self.put_off.until > now {
-            let why = if self.put_off.asked { Reason::RetryAfter } else { Reason::Backoff };
-            wake.by(self.put_off.until, why);
+        if let Some((until, why)) = self.put_off.pause(now) {
+            wake.by(until, why);
             return None;
         }
         if let Some(reserved) = &self.reserved {
@@ -306,10 +285,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         for queue in self.by_age() {
             let Some(mut members) = self.pick(queue, wake) else { continue };
             let count = members.len();
-            let mut reservation = match self.reserved.take() {
-                Some(reservation) => reservation,
-                None => self.reserve(count),
-            };
+            let mut reservation = self.reserved.take().unwrap_or_else(|| self.reserve(count));
             let admitted = count.min(reservation.count());
             if !self.claim(&mut reservation, admitted, wake) {
                 self.put_back(members);
@@ -394,7 +370,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             self.put_back(picked);
             return None;
         }
-        self.settle(number, most);
+        self.update_send_at(number, most);
         Some(picked)
     }
 
@@ -404,19 +380,16 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return None;
         }
         let member = self.members.get(number)?;
-        let base = self.queues.get(usize::from(member.version)).map_or("", |queue| &*queue.base);
-        let path = member.path().strip_prefix(base).unwrap_or(member.path());
-        let path = if base.is_empty() {
-            let root = self.root.path().trim_end_matches('/');
-            path.strip_prefix(root).unwrap_or(path)
-        } else {
-            path
+        let base = match self.queues.get(usize::from(member.version)) {
+            Some(queue) if !queue.base.is_empty() => &*queue.base,
+            _ => self.root.path().trim_end_matches('/'),
         };
-        Some(owner_of(path))
+        let path = member.path();
+        Some(owner_of(path.strip_prefix(base).unwrap_or(path)))
     }
 
     /// Until when the remaining operations wait; those that fill a batch do not wait.
-    fn settle(&mut self, number: usize, most: usize) {
+    fn update_send_at(&mut self, number: usize, most: usize) {
         let Some(queue) = self.queues.get(number) else { return };
         let left: Vec<Id> = lined_up(queue, &self.members).take(most).collect();
         if left.len() >= most {
@@ -426,7 +399,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             let member = self.members.get(id.member)?;
             Some(member.send_at(&self.policies.get(member.policy)))
         });
-        let send_at = send_at.min().unwrap_or(Elapsed::from_nanos(u64::MAX));
+        let send_at = send_at.min().unwrap_or(Elapsed::MAX);
         if let Some(queue) = self.queues.get_mut(number) {
             queue.send_at = send_at;
         }
@@ -455,14 +428,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
         while let Some(id) = self.repeats.pop(now) {
             self.starts.push_front(id);
         }
-        if let Some((at, _)) = self.repeats.next() {
+        let members = &self.members;
+        if let Some((at, _)) = self.repeats.next(|id| is_at(members, id, Place::Starting)) {
             wake.by(at, Reason::Backoff);
         }
-        let current = |set: &Self, id: Id| {
-            is_at(&set.members, id, Place::Queued) || is_at(&set.members, id, Place::Starting)
-        };
         while let Some(&id) = self.starts.front()
-            && !current(self, id)
+            && !is_at(&self.members, id, Place::Queued)
+            && !is_at(&self.members, id, Place::Starting)
         {
             self.starts.pop_front();
         }
@@ -474,18 +446,16 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return None;
         }
         let version = self.version_of_start(first);
-        if version.is_some() && self.put_off.until > now {
-            let why = if self.put_off.asked { Reason::RetryAfter } else { Reason::Backoff };
-            wake.by(self.put_off.until, why);
+        if version.is_some()
+            && let Some((until, why)) = self.put_off.pause(now)
+        {
+            wake.by(until, why);
             return None;
         }
         let most = version.map_or(1, |version| self.batch_of(version));
         let row = self.starts.iter().take(most);
         let count = row.take_while(|&&id| self.version_of_start(id) == version).count().max(1);
-        let mut reservation = match self.reserved_for_start.take() {
-            Some(reservation) => reservation,
-            None => self.reserve(count),
-        };
+        let mut reservation = self.reserved_for_start.take().unwrap_or_else(|| self.reserve(count));
         let count = if version.is_some() { count.min(reservation.count()) } else { 1 };
         if !self.claim(&mut reservation, count, wake) {
             self.reserved_for_start = Some(reservation);
@@ -497,14 +467,15 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return Some(NextStart::Send(Picked { members, queue, starts: true, reservation }));
         }
         reservation.used();
+        self.starts_under_way += 1;
         self.begin_start(first.member);
         Some(NextStart::Ticket(Ticket(first)))
     }
 
     /// The API version of a start that the set sends itself.
     fn version_of_start(&self, id: Id) -> Option<usize> {
-        let member = self.members.get(id.member).filter(|member| member.stamp == id.stamp)?;
-        member.rest.as_ref()?.start.as_ref()?;
+        let member = current(&self.members, id)?;
+        member.own_start()?;
         Some(member.version.into())
     }
 
@@ -516,6 +487,5 @@ impl<K: Clone + Eq + Hash> Set<K> {
             self.queued = self.queued.saturating_sub(1);
             self.starting += 1;
         }
-        self.starts_under_way += 1;
     }
 }
