@@ -1,17 +1,19 @@
 //! A set as plain data: its members in the order of their lines, and what it knows about the
 //! service.
 
+mod rate;
+mod start;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::hash::Hash;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
-use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use http::Uri;
 use serde::{Deserialize, Serialize};
 
+use self::rate::{SavedLimit, SavedRecovery, SavedReservation};
+use self::start::{SavedStart, SavedTurn};
 use super::envelope::{Envelope, SentItem};
 use super::member::{Member, Place, Single};
 use super::queue::{Id, Queue};
@@ -19,18 +21,13 @@ use super::step::Received;
 use super::turns::lined_up;
 use super::{Change, PutOff, Set, is_at};
 use crate::error::Error;
-use crate::model::{Model, Reader};
-use crate::protocol::backoff::Jitter;
+use crate::model::Model;
 use crate::protocol::clock::Clock;
 use crate::protocol::elapsed::Elapsed;
-use crate::protocol::location;
 use crate::protocol::poller::Poller;
 use crate::protocol::polling::Polling;
-use crate::protocol::rate::{Bucket, RateLimit, Recovery, Reservation};
-use crate::protocol::recorded::{Recorded, SavedBody, refused, status_of};
+use crate::protocol::recorded::{Recorded, refused, status_of};
 use crate::protocol::saved::{SavedError, SavedSubject, SavedTracker, VERSION, is_default, reader};
-use crate::protocol::start::{Attempts, Start};
-use crate::protocol::step::Reason;
 
 /// A [`Set`] as plain data: what [`Set::save`] returns and [`Set::restore`] takes.
 ///
@@ -73,30 +70,6 @@ pub struct SavedSet<K> {
     policies: Vec<Polling>,
     /// In the order of their lines.
     members: Vec<SavedMember<K>>,
-}
-
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct SavedLimit {
-    rate: u32,
-    tokens: u64,
-    /// How long ago these were counted.
-    age: Elapsed,
-    #[serde(default, skip_serializing_if = "is_default")]
-    recovery: Option<SavedRecovery>,
-}
-
-/// How long ago a setting was lowered, and to which level.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct SavedRecovery {
-    level: u64,
-    refused: Elapsed,
-    halved: Elapsed,
-}
-
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct SavedReservation {
-    count: u32,
-    left: Elapsed,
 }
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -182,170 +155,6 @@ enum SavedSingle {
     No,
     Once,
     Always,
-}
-
-/// A start that the set sends itself. Its times count from the first request.
-#[allow(clippy::struct_excessive_bools, reason = "they are those of the machine")]
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct SavedStart {
-    method: String,
-    url: String,
-    headers: Vec<(String, SavedBody)>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    body: SavedBody,
-    idempotent: bool,
-    policy: u32,
-    age: Elapsed,
-    now: Elapsed,
-    due: Elapsed,
-    asked: bool,
-    sent: u32,
-    faults: u32,
-    renewed: bool,
-    jitter: u64,
-    /// Whether it is sent as a separate request.
-    alone: bool,
-    turn: SavedTurn,
-}
-
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum SavedTurn {
-    Queued,
-    /// It waits for a retry.
-    Again,
-    UnderWay,
-}
-
-impl SavedLimit {
-    fn of(limit: &RateLimit, now: Instant) -> Self {
-        let mut shared = limit.lock();
-        let (_, now) = shared.elapsed(now);
-        let bucket = &shared.bucket;
-        // Full is full, however long ago.
-        let full = bucket.tokens == Bucket::new(bucket.rate, now).tokens;
-        SavedLimit {
-            rate: bucket.rate,
-            tokens: bucket.tokens,
-            age: if full { Elapsed::ZERO } else { now.minus(bucket.updated) },
-            recovery: SavedRecovery::of(&bucket.recovery, now),
-        }
-    }
-
-    fn restored(self, now: Instant) -> RateLimit {
-        let limit = RateLimit::new(self.rate);
-        let mut shared = limit.lock();
-        let (_, now) = shared.elapsed(now);
-        let bucket = &mut shared.bucket;
-        bucket.tokens = self.tokens.min(bucket.tokens);
-        bucket.updated = now.minus(self.age);
-        bucket.recovery = SavedRecovery::restored(self.recovery.as_ref(), now);
-        drop(shared);
-        limit
-    }
-}
-
-impl SavedRecovery {
-    /// `None` if the setting was never lowered.
-    fn of(recovery: &Recovery, now: Elapsed) -> Option<Self> {
-        let halved = now.minus(recovery.halved?);
-        Some(SavedRecovery { level: recovery.level, refused: now.minus(recovery.refused), halved })
-    }
-
-    fn restored(saved: Option<&Self>, now: Elapsed) -> Recovery {
-        let mut recovery = Recovery::new();
-        if let Some(&SavedRecovery { level, refused, halved }) = saved {
-            recovery.level = level.min(recovery.level);
-            recovery.refused = now.minus(refused);
-            recovery.halved = Some(now.minus(halved));
-        }
-        recovery
-    }
-}
-
-impl SavedReservation {
-    fn of(reservation: Option<&Reservation>, now: Instant) -> Option<Self> {
-        let reservation = reservation?;
-        let count = u32::try_from(reservation.count()).ok()?;
-        Some(SavedReservation { count, left: Elapsed::since(now, reservation.at()) })
-    }
-
-    fn restored(self, limit: &RateLimit, now: Instant) -> Reservation {
-        let at = now.checked_add(self.left.into()).unwrap_or(now);
-        limit.resume(self.count, at)
-    }
-}
-
-impl SavedStart {
-    fn of(start: &Start, policy: u32, now: Instant, alone: bool, turn: SavedTurn) -> Self {
-        let request = &start.request;
-        let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
-        let headers = request.headers().iter();
-        let headers =
-            headers.filter(|(name, value)| !secret.contains(name) && !value.is_sensitive());
-        let headers = headers.map(|(name, value)| {
-            (name.as_str().to_owned(), (&Bytes::copy_from_slice(value.as_bytes())).into())
-        });
-        let state = &start.state;
-        SavedStart {
-            method: request.method().to_string(),
-            url: request.uri().to_string(),
-            headers: headers.collect(),
-            body: request.body().into(),
-            idempotent: start.idempotent,
-            policy,
-            age: start.clock.elapsed(now),
-            now: state.now,
-            due: state.due,
-            asked: state.why == Reason::RetryAfter,
-            sent: state.sent,
-            faults: state.faults,
-            renewed: state.renewed,
-            jitter: state.jitter.state(),
-            alone,
-            turn,
-        }
-    }
-
-    fn restored(
-        self,
-        reader: &'static Reader,
-        root: &Uri,
-        policy: Polling,
-        now: Instant,
-    ) -> Result<Start, Error> {
-        let mut request = Request::new(self.body.into());
-        *request.method_mut() = self.method.parse::<Method>().map_err(|_| unusable())?;
-        *request.uri_mut() = self.url.parse::<Uri>().map_err(|_| unusable())?;
-        for (name, value) in self.headers {
-            let name = name.parse::<HeaderName>().map_err(|_| unusable())?;
-            let value = HeaderValue::from_maybe_shared(Bytes::from(value));
-            request.headers_mut().append(name, value.map_err(|_| unusable())?);
-        }
-        location::check(root, request.uri()).map_err(|error| unusable().with_source(error))?;
-        Ok(Start {
-            root: root.clone(),
-            monitor: reader.monitor,
-            request: Arc::new(request),
-            idempotent: self.idempotent,
-            policy,
-            clock: Clock::new(now, self.age),
-            state: Attempts {
-                now: self.now,
-                due: self.due,
-                why: if self.asked { Reason::RetryAfter } else { Reason::Backoff },
-                sent: self.sent,
-                faults: self.faults,
-                renewed: self.renewed,
-                jitter: Jitter::new(self.jitter),
-            },
-            done: None,
-        })
-    }
-}
-
-fn unusable() -> Error {
-    refused("the request of a start is not usable")
 }
 
 /// The policies of the members, each once.
@@ -551,7 +360,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
         set.reserved = saved.reserved.map(|saved| saved.restored(&set.limit, now));
         set.reserved_for_start =
             saved.reserved_for_start.map(|saved| saved.restored(&set.limit, now));
-        set.recovery = SavedRecovery::restored(saved.recovery.as_ref(), set.now);
+        if let Some(recovery) = saved.recovery {
+            set.recovery = recovery.restored(set.now);
+        }
         (set.watched, set.stamp) = (saved.watched, saved.stamp);
         (set.succeeded, set.failed) = (saved.succeeded, saved.failed);
         if let Some(SavedPutOff { left, asked, refusals, reason }) = saved.put_off {
@@ -560,9 +371,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
             set.put_off = PutOff { until, asked, refusals, reason };
         }
         set.wake = saved.wake.map(|left| set.now.plus(left));
-        set.wall_clock = saved.wall_clock.and_then(|(age, time)| {
-            Some((set.now.minus(age), SystemTime::UNIX_EPOCH.checked_add(time)?))
-        });
+        set.wall_clock = saved
+            .wall_clock
+            .and_then(|(age, time)| Some((set.now.minus(age), UNIX_EPOCH.checked_add(time)?)));
         set.restore_queues(&saved.queues)?;
         let mut aside: HashMap<u64, VecDeque<Id>> = HashMap::new();
         for SavedMember { key, stamp, machine } in saved.members {
@@ -727,13 +538,16 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let sent = instant(recorded.sent());
         let elapsed = self.advance(sent);
         for &SentItem { id, .. } in &envelope.items {
-            let checked = is_at(&self.members, id, Place::InFlight);
-            let started = is_at(&self.members, id, Place::Starting);
-            let Some(member) = self.members.get_mut(id.member) else { continue };
-            if checked {
-                member.tracker.sent_at(member.elapsed(elapsed));
-            } else if started && let Some(start) = &mut member.rest().own_start {
-                start.sent_at(sent);
+            let member = self.members.get_mut(id.member);
+            let Some(member) = member.filter(|member| member.stamp == id.stamp) else { continue };
+            match member.place {
+                Place::InFlight => member.tracker.sent_at(member.elapsed(elapsed)),
+                Place::Starting => {
+                    if let Some(start) = &mut member.rest().own_start {
+                        start.sent_at(sent);
+                    }
+                }
+                _ => {}
             }
         }
         let received = instant(recorded.received());
