@@ -48,6 +48,7 @@
 
 mod accept;
 mod answer;
+mod attempts;
 mod backoff;
 pub(crate) mod base64;
 mod batch;

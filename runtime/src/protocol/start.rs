@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri};
+use http::{Request, Response, Uri};
 
 use super::accept::{Accepted, accept_from, was_refused};
 use super::answer::Answer;
-use super::backoff::{Jitter, backoff};
+use super::attempts::Attempts;
+use super::backoff::backoff;
 use super::clock::Clock;
 use super::elapsed::Elapsed;
 use super::polling::Polling;
 use super::request::Outgoing;
-use super::step::{Check, Event, Machine, Note, Reason, Step};
+use super::step::{Check, Event, Machine, Note, Step};
 use super::{location, verbs};
 use crate::error::{Error, is_transient_status};
 use crate::model::{Model, Monitor, Reader};
@@ -37,22 +38,9 @@ pub struct Start {
     pub(super) request: Arc<Request<Bytes>>,
     pub(super) idempotent: bool,
     pub(super) policy: Polling,
-    pub(super) clock: Clock,
-    pub(super) state: Attempts,
+    pub(super) attempts: Attempts,
     /// How it ended.
     pub(super) done: Option<Result<(), Error>>,
-}
-
-/// What was tried so far. Times count from the first sending.
-#[derive(Debug)]
-pub(super) struct Attempts {
-    pub(super) now: Elapsed,
-    pub(super) due: Elapsed,
-    pub(super) why: Reason,
-    pub(super) sent: u32,
-    pub(super) faults: u32,
-    pub(super) renewed: bool,
-    pub(super) jitter: Jitter,
 }
 
 impl Start {
@@ -91,16 +79,7 @@ impl Start {
             request: Arc::new(request),
             idempotent,
             policy,
-            clock: Clock::new(now, Elapsed::ZERO),
-            state: Attempts {
-                now: Elapsed::ZERO,
-                due: Elapsed::ZERO,
-                why: Reason::Backoff,
-                sent: 0,
-                faults: 0,
-                renewed: false,
-                jitter: Jitter::new(seed),
-            },
+            attempts: Attempts::new(now, seed),
             done: None,
         })
     }
@@ -111,13 +90,13 @@ impl Start {
             return Step::Done(result.clone());
         }
         self.begin(now);
-        let now = self.advance(now);
-        if self.state.due > now {
-            return Step::Wait(self.state.due.minus(now).into(), self.state.why);
+        let now = self.attempts.advance(now);
+        if let Some((wait, why)) = self.attempts.wait() {
+            return Step::Wait(wait, why);
         }
         let time_left = self.policy.time_left(now);
         let start = Outgoing::Start(Arc::clone(&self.request));
-        Step::Send(Check::new(start, time_left, &mut self.state))
+        Step::Send(Check::new(start, time_left, &mut self.attempts))
     }
 
     pub(super) fn request(&self) -> &Request<Bytes> {
@@ -135,46 +114,45 @@ impl Start {
 
     /// How long a request that is sent at `now` may take; `None` without a deadline.
     pub(super) fn time_left(&self, now: Instant) -> Option<Elapsed> {
-        let now = if self.state.sent == 0 { Elapsed::ZERO } else { self.clock.elapsed(now) };
+        let now =
+            if self.attempts.sent == 0 { Elapsed::ZERO } else { self.attempts.clock.elapsed(now) };
         self.policy.time_left(now)
     }
 
     /// Time counts from the first sending.
     fn begin(&mut self, now: Instant) {
-        if self.state.sent == 0 {
-            self.clock = Clock::new(now, Elapsed::ZERO);
+        if self.attempts.sent == 0 {
+            self.attempts.clock = Clock::new(now, Elapsed::ZERO);
         }
     }
 
     /// Notes that the request is sent at `now`, perhaps with others in one.
     pub(super) fn sending(&mut self, now: Instant) {
         self.begin(now);
-        self.advance(now);
-        self.state.sent();
+        self.attempts.advance(now);
+        self.attempts.sent();
     }
 
     /// Takes the last sending back: the service did not get the request.
     pub(super) fn unsent(&mut self) {
-        self.state.sent = self.state.sent.saturating_sub(1);
-        self.state.due = self.state.now;
+        self.attempts.sent = self.attempts.sent.saturating_sub(1);
+        self.attempts.retry_now();
     }
 
     /// Ends the wait that [`next`](Self::next) returned.
     pub fn waited(&mut self) {
-        self.state.now = self.state.now.max(self.state.due);
+        self.attempts.waited();
     }
 
     /// Advances the time to `now`.
     pub fn sent_at(&mut self, now: Instant) {
-        self.advance(now);
+        self.attempts.advance(now);
     }
 
     /// Takes the response to the request, received at `now`.
     pub fn received(&mut self, response: Response<Bytes>, now: Instant) -> Event<Accepted> {
-        self.advance(now);
-        if response.status() == StatusCode::UNAUTHORIZED
-            && !std::mem::replace(&mut self.state.renewed, true)
-        {
+        self.attempts.advance(now);
+        if self.attempts.may_renew(response.status()) {
             return Event::Unauthorized(response);
         }
         self.accept(response)
@@ -182,15 +160,12 @@ impl Start {
 
     fn accept(&mut self, response: Response<Bytes>) -> Event<Accepted> {
         let status = response.status();
-        if status != StatusCode::UNAUTHORIZED {
-            self.state.renewed = false;
-        }
         let answer = Answer::from(response).with_url(self.request.uri().clone());
         match accept_from(&self.root, self.monitor, answer, self.idempotent) {
             Ok(accepted) => {
                 self.done = Some(Ok(()));
                 Event::Received(match accepted {
-                    Accepted::Started(started) => started.aged(self.state.now.into()).into(),
+                    Accepted::Started(started) => started.aged(self.attempts.now.into()).into(),
                     finished @ Accepted::Finished(_) => finished,
                 })
             }
@@ -203,16 +178,16 @@ impl Start {
 
     /// Takes the failure to send the request, or to receive its response, at `now`.
     pub fn failed(&mut self, error: Error, now: Instant) -> Event<Accepted> {
-        self.advance(now);
+        self.attempts.advance(now);
         let repeatable = self.idempotent || error.is_not_sent();
         let repeat = error.is_retryable() && repeatable;
         self.fault(if repeatable { error } else { error.perhaps_carried_out() }, repeat)
     }
 
     fn fault(&mut self, error: Error, repeat: bool) -> Event<Accepted> {
-        self.state.faults = self.state.faults.saturating_add(1);
-        let error = error.with_effort(self.state.now.into(), self.state.sent);
-        if repeat && self.policy.allows(self.state.faults) && self.put_off(&error) {
+        let faults = self.attempts.count_fault();
+        let error = self.attempts.with_effort(error);
+        if repeat && self.policy.allows(faults) && self.put_off(&error) {
             return Event::Retrying(error);
         }
         self.done = Some(Err(error.clone()));
@@ -221,13 +196,9 @@ impl Start {
 
     /// Waits before the next sending; `false` if the wait would end after the deadline.
     fn put_off(&mut self, error: &Error) -> bool {
-        let (wait, why) = match error.retry_after() {
-            Some(asked) => (asked.into(), Reason::RetryAfter),
-            None => (backoff(PAUSE, self.state.faults), Reason::Backoff),
-        };
-        let wait = wait.lengthened(self.state.jitter.draw());
-        (self.state.due, self.state.why) = (self.state.now.plus(wait), why);
-        self.policy.deadline().is_none_or(|deadline| self.state.due <= deadline)
+        let (pause, why) = self.attempts.pause(error, backoff(PAUSE, self.attempts.faults));
+        self.attempts.put_off(pause, why);
+        self.policy.deadline().is_none_or(|deadline| self.attempts.due <= deadline)
     }
 
     /// Takes the result of an [`Event::Unauthorized`].
@@ -237,9 +208,9 @@ impl Start {
         renewed: bool,
         now: Instant,
     ) -> Event<Accepted> {
-        self.advance(now);
+        self.attempts.advance(now);
         if renewed {
-            self.state.due = self.state.now;
+            self.attempts.retry_now();
             return Event::Authorized;
         }
         self.accept(response.clone())
@@ -247,28 +218,17 @@ impl Start {
 
     /// The latest instant seen.
     pub fn latest(&self) -> Instant {
-        self.clock.instant(self.state.now)
+        self.attempts.latest()
     }
 
     /// The number of requests sent.
     pub fn requests(&self) -> u32 {
-        self.state.sent
+        self.attempts.sent
     }
 
     /// How long ago the request was first sent, at the latest instant seen.
     pub fn waited_for(&self) -> Duration {
-        self.state.now.into()
-    }
-
-    fn advance(&mut self, now: Instant) -> Elapsed {
-        self.state.now = self.state.now.max(self.clock.elapsed(now));
-        self.state.now
-    }
-}
-
-impl Note for Attempts {
-    fn sent(&mut self) {
-        self.sent = self.sent.saturating_add(1);
+        self.attempts.now.into()
     }
 }
 
@@ -280,7 +240,7 @@ impl fmt::Debug for Start {
             .field("method", self.request.method())
             .field("url", &shown(self.request.uri()))
             .field("idempotent", &self.idempotent)
-            .field("attempts", &self.state)
+            .field("attempts", &self.attempts)
             .finish_non_exhaustive()
     }
 }

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Response, StatusCode, Uri};
 
-use super::backoff::{Jitter, backoff};
-use super::clock::Clock;
+use super::attempts::Attempts;
+use super::backoff::backoff;
 use super::elapsed::Elapsed;
 use super::polling::Polling;
 use super::request::Outgoing;
-use super::step::{Check, Event, Machine, Note, Reason, Step};
+use super::step::{Check, Event, Machine, Reason, Step};
 use super::{fault, verbs};
 use crate::error::{Error, ErrorKind, is_transient_status};
 use crate::printable::shown;
@@ -37,77 +37,46 @@ const LEAST_TIME: Elapsed = Elapsed::from_secs(30);
 pub struct Target {
     location: Uri,
     policy: Polling,
-    clock: Clock,
     attempts: Attempts,
-}
-
-/// What was tried so far. Times count from the first request.
-#[derive(Clone, Debug)]
-struct Attempts {
-    now: Elapsed,
-    due: Elapsed,
-    why: Reason,
-    sent: u32,
+    /// How many responses were a 404.
     missing: u32,
-    faults: u32,
-    renewed: bool,
-    jitter: Jitter,
 }
 
 impl Target {
     /// Reads `location`, an address that [`resolve`](super::resolve) has checked. The seed decides
     /// the jitter. Patience begins at `now`.
     pub fn new(location: Uri, polling: Polling, now: Instant, seed: u64) -> Self {
-        Target {
-            location,
-            policy: polling,
-            clock: Clock::new(now, Elapsed::ZERO),
-            attempts: Attempts {
-                now: Elapsed::ZERO,
-                due: Elapsed::ZERO,
-                why: Reason::Backoff,
-                sent: 0,
-                missing: 0,
-                faults: 0,
-                renewed: false,
-                jitter: Jitter::new(seed),
-            },
-        }
+        Target { location, policy: polling, attempts: Attempts::new(now, seed), missing: 0 }
     }
 
     /// What to do at `now`: wait, or send. After a response that was read, the target can be read
     /// again.
     pub fn next(&mut self, now: Instant) -> Step<'_> {
-        let now = self.advance(now);
-        let attempts = &mut self.attempts;
-        if attempts.due > now {
-            return Step::Wait(attempts.due.minus(now).into(), attempts.why);
+        let now = self.attempts.advance(now);
+        if let Some((wait, why)) = self.attempts.wait() {
+            return Step::Wait(wait, why);
         }
         let time_left = self.policy.patience().minus(now).max(LEAST_TIME);
         let get = Outgoing::Get { uri: self.location.clone(), anonymous: false };
-        Step::Send(Check::new(get, Some(time_left), attempts))
+        Step::Send(Check::new(get, Some(time_left), &mut self.attempts))
     }
 
     /// Ends the wait that [`next`](Self::next) returned.
     pub fn waited(&mut self) {
-        self.attempts.now = self.attempts.now.max(self.attempts.due);
+        self.attempts.waited();
     }
 
     /// Advances the time to `now`.
     pub fn sent_at(&mut self, now: Instant) {
-        self.advance(now);
+        self.attempts.advance(now);
     }
 
     /// Takes the response to a request, received at `now`.
     pub fn received(&mut self, response: Response<Bytes>, now: Instant) -> Event<Response<Bytes>> {
-        self.advance(now);
+        self.attempts.advance(now);
         let status = response.status();
-        if status == StatusCode::UNAUTHORIZED {
-            if !std::mem::replace(&mut self.attempts.renewed, true) {
-                return Event::Unauthorized(response);
-            }
-        } else {
-            self.attempts.renewed = false;
+        if self.attempts.may_renew(status) {
+            return Event::Unauthorized(response);
         }
         if status.is_success() {
             return Event::Received(response);
@@ -119,12 +88,12 @@ impl Target {
         let error = fault::refused("reading the target", &self.location, response);
         match response.status() {
             StatusCode::NOT_FOUND => {
-                self.attempts.missing = self.attempts.missing.saturating_add(1);
-                let pause = backoff(self.pause(), self.attempts.missing).min(LONGEST_PAUSE);
+                self.missing = self.missing.saturating_add(1);
+                let pause = backoff(self.pause(), self.missing).min(LONGEST_PAUSE);
                 if self.put_off(pause, &error) {
                     return Event::Retrying(error);
                 }
-                self.attempts.begin_row();
+                self.begin_row();
                 let waited = Duration::from(self.attempts.now);
                 let message = format!(
                     "the operation succeeded, but after {waited:?} its target is still not found"
@@ -132,7 +101,7 @@ impl Target {
                 let not_ready = Error::new(ErrorKind::TargetNotReady, message)
                     .with_response(response)
                     .with_source(error);
-                Event::Failed(self.with_effort(not_ready))
+                Event::Failed(self.attempts.with_effort(not_ready))
             }
             status => self.fault(error, is_transient_status(status)),
         }
@@ -140,7 +109,7 @@ impl Target {
 
     /// Takes the failure to send a request, or to receive its response, at `now`.
     pub fn failed(&mut self, error: Error, now: Instant) -> Event<Response<Bytes>> {
-        self.advance(now);
+        self.attempts.advance(now);
         let transient = error.is_retryable();
         self.fault(error, transient)
     }
@@ -153,14 +122,14 @@ impl Target {
 
     fn fault(&mut self, error: Error, transient: bool) -> Event<Response<Bytes>> {
         if transient {
-            self.attempts.faults = self.attempts.faults.saturating_add(1);
-            let pause = backoff(self.pause(), self.attempts.faults);
-            if self.policy.allows(self.attempts.faults) && self.put_off(pause, &error) {
+            let faults = self.attempts.count_fault();
+            let pause = backoff(self.pause(), faults);
+            if self.policy.allows(faults) && self.put_off(pause, &error) {
                 return Event::Retrying(error);
             }
         }
-        self.attempts.begin_row();
-        Event::Failed(self.with_effort(error))
+        self.begin_row();
+        Event::Failed(self.attempts.with_effort(error))
     }
 
     fn pause(&self) -> Elapsed {
@@ -170,17 +139,12 @@ impl Target {
     /// Puts the next request off by `pause`, or for as long as `error` asks; `false` if it is not
     /// made within patience. A caller who continues anyway keeps the backoff.
     fn put_off(&mut self, pause: Elapsed, error: &Error) -> bool {
-        let attempts = &mut self.attempts;
-        let left = self.policy.patience().minus(attempts.now);
-        let (pause, why) = match error.retry_after() {
-            Some(asked) => (asked.into(), Reason::RetryAfter),
-            None => (pause, Reason::Backoff),
-        };
-        let pause = pause.lengthened(attempts.jitter.draw());
+        let left = self.policy.patience().minus(self.attempts.now);
+        let (pause, why) = self.attempts.pause(error, pause);
         // The last request is made when patience ends, unless the service asked for more.
         let last = why == Reason::Backoff && pause > left && !left.is_zero();
         let (pause, why) = if last { (left, Reason::Deadline) } else { (pause, why) };
-        (attempts.due, attempts.why) = (attempts.now.plus(pause), why);
+        self.attempts.put_off(pause, why);
         pause <= left
     }
 
@@ -191,9 +155,9 @@ impl Target {
         renewed: bool,
         now: Instant,
     ) -> Event<Response<Bytes>> {
-        self.advance(now);
+        self.attempts.advance(now);
         if renewed {
-            self.attempts.due = self.attempts.now;
+            self.attempts.retry_now();
             return Event::Authorized;
         }
         self.refused(response)
@@ -201,7 +165,7 @@ impl Target {
 
     /// The latest instant seen.
     pub fn latest(&self) -> Instant {
-        self.clock.instant(self.attempts.now)
+        self.attempts.latest()
     }
 
     /// The number of requests sent.
@@ -219,27 +183,10 @@ impl Target {
         self.policy = polling;
     }
 
-    fn advance(&mut self, now: Instant) -> Elapsed {
-        self.attempts.now = self.attempts.now.max(self.clock.elapsed(now));
-        self.attempts.now
-    }
-
-    fn with_effort(&self, error: Error) -> Error {
-        error.with_effort(self.attempts.now.into(), self.attempts.sent)
-    }
-}
-
-impl Attempts {
     /// Resets the counts: the fault was returned to the caller.
     fn begin_row(&mut self) {
-        self.faults = 0;
-        self.renewed = false;
-    }
-}
-
-impl Note for Attempts {
-    fn sent(&mut self) {
-        self.sent = self.sent.saturating_add(1);
+        self.attempts.faults = 0;
+        self.attempts.renewed = false;
     }
 }
 

@@ -465,8 +465,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
             clock: Clock::new(self.latest(), saved.age),
             subject: saved.subject.restored(self.reader, &self.root)?,
         };
-        let ended = poller.tracker.is_ended() || poller.finished().is_some();
-        let ended = ended || saved.outcome.is_some();
+        let ended =
+            poller.tracker.is_ended() || poller.finished().is_some() || saved.outcome.is_some();
+        let place = if ended { SavedPlace::Waiting } else { saved.place };
         self.attach(id.member, poller);
         let Some(member) = self.members.get_mut(id.member) else { return Ok(()) };
         member.single = match saved.single {
@@ -480,9 +481,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         if let Some(outcome) = saved.outcome {
             member.rest().outcome = Some(outcome.restored()?);
         }
-        match saved.place {
+        match place {
             SavedPlace::Waiting => self.arrange(id.member),
-            _ if ended => self.arrange(id.member),
             SavedPlace::Due => self.make_ready(id, false),
             SavedPlace::Aside => {
                 member.place = Place::Aside;
@@ -506,12 +506,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let Some(member) = self.members.get_mut(id.member) else { return Ok(()) };
         member.version = version;
         member.rest().own_start = Some(start);
-        match turn {
-            SavedTurn::Queued => self.queued += 1,
-            SavedTurn::Again | SavedTurn::UnderWay => {
-                member.place = Place::Starting;
-                self.starting += 1;
-            }
+        if turn == SavedTurn::Queued {
+            self.queued += 1;
+        } else {
+            member.place = Place::Starting;
+            self.starting += 1;
         }
         match turn {
             SavedTurn::UnderWay => self.drop_item(id, true),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::model::Reader;
+use crate::protocol::attempts::Attempts;
 use crate::protocol::backoff::Jitter;
 use crate::protocol::clock::Clock;
 use crate::protocol::elapsed::Elapsed;
@@ -17,7 +18,7 @@ use crate::protocol::location;
 use crate::protocol::polling::Polling;
 use crate::protocol::recorded::{SavedBody, refused};
 use crate::protocol::saved::is_default;
-use crate::protocol::start::{Attempts, Start};
+use crate::protocol::start::Start;
 use crate::protocol::step::Reason;
 
 /// A start that the set sends itself. Its times count from the first request.
@@ -69,7 +70,7 @@ impl SavedStart {
         let headers = headers.map(|(name, value)| {
             (name.as_str().to_owned(), (&Bytes::copy_from_slice(value.as_bytes())).into())
         });
-        let state = &start.state;
+        let attempts = &start.attempts;
         SavedStart {
             method: request.method().to_string(),
             url: request.uri().to_string(),
@@ -77,14 +78,14 @@ impl SavedStart {
             body: request.body().into(),
             idempotent: start.idempotent,
             policy,
-            age: start.clock.elapsed(now),
-            now: state.now,
-            due: state.due,
-            asked: state.why == Reason::RetryAfter,
-            sent: state.sent,
-            faults: state.faults,
-            renewed: state.renewed,
-            jitter: state.jitter.state(),
+            age: attempts.clock.elapsed(now),
+            now: attempts.now,
+            due: attempts.due,
+            asked: attempts.why == Reason::RetryAfter,
+            sent: attempts.sent,
+            faults: attempts.faults,
+            renewed: attempts.renewed,
+            jitter: attempts.jitter.state(),
             alone,
             turn,
         }
@@ -112,8 +113,8 @@ impl SavedStart {
             request: Arc::new(request),
             idempotent: self.idempotent,
             policy,
-            clock: Clock::new(now, self.age),
-            state: Attempts {
+            attempts: Attempts {
+                clock: Clock::new(now, self.age),
                 now: self.now,
                 due: self.due,
                 why: if self.asked { Reason::RetryAfter } else { Reason::Backoff },
