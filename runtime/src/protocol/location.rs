@@ -9,9 +9,9 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::Uri;
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::{InvalidUri, Scheme};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{BoxError, Error, ErrorKind};
 use crate::model::Monitor;
 use crate::printable::{shown, shown_text};
 
@@ -44,17 +44,27 @@ const LONGEST: usize = 16 * 1024;
 /// that is not an address, or leaves the service root by `..`.
 pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, Error> {
     let text = printable(reference)?;
-    if let Some(scheme) = scheme(text) {
-        if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
-            return Err(invalid(text, "its scheme is not http"));
-        }
-        if !text.get(scheme.len()..).is_some_and(|rest| rest.starts_with("://")) {
-            return Err(invalid(text, "it names no host"));
-        }
-        let uri: Uri = text.parse().map_err(|error| invalid(text, "").with_source(error))?;
-        check(root, &uri)?;
-        return Ok(uri);
+    let uri = match scheme(text) {
+        Some(scheme) => absolute(text, scheme)?,
+        None => relative(root, base, text)?,
+    };
+    check(root, &uri)?;
+    Ok(uri)
+}
+
+/// An address with a scheme.
+fn absolute(text: &str, scheme: &str) -> Result<Uri, Error> {
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return Err(invalid(text, "its scheme is not http"));
     }
+    if !text.get(scheme.len()..).is_some_and(|rest| rest.starts_with("://")) {
+        return Err(invalid(text, "it names no host"));
+    }
+    text.parse().map_err(|error: InvalidUri| malformed(text, error))
+}
+
+/// An address without a scheme, below the service root.
+fn relative(root: &Uri, base: Option<&Uri>, text: &str) -> Result<Uri, Error> {
     if text.starts_with("//") {
         return Err(foreign(text));
     }
@@ -62,17 +72,26 @@ pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, 
     if path.is_empty() || path.starts_with(['?', '#']) {
         return Err(invalid(text, "it names nothing"));
     }
-
     let Some((scheme, authority)) = root.scheme().zip(root.authority()) else {
         let message = "the client's service root is not absolute";
         return Err(invalid_location(&root.to_string(), message));
     };
+    Uri::builder()
+        .scheme(scheme.clone())
+        .authority(authority.clone())
+        .path_and_query(path_below(root, base, text))
+        .build()
+        .map_err(|error| malformed(text, error))
+}
+
+/// The path of an address without a scheme: below the root's, unless it begins with that.
+fn path_below(root: &Uri, base: Option<&Uri>, text: &str) -> String {
+    let path = text.strip_prefix('/').unwrap_or(text);
     let below = root.path().trim_end_matches('/');
     let (prefix, own) = split_version(below);
     let first = path.split_once('/').map_or("", |(first, _)| first);
-    let path = if !below.is_empty()
-        && text.strip_prefix(below).is_some_and(|rest| rest.starts_with('/'))
-    {
+    let names_root = text.strip_prefix(below).is_some_and(|rest| rest.starts_with('/'));
+    if !below.is_empty() && names_root {
         text.to_owned()
     } else if is_version(first) && is_version(own) {
         format!("{prefix}/{path}")
@@ -80,17 +99,7 @@ pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, 
         format!("{below}/{path}")
     } else {
         format!("{}/{path}", version(root, base))
-    };
-    let path =
-        PathAndQuery::try_from(path).map_err(|error| invalid(text, "").with_source(error))?;
-    let uri = Uri::builder()
-        .scheme(scheme.clone())
-        .authority(authority.clone())
-        .path_and_query(path)
-        .build()
-        .map_err(|error| invalid(text, "").with_source(error))?;
-    check(root, &uri)?;
-    Ok(uri)
+    }
 }
 
 /// Resolves the address of an operation that is read at `monitor`.
@@ -110,7 +119,7 @@ pub(crate) fn resolve_at(
 /// scheme https, or http on this machine.
 fn resolve_anonymous(reference: &[u8]) -> Result<Uri, Error> {
     let text = printable(reference)?;
-    let uri: Uri = text.parse().map_err(|error| invalid(text, "").with_source(error))?;
+    let uri: Uri = text.parse().map_err(|error: InvalidUri| malformed(text, error))?;
     let Some(host) = uri.host() else {
         return Err(invalid(text, "it names no host"));
     };
@@ -292,10 +301,14 @@ fn foreign(text: &str) -> Error {
 }
 
 fn invalid(text: &str, why: &str) -> Error {
-    let separator = if why.is_empty() { "" } else { ": " };
     let shown = shown_text(text);
-    let message = format!("the location {shown:?} is not a usable address{separator}{why}");
-    invalid_location(text, message)
+    invalid_location(text, format!("the location {shown:?} is not a usable address: {why}"))
+}
+
+fn malformed(text: &str, source: impl Into<BoxError>) -> Error {
+    let shown = shown_text(text);
+    invalid_location(text, format!("the location {shown:?} is not a usable address"))
+        .with_source(source)
 }
 
 fn invalid_location(text: &str, message: impl Into<String>) -> Error {
