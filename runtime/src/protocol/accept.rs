@@ -121,10 +121,6 @@ impl Started {
         self
     }
 
-    pub(super) fn age(&self) -> Duration {
-        self.age
-    }
-
     /// Sets how long ago the operation was started. Its deadline counts from then.
     #[must_use]
     pub fn aged(mut self, age: Duration) -> Self {

@@ -123,7 +123,7 @@ impl Writer {
 
 /// What a batch's response says about one of its items.
 #[derive(Clone, Debug)]
-pub(super) enum Answer<'a> {
+pub(super) enum ItemAnswer<'a> {
     /// Nothing.
     Missing,
     /// More than one response.
@@ -240,13 +240,13 @@ struct Odd<'a> {
 /// # Errors
 ///
 /// Returns an error if the text is not the response to a batch.
-pub(super) fn take_apart(text: &str, count: usize) -> serde_json::Result<Vec<Answer<'_>>> {
-    let mut answers = vec![Answer::Missing; count];
+pub(super) fn take_apart(text: &str, count: usize) -> serde_json::Result<Vec<ItemAnswer<'_>>> {
+    let mut answers = vec![ItemAnswer::Missing; count];
     if let Ok(read) = serde_json::from_str::<Responses<Written<'_>>>(text) {
         for Written { id, status, headers, body } in read.responses {
             let answer = match StatusCode::from_u16(status) {
-                Ok(status) => Answer::Item(Item { status, headers, body }),
-                Err(_) => Answer::Unusable,
+                Ok(status) => ItemAnswer::Item(Item { status, headers, body }),
+                Err(_) => ItemAnswer::Unusable,
             };
             place(&mut answers, &id, answer);
         }
@@ -260,8 +260,8 @@ pub(super) fn take_apart(text: &str, count: usize) -> serde_json::Result<Vec<Ans
         };
         let status = status.and_then(|status| unquoted(status).parse().ok());
         let answer = match status.map(StatusCode::from_u16) {
-            Some(Ok(status)) => Answer::Item(Item { status, headers, body }),
-            _ => Answer::Unusable,
+            Some(Ok(status)) => ItemAnswer::Item(Item { status, headers, body }),
+            _ => ItemAnswer::Unusable,
         };
         place(&mut answers, unquoted(id), answer);
     }
@@ -272,11 +272,11 @@ fn unquoted(value: &RawValue) -> &str {
     value.get().trim_matches('"')
 }
 
-fn place<'a>(answers: &mut [Answer<'a>], id: &str, answer: Answer<'a>) {
+fn place<'a>(answers: &mut [ItemAnswer<'a>], id: &str, answer: ItemAnswer<'a>) {
     let position = id.parse().ok().and_then(|id: usize| id.checked_sub(1));
     // Unknown ids are ignored.
     if let Some(place) = position.and_then(|position| answers.get_mut(position)) {
-        *place = if matches!(place, Answer::Missing) { answer } else { Answer::Doubled };
+        *place = if matches!(place, ItemAnswer::Missing) { answer } else { ItemAnswer::Doubled };
     }
 }
 
@@ -291,7 +291,7 @@ mod tests {
             .unwrap()
             .into_iter()
             .map(|answer| match answer {
-                Answer::Item(item) => Some(item.status.as_u16()),
+                ItemAnswer::Item(item) => Some(item.status.as_u16()),
                 _ => None,
             })
             .collect()
@@ -300,7 +300,7 @@ mod tests {
     fn only(item: &Value) -> (StatusCode, HeaderMap, Vec<u8>) {
         let text = json!({ "responses": [item] }).to_string();
         let answers = take_apart(&text, 1).unwrap();
-        let [Answer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
+        let [ItemAnswer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
         (item.status, item.headers(), item.body().into_owned())
     }
 
@@ -365,9 +365,9 @@ mod tests {
             {"id":"2","status":200},{"id":"4","status":99}]}"#;
         assert_eq!(statuses(text, 5), [Some(404), None, Some(200), None, None]);
         let answers = take_apart(text, 5).unwrap();
-        assert!(matches!(answers[1], Answer::Doubled));
-        assert!(matches!(answers[3], Answer::Unusable));
-        assert!(matches!(answers[4], Answer::Missing));
+        assert!(matches!(answers[1], ItemAnswer::Doubled));
+        assert!(matches!(answers[3], ItemAnswer::Unusable));
+        assert!(matches!(answers[4], ItemAnswer::Missing));
     }
 
     #[test]
@@ -404,11 +404,11 @@ mod tests {
             let item = json!({ "id": "1", "status": 200, "headers": headers });
             let text = json!({ "responses": [item] }).to_string();
             let answers = take_apart(&text, 1).unwrap();
-            let [Answer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
+            let [ItemAnswer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
             assert_eq!(item.may_ask_to_wait(), found, "{text}");
         }
         let answers = take_apart(r#"{"responses":[{"id":"1","status":200}]}"#, 1).unwrap();
-        let [Answer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
+        let [ItemAnswer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
         assert!(!item.may_ask_to_wait());
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use http::{Response, StatusCode, Uri};
 
-use super::accept::{Accepted, Origin};
+use super::accept::{Accepted, Origin, Started};
 use super::clock::Clock;
 use super::elapsed::Elapsed;
 use super::fault;
@@ -79,35 +79,20 @@ impl Poller {
         now: Instant,
         seed: u64,
     ) -> Self {
-        match accepted {
-            Accepted::Started(started) => {
-                let begun = started.age.into();
-                Poller {
-                    tracker: Tracker::new(
-                        started.fresh,
-                        started.retry_after.map(Elapsed::from),
-                        begun,
-                        seed,
-                    ),
-                    reader,
-                    policy,
-                    clock: Clock::new(now, begun),
-                    subject: Subject::Operation(Arc::new(started.origin)),
-                }
+        let (tracker, subject) = match accepted {
+            Accepted::Started(Started { origin, retry_after, fresh, age }) => {
+                let retry_after = retry_after.map(Elapsed::from);
+                let tracker = Tracker::new(fresh, retry_after, age.into(), seed);
+                (tracker, Subject::Operation(Arc::new(origin)))
             }
             Accepted::Finished(response) => {
                 let mut tracker = Tracker::new(false, None, Elapsed::ZERO, seed);
                 tracker.state = State::Succeeded;
-                let clock = Clock::new(now, Elapsed::ZERO);
-                Poller {
-                    tracker,
-                    reader,
-                    policy,
-                    clock,
-                    subject: Subject::Finished(Arc::new(response)),
-                }
+                (tracker, Subject::Finished(Arc::new(response)))
             }
-        }
+        };
+        let clock = Clock::new(now, tracker.now());
+        Poller { tracker, reader, policy, clock, subject }
     }
 
     /// What to do at `now`.

@@ -177,11 +177,13 @@ impl From<SavedBody> for Bytes {
 }
 
 pub(super) fn status_of(code: u16) -> Result<StatusCode, Error> {
-    StatusCode::from_u16(code)
-        .map_err(|error| refused("the recorded status is not an HTTP status").with_source(error))
+    StatusCode::from_u16(code).map_err(|error| {
+        invalid_data("the recorded status is not an HTTP status").with_source(error)
+    })
 }
 
-pub(super) fn refused(message: &str) -> Error {
+/// The error for saved data that cannot be used.
+pub(super) fn invalid_data(message: &str) -> Error {
     Error::new(ErrorKind::InvalidToken, message)
 }
 

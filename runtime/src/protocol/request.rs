@@ -95,12 +95,15 @@ impl Outgoing {
             Outgoing::Start(start) => request = Request::clone(&start),
             Outgoing::Built { request: built, .. } => request = *built,
         }
-        // An extension costs three allocations, so one that would only repeat the default is left
-        // out.
-        let time_left = time_left.map(Duration::from);
-        if let Some(time_left) = time_left.filter(|&left| left < TimeLeft::DEFAULT.0) {
-            request.extensions_mut().insert(TimeLeft(time_left));
-        }
+        limit(&mut request, time_left.map(Duration::from));
         request
+    }
+}
+
+/// Says in the request how long it may take. An extension costs three allocations, so one that would
+/// only repeat the default is left out.
+pub(super) fn limit(request: &mut Request<Bytes>, time_left: Option<Duration>) {
+    if let Some(left) = time_left.filter(|&left| left < TimeLeft::DEFAULT.0) {
+        request.extensions_mut().insert(TimeLeft(left));
     }
 }

@@ -14,7 +14,7 @@ use super::elapsed::Elapsed;
 use super::location;
 use super::poller::{Poller, Subject};
 use super::polling::Polling;
-use super::recorded::{SavedBody, refused, status_of};
+use super::recorded::{SavedBody, invalid_data, status_of};
 use super::tracker::{Rare, Tracker};
 use crate::error::{Error, ErrorKind, ResponseFacts};
 use crate::model::{Model, Reader, State};
@@ -307,10 +307,12 @@ impl SavedTracker {
 pub(super) fn reader<M: Model>(version: u32, model: &str) -> Result<&'static Reader, Error> {
     let reader = Reader::of::<M>();
     if version != VERSION {
-        return Err(refused("the saved machine is of a version that this library does not know"));
+        return Err(invalid_data(
+            "the saved machine is of a version that this library does not know",
+        ));
     }
     if model != reader.model {
-        return Err(refused("the saved machine is of another model"));
+        return Err(invalid_data("the saved machine is of another model"));
     }
     Ok(reader)
 }
@@ -382,7 +384,7 @@ pub(crate) fn located(reader: &Reader, root: &Uri, text: &str) -> Result<Uri, Er
             ErrorKind::ForeignLocation => "the operation is of another service root",
             _ => "the operation's address is not usable",
         };
-        refused(message).with_source(error)
+        invalid_data(message).with_source(error)
     })
 }
 

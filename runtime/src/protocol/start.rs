@@ -99,17 +99,9 @@ impl Start {
         Step::Send(Check::new(start, time_left, &mut self.attempts))
     }
 
-    pub(super) fn request(&self) -> &Request<Bytes> {
-        &self.request
-    }
-
     /// The path and query of the request's URL.
     pub(super) fn path(&self) -> &str {
         self.request.uri().path_and_query().map_or("", |path| path.as_str())
-    }
-
-    pub(super) fn policy(&self) -> Polling {
-        self.policy
     }
 
     /// How long a request that is sent at `now` may take; `None` without a deadline.

@@ -16,7 +16,7 @@ use crate::model::State;
 use crate::model::json::lossy;
 use crate::protocol::accept::Accepted;
 use crate::protocol::backoff::backoff;
-use crate::protocol::batch::{self, Answer, Item};
+use crate::protocol::batch::{self, Item, ItemAnswer};
 use crate::protocol::elapsed::Elapsed;
 use crate::protocol::poller::Poller;
 use crate::protocol::retry_after;
@@ -285,16 +285,18 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let (mut refused, mut first) = (Vec::new(), None);
         for (item, answer) in items.into_iter().zip(answers) {
             let complaint = match answer {
-                Answer::Item(answer) => {
+                ItemAnswer::Item(answer) => {
                     if self.receive_item(envelope, &item, &answer) {
                         refused.push(item);
                         first.get_or_insert_with(|| answer.response());
                     }
                     continue;
                 }
-                Answer::Missing => "the response to the batch has no response to this request",
-                Answer::Doubled => "the response to the batch has two responses to this request",
-                Answer::Unusable => "the response to the batch has no status for this request",
+                ItemAnswer::Missing => "the response to the batch has no response to this request",
+                ItemAnswer::Doubled => {
+                    "the response to the batch has two responses to this request"
+                }
+                ItemAnswer::Unusable => "the response to the batch has no status for this request",
             };
             self.fail_item(&item, Error::new(ErrorKind::Decode, complaint));
         }
@@ -479,7 +481,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         match decide(start, now) {
             Event::Unauthorized(_) => return true,
             Event::Received(accepted) => {
-                let policy = start.policy();
+                let policy = start.policy;
                 let accepted = self.dated(accepted);
                 let seed = self.jitter.seed();
                 let poller = Poller::with_reader(self.reader, accepted, policy, now, seed);
@@ -503,7 +505,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let Accepted::Started(started) = accepted else { return accepted };
         let begun = self.wall_clock.and_then(|(at, time)| {
             let since = Duration::from(self.now.minus(at));
-            time.checked_add(since)?.checked_sub(started.age())
+            time.checked_add(since)?.checked_sub(started.age)
         });
         Accepted::Started(match begun {
             Some(begun) => started.started_at(begun),

@@ -15,7 +15,7 @@ use crate::model::Monitor;
 use crate::protocol::batch::Writer;
 use crate::protocol::elapsed::Elapsed;
 use crate::protocol::rate::{Admitted, Reservation};
-use crate::protocol::request::{Outgoing, TimeLeft};
+use crate::protocol::request::{Outgoing, limit};
 
 /// A request that can be sent now.
 ///
@@ -91,9 +91,7 @@ impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
             Some(&number) if single => set.single_request(number, anonymous, starts),
             _ => set.batch_request(&members, queue, starts),
         };
-        if let Some(left) = time_left.filter(|&left| left < TimeLeft::DEFAULT.0) {
-            request.extensions_mut().insert(TimeLeft(left));
-        }
+        limit(&mut request, time_left);
         if set.shares_limit {
             request.extensions_mut().insert(Admitted(set.limit.clone()));
         }
@@ -135,7 +133,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     fn single_request(&self, number: u32, anonymous: bool, starts: bool) -> Request<Bytes> {
         let Some(member) = self.members.get(number) else { return Request::default() };
         match member.own_start() {
-            Some(start) if starts => start.request().clone(),
+            Some(start) if starts => Request::clone(&start.request),
             _ => Outgoing::Get { uri: member.location(&self.root), anonymous }.into_request(None),
         }
     }
@@ -147,7 +145,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             let Some(member) = self.members.get(number) else { continue };
             match member.own_start() {
                 Some(start) if starts => {
-                    writer.request(queue.relative(start.path()), start.request());
+                    writer.request(queue.relative(start.path()), &start.request);
                 }
                 _ => writer.check(queue.relative(member.path())),
             }

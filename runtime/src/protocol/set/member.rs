@@ -293,6 +293,11 @@ impl Policies {
         self.all.get(number as usize).map(|(policy, _)| *policy).unwrap_or_default()
     }
 
+    /// The policies by their numbers.
+    pub(super) fn into_all(self) -> Vec<Polling> {
+        self.all.into_iter().map(|(policy, _)| policy).collect()
+    }
+
     pub(super) fn remove(&mut self, number: u32) {
         let Some((policy, uses)) = self.all.get_mut(number as usize) else { return };
         *uses = uses.saturating_sub(1);

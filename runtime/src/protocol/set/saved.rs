@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use self::rate::{SavedLimit, SavedRecovery, SavedReservation};
 use self::start::{SavedStart, SavedTurn};
 use super::envelope::{Envelope, SentItem};
-use super::member::{Member, Place, Single};
+use super::member::{Member, Place, Policies, Single};
 use super::queue::{Id, Queue};
 use super::step::Received;
 use super::turns::lined_up;
@@ -26,7 +26,7 @@ use crate::protocol::clock::Clock;
 use crate::protocol::elapsed::Elapsed;
 use crate::protocol::poller::Poller;
 use crate::protocol::polling::Polling;
-use crate::protocol::recorded::{Recorded, refused, status_of};
+use crate::protocol::recorded::{Recorded, invalid_data, status_of};
 use crate::protocol::saved::{SavedError, SavedSubject, SavedTracker, VERSION, is_default, reader};
 
 /// A [`Set`] as plain data: what [`Set::save`] returns and [`Set::restore`] takes.
@@ -157,22 +157,6 @@ enum SavedSingle {
     Always,
 }
 
-/// The policies of the members, each once.
-#[derive(Default)]
-struct Numbered {
-    all: Vec<Polling>,
-    numbers: HashMap<Polling, u32>,
-}
-
-impl Numbered {
-    fn number(&mut self, policy: Polling) -> u32 {
-        *self.numbers.entry(policy).or_insert_with(|| {
-            self.all.push(policy);
-            u32::try_from(self.all.len() - 1).unwrap_or_default()
-        })
-    }
-}
-
 impl<K: Clone + Eq + Hash> Set<K> {
     /// The set as plain data, to continue in another process. The best moment is when
     /// [`next`](Self::next) has returned [`Wait`](super::SetStep::Wait) and no request is in
@@ -189,7 +173,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// [`set_rate_limit`](Self::set_rate_limit) shares it again.
     pub fn save(&self) -> SavedSet<K> {
         let (now, instant) = (self.now, self.latest());
-        let mut policies = Numbered::default();
+        let mut policies = Policies::default();
         let waiting: HashSet<Id> = self.starts.iter().copied().chain(self.repeats.ids()).collect();
         let members = self.in_order().into_iter().filter_map(|number| {
             let (key, member) = (self.members.key(number)?, self.members.get(number)?);
@@ -240,7 +224,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             }),
             queues: queues.collect(),
             owners,
-            policies: policies.all,
+            policies: policies.into_all(),
             members,
         }
     }
@@ -272,7 +256,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         &self,
         member: &Member,
         waits: bool,
-        policies: &mut Numbered,
+        policies: &mut Policies,
     ) -> Option<SavedMachine> {
         let outcome = member.outcome().map(SavedError::from);
         if let Some(start) = member.own_start() {
@@ -281,7 +265,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 _ if waits => SavedTurn::Again,
                 _ => SavedTurn::UnderWay,
             };
-            let policy = policies.number(start.policy);
+            let policy = policies.add(start.policy);
             let alone = member.version == 0;
             let start = SavedStart::of(start, policy, self.latest(), alone, turn);
             return Some(SavedMachine::Start(Box::new(start)));
@@ -292,7 +276,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Some(SavedMachine::Operation(Box::new(SavedOperation {
             subject: SavedSubject::of(&member.subject(&self.root)),
             tracker: SavedTracker::of(&member.tracker),
-            policy: policies.number(self.policies.get(member.policy)),
+            policy: policies.add(self.policies.get(member.policy)),
             age: member.elapsed(self.now),
             place: match member.place {
                 Place::Ready | Place::Urgent => SavedPlace::Due,
@@ -378,7 +362,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let mut aside: HashMap<u64, VecDeque<Id>> = HashMap::new();
         for SavedMember { key, stamp, machine } in saved.members {
             if set.contains(&key) {
-                return Err(refused("a key is in the saved set twice"));
+                return Err(invalid_data("a key is in the saved set twice"));
             }
             set.restore_member(key, stamp, machine, &saved.policies, &mut aside)?;
         }
@@ -403,7 +387,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             if at > 0 {
                 let is_version = self.base_of(&format!("{}/", saved.base)) == Some(&*saved.base);
                 if !is_version || at > usize::from(u8::MAX) {
-                    return Err(refused("a version of the saved set is not one of this root"));
+                    return Err(invalid_data("a version of the saved set is not one of this root"));
                 }
                 self.queues.push(Queue::new(&saved.base, saved.batching));
             }
@@ -430,7 +414,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let id = Id { member: number, stamp };
         let policy = |policy: u32| {
             let policy = policies.get(usize::try_from(policy).unwrap_or(usize::MAX));
-            policy.copied().ok_or_else(|| refused("the saved set lacks a policy"))
+            policy.copied().ok_or_else(|| invalid_data("the saved set lacks a policy"))
         };
         match machine {
             SavedMachine::Operation(saved) => {

@@ -16,7 +16,7 @@ use crate::protocol::clock::Clock;
 use crate::protocol::elapsed::Elapsed;
 use crate::protocol::location;
 use crate::protocol::polling::Polling;
-use crate::protocol::recorded::{SavedBody, refused};
+use crate::protocol::recorded::{SavedBody, invalid_data};
 use crate::protocol::saved::is_default;
 use crate::protocol::start::Start;
 use crate::protocol::step::Reason;
@@ -129,5 +129,5 @@ impl SavedStart {
 }
 
 fn unusable() -> Error {
-    refused("the request of a start is not usable")
+    invalid_data("the request of a start is not usable")
 }
