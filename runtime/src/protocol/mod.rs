@@ -85,8 +85,6 @@ pub use saved::Saved;
 pub(crate) use saved::located;
 pub use set::{Counts, Dispatch, Envelope, Received, Report, SavedSet, Set, SetStep, Ticket};
 pub use start::Start;
+pub(crate) use step::Sent;
 pub use step::{Check, Event, Machine, Reason, Step};
 pub use target::Target;
-
-pub(crate) use step::Sent;
-use step::verbs;

@@ -10,10 +10,10 @@ use http::{Response, StatusCode, Uri};
 use super::attempts::Attempts;
 use super::backoff::backoff;
 use super::elapsed::Elapsed;
+use super::fault;
 use super::polling::Polling;
 use super::request::Outgoing;
-use super::step::{Check, Event, Machine, Reason, Step};
-use super::{fault, verbs};
+use super::step::{Check, Event, Machine, Reason, Step, verbs};
 use crate::error::{Error, ErrorKind, is_transient_status};
 use crate::printable::shown;
 
