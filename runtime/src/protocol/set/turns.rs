@@ -213,9 +213,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let mut wake = Wake::default();
         match self.next_start(&mut wake) {
             Some(NextStart::Ticket(ticket)) => return SetStep::Start(ticket),
-            Some(NextStart::Send(picked)) => {
-                return SetStep::Send(picked.into_dispatch(self));
-            }
+            Some(NextStart::Send(picked)) => return SetStep::Send(picked.into_dispatch(self)),
             None => {}
         }
         if let Some(picked) = self.next_check(&mut wake) {
