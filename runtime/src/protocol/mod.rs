@@ -60,6 +60,7 @@ mod poller;
 pub(crate) mod polling;
 mod rate;
 mod recorded;
+mod recovery;
 mod request;
 pub(crate) mod retry_after;
 mod saved;

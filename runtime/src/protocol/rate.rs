@@ -1,5 +1,4 @@
-//! The limit of requests per second: a token bucket whose rate halves when the service refuses
-//! requests, and recovers.
+//! The limit of requests per second: a token bucket.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,74 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::clock::Clock;
 use super::elapsed::Elapsed;
+use super::recovery::{FULL, Recovery};
 
 /// The number of tokens in a full bucket: as many as a batch has items.
 pub(super) const BURST: u32 = 20;
 
 /// The bucket counts in billionths of a token: a rate of one per second adds one in a nanosecond.
 const TOKEN: u64 = 1_000_000_000;
-
-/// The level of a setting that is not lowered. A lowered one grows by a twentieth per second, and
-/// so by one in a nanosecond.
-const FULL: u64 = 20_000_000_000;
-
-/// The lowest level: a 64th.
-const LEAST: u64 = FULL / 64;
-
-/// How long after the last refusal a lowered level starts to grow.
-const CALM: Elapsed = Elapsed::from_secs(5);
-
-/// The part of a setting that is in force: halved by refusals, and growing back after them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Recovery {
-    /// The level at the last refusal.
-    pub(super) level: u64,
-    pub(super) refused: Elapsed,
-    pub(super) halved: Option<Elapsed>,
-}
-
-impl Recovery {
-    pub(super) fn new() -> Self {
-        Recovery { level: FULL, refused: Elapsed::ZERO, halved: None }
-    }
-
-    fn level(&self, now: Elapsed) -> u64 {
-        self.level.saturating_add(now.minus(self.refused.plus(CALM)).nanos()).min(FULL)
-    }
-
-    /// Takes the refusal of a request that was sent at `sent`.
-    ///
-    /// A burst of refusals halves the level once: requests that were sent before the last halving
-    /// belong to it.
-    pub(super) fn refused(&mut self, sent: Elapsed, now: Elapsed) {
-        let level = self.level(now);
-        if self.halved.is_none_or(|halved| sent > halved) {
-            self.level = (level / 2).max(LEAST);
-            self.halved = Some(now);
-        } else {
-            self.level = level;
-        }
-        self.refused = self.refused.max(now);
-    }
-
-    /// The part of `setting` that is in force; at least 1.
-    pub(super) fn of(&self, setting: usize, now: Elapsed) -> usize {
-        let part = setting as u128 * u128::from(self.level(now)) / u128::from(FULL);
-        usize::try_from(part).unwrap_or(setting).max(1)
-    }
-
-    /// The integral of the level from `from` to `to`.
-    fn area(&self, from: Elapsed, to: Elapsed) -> u128 {
-        let rise = self.refused.plus(CALM);
-        let full = rise.plus(Elapsed::from_nanos(FULL - self.level.min(FULL)));
-        let span = |from: Elapsed, to: Elapsed| u128::from(to.minus(from).nanos());
-        let level = u128::from(self.level);
-        let flat = span(from, to.min(rise)) * level;
-        let (low, high) = (from.max(rise).min(full), to.max(rise).min(full));
-        let slope = span(low, high) * u128::from(self.level(low) + self.level(high)) / 2;
-        flat + slope + span(from.max(full), to) * u128::from(FULL)
-    }
-}
 
 /// A token bucket with reservations. They are served in order, however few tokens a later one
 /// needs. A reservation promises a time. Its tokens are taken when it is claimed, so that a late
@@ -385,22 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_refusal_keeps_what_has_grown_back() {
-        let mut recovery = Recovery::new();
-        recovery.refused(at(0), at(0));
-        // Two seconds after the calm, of a request that was sent before the last halving.
-        recovery.refused(at(0), at(7_000));
-        assert_eq!(recovery.level(at(7_000)), 12_000_000_000);
-        assert_eq!(recovery.level(at(12_000)), 12_000_000_000);
-        assert_eq!(recovery.level(at(13_000)), 13_000_000_000);
-    }
-
-    #[test]
-    fn no_setting_is_lowered_to_nothing() {
-        let mut recovery = Recovery::new();
-        assert_eq!(recovery.of(20, at(0)), 20);
-        recovery.refused(at(0), at(0));
-        assert_eq!((recovery.of(20, at(0)), recovery.of(1, at(0))), (10, 1));
+    fn the_least_rate_is_one() {
         let limit = RateLimit::new(0);
         assert_eq!(limit.interval(1, Instant::now()), Duration::from_secs(1));
     }

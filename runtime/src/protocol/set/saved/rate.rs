@@ -5,7 +5,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::elapsed::Elapsed;
-use crate::protocol::rate::{Bucket, RateLimit, Recovery, Reservation};
+use crate::protocol::rate::{Bucket, RateLimit, Reservation};
+use crate::protocol::recovery::Recovery;
 use crate::protocol::saved::is_default;
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
