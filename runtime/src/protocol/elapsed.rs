@@ -12,56 +12,56 @@ use serde::{Deserialize, Serialize};
 /// It stores one nanosecond more, so that an `Option` of it is not larger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "u64", into = "u64")]
-pub(crate) struct Elapsed(NonZeroU64);
+pub(super) struct Elapsed(NonZeroU64);
 
 impl Elapsed {
-    pub(crate) const ZERO: Elapsed = Elapsed(NonZeroU64::MIN);
-    pub(crate) const MAX: Elapsed = Elapsed(NonZeroU64::MAX);
+    pub(super) const ZERO: Elapsed = Elapsed(NonZeroU64::MIN);
+    pub(super) const MAX: Elapsed = Elapsed(NonZeroU64::MAX);
 
-    pub(crate) const fn from_nanos(nanos: u64) -> Self {
+    pub(super) const fn from_nanos(nanos: u64) -> Self {
         Elapsed(NonZeroU64::MIN.saturating_add(nanos))
     }
 
-    pub(crate) const fn from_millis(millis: u64) -> Self {
+    pub(super) const fn from_millis(millis: u64) -> Self {
         Elapsed::from_nanos(millis.saturating_mul(1_000_000))
     }
 
-    pub(crate) const fn from_secs(secs: u64) -> Self {
+    pub(super) const fn from_secs(secs: u64) -> Self {
         Elapsed::from_nanos(secs.saturating_mul(1_000_000_000))
     }
 
     /// How long before `now` the start was.
-    pub(crate) fn since(start: Instant, now: Instant) -> Self {
+    pub(super) fn since(start: Instant, now: Instant) -> Self {
         now.saturating_duration_since(start).into()
     }
 
-    pub(crate) fn is_zero(self) -> bool {
+    pub(super) fn is_zero(self) -> bool {
         self == Elapsed::ZERO
     }
 
-    pub(crate) fn nanos(self) -> u64 {
+    pub(super) fn nanos(self) -> u64 {
         self.0.get() - 1
     }
 
-    pub(crate) fn plus(self, other: Elapsed) -> Self {
+    pub(super) fn plus(self, other: Elapsed) -> Self {
         Elapsed(self.0.saturating_add(other.nanos()))
     }
 
     /// Zero where `other` is later.
-    pub(crate) fn minus(self, other: Elapsed) -> Self {
+    pub(super) fn minus(self, other: Elapsed) -> Self {
         Elapsed::from_nanos(self.0.get().saturating_sub(other.0.get()))
     }
 
-    pub(crate) fn times(self, factor: u64) -> Self {
+    pub(super) fn times(self, factor: u64) -> Self {
         Elapsed::from_nanos(self.nanos().saturating_mul(factor))
     }
 
-    pub(crate) fn thousandths(self, count: u16) -> Self {
+    pub(super) fn thousandths(self, count: u16) -> Self {
         Elapsed::from_nanos((self.nanos() / 1_000).saturating_mul(u64::from(count)))
     }
 
     /// This span, lengthened by this many thousandths.
-    pub(crate) fn lengthened(self, thousandths: u16) -> Self {
+    pub(super) fn lengthened(self, thousandths: u16) -> Self {
         self.plus(self.thousandths(thousandths))
     }
 }

@@ -141,7 +141,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Fails unless `uri` is of the origin of `root`, and an address that can be called.
-pub(crate) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
+pub(super) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
     if holds_credentials(root) {
         let host = root.host().unwrap_or_default();
         return Err(invalid_location(host, "the client's service root contains credentials"));

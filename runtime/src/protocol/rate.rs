@@ -9,7 +9,7 @@ use super::elapsed::Elapsed;
 use super::recovery::{FULL, Recovery};
 
 /// The number of tokens in a full bucket: as many as a batch has items.
-pub(super) const BURST: u32 = 20;
+const BURST: u32 = 20;
 
 /// The bucket counts in billionths of a token: a rate of one per second adds one in a nanosecond.
 const TOKEN: u64 = 1_000_000_000;

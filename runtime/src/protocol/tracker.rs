@@ -25,7 +25,7 @@ const RETRIES_OF_OTHER_JSON: u8 = 2;
 /// The state of one operation. All times count from its start.
 #[allow(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 #[derive(Debug)]
-pub(crate) struct Tracker {
+pub(super) struct Tracker {
     pub(super) now: Elapsed,
     /// When this machine began: after the start, if the operation was resumed.
     pub(super) begun: Elapsed,
@@ -88,7 +88,7 @@ pub(super) struct Sending {
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(super) enum Next {
     Wait(Elapsed, Reason),
     Send,
     Done,
@@ -96,16 +96,16 @@ pub(crate) enum Next {
 }
 
 /// A body that could not be read as an operation.
-pub(crate) struct Unreadable {
-    pub(crate) source: serde_json::Error,
+pub(super) struct Unreadable {
+    pub(super) source: serde_json::Error,
     /// Whether the address seems to be that of something else.
-    pub(crate) other_json: bool,
-    pub(crate) retryable: bool,
+    pub(super) other_json: bool,
+    pub(super) retryable: bool,
 }
 
 /// How a fault is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(super) enum Fault {
     /// With backoff, as often as the policy allows.
     Transient,
     /// At the ordinary interval: the service may not know the operation yet.
@@ -116,7 +116,7 @@ pub(crate) enum Fault {
 
 impl Tracker {
     /// A machine that begins at `begun` after the start of the operation.
-    pub(crate) fn new(
+    pub(super) fn new(
         fresh: bool,
         retry_after: Option<Elapsed>,
         begun: Elapsed,
@@ -152,12 +152,12 @@ impl Tracker {
     }
 
     /// The later of `now` and the latest time seen.
-    pub(crate) fn advance(&mut self, now: Elapsed) -> Elapsed {
+    pub(super) fn advance(&mut self, now: Elapsed) -> Elapsed {
         self.now = self.now.max(now);
         self.now
     }
 
-    pub(crate) fn next(&mut self, policy: &Polling, now: Elapsed) -> Next {
+    pub(super) fn next(&mut self, policy: &Polling, now: Elapsed) -> Next {
         if self.is_ended() {
             return Next::Done;
         }
@@ -174,7 +174,7 @@ impl Tracker {
     }
 
     /// When the next check is due, and why not earlier; `None` after the last one.
-    pub(crate) fn due(&self, policy: &Polling) -> Option<(Elapsed, Reason)> {
+    pub(super) fn due(&self, policy: &Polling) -> Option<(Elapsed, Reason)> {
         if self.at_once {
             return Some((self.now, Reason::Interval));
         }
@@ -231,20 +231,20 @@ impl Tracker {
     }
 
     /// How long a check that is sent now may take.
-    pub(crate) fn time_left(&self, policy: &Polling) -> Option<Elapsed> {
+    pub(super) fn time_left(&self, policy: &Polling) -> Option<Elapsed> {
         policy.time_left(self.now)
     }
 
     /// Records that a check was sent. The wait for the next one counts from now, whatever the
     /// result of this one.
-    pub(crate) fn sent(&mut self) {
+    pub(super) fn sent(&mut self) {
         let lengthening = self.jitter.draw();
         self.sent_in_step(lengthening);
     }
 
     /// The same for a check that was sent with others, so that the next ones can be sent together
     /// too.
-    pub(crate) fn sent_in_step(&mut self, lengthening: u16) {
+    pub(super) fn sent_in_step(&mut self, lengthening: u16) {
         self.sent = Some(self.now);
         self.checks = self.checks.saturating_add(1);
         self.lengthening = lengthening;
@@ -263,7 +263,7 @@ impl Tracker {
         Sending { sent: self.sent, lengthening: self.lengthening, at_once: self.at_once }
     }
 
-    pub(crate) fn sent_at(&mut self, now: Elapsed) {
+    pub(super) fn sent_at(&mut self, now: Elapsed) {
         let now = self.advance(now);
         if let Some(sent) = &mut self.sent {
             *sent = now;
@@ -271,7 +271,7 @@ impl Tracker {
     }
 
     /// Ends the wait that `next` returned.
-    pub(crate) fn waited(&mut self, policy: &Polling) {
+    pub(super) fn waited(&mut self, policy: &Polling) {
         if let Some((due, _)) = self.due(policy) {
             self.advance(due);
         }
@@ -279,7 +279,7 @@ impl Tracker {
 
     /// Reads the body of a response. `keep` returns the body to store, and is called only if it has
     /// changed.
-    pub(crate) fn read<'b>(
+    pub(super) fn read<'b>(
         &mut self,
         reader: &Reader,
         policy: &Polling,
@@ -317,12 +317,12 @@ impl Tracker {
     }
 
     /// Whether a response has described the operation.
-    pub(crate) fn is_known(&self) -> bool {
+    pub(super) fn is_known(&self) -> bool {
         !self.body.is_empty()
     }
 
     /// How a response outside of 2xx is retried.
-    pub(crate) fn fault_of(&self, status: StatusCode) -> Fault {
+    pub(super) fn fault_of(&self, status: StatusCode) -> Fault {
         if status == StatusCode::NOT_FOUND && self.may_be_unknown() {
             Fault::NotYetKnown
         } else if is_transient_status(status) {
@@ -337,7 +337,7 @@ impl Tracker {
     }
 
     /// Takes a fault, and returns whether it is retried.
-    pub(crate) fn fault(
+    pub(super) fn fault(
         &mut self,
         policy: &Polling,
         fault: Fault,
@@ -391,23 +391,23 @@ impl Tracker {
     }
 
     /// Resets the count of consecutive faults: the last one was returned to the caller.
-    pub(crate) fn begin_row(&mut self) {
+    pub(super) fn begin_row(&mut self) {
         self.faults = 0;
         self.other_json = 0;
         self.renewed = false;
     }
 
     /// Whether the credential may be renewed after a 401.
-    pub(crate) fn may_renew(&mut self) -> bool {
+    pub(super) fn may_renew(&mut self) -> bool {
         !std::mem::replace(&mut self.renewed, true)
     }
 
-    pub(crate) fn forget_renewal(&mut self) {
+    pub(super) fn forget_renewal(&mut self) {
         self.renewed = false;
     }
 
     /// Ends successfully, without a status that says so.
-    pub(crate) fn succeed(&mut self, body: Option<Bytes>, now: Elapsed) {
+    pub(super) fn succeed(&mut self, body: Option<Bytes>, now: Elapsed) {
         self.changed = self.advance(now);
         self.state = State::Succeeded;
         if let Some(body) = body {
@@ -416,53 +416,53 @@ impl Tracker {
     }
 
     /// Ends for a reason that is not in a status.
-    pub(crate) fn end(&mut self, error: Error) {
+    pub(super) fn end(&mut self, error: Error) {
         self.rare.get_or_insert_default().ended = Some(error);
     }
 
-    pub(crate) fn final_error(&self) -> Option<&Error> {
+    pub(super) fn final_error(&self) -> Option<&Error> {
         self.rare.as_ref()?.ended.as_ref()
     }
 
     /// Whether no check remains.
-    pub(crate) fn is_ended(&self) -> bool {
+    pub(super) fn is_ended(&self) -> bool {
         self.state.is_terminal() || self.final_error().is_some()
     }
 
-    pub(crate) fn check_at_once(&mut self) {
+    pub(super) fn check_at_once(&mut self) {
         self.at_once = true;
     }
 
-    pub(crate) fn keep_fault(&mut self, fault: Error) {
+    pub(super) fn keep_fault(&mut self, fault: Error) {
         self.rare.get_or_insert_default().fault = Some(fault);
     }
 
     /// The fault that is being retried.
-    pub(crate) fn kept_fault(&self) -> Option<&Error> {
+    pub(super) fn kept_fault(&self) -> Option<&Error> {
         self.rare.as_ref()?.fault.as_ref()
     }
 
-    pub(crate) fn keep_failure(&mut self, facts: Arc<ResponseFacts>) {
+    pub(super) fn keep_failure(&mut self, facts: Arc<ResponseFacts>) {
         self.rare.get_or_insert_default().failure = Some(facts);
     }
 
-    pub(crate) fn failure(&self) -> Option<&Arc<ResponseFacts>> {
+    pub(super) fn failure(&self) -> Option<&Arc<ResponseFacts>> {
         self.rare.as_ref()?.failure.as_ref()
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         self.state
     }
 
-    pub(crate) fn checks(&self) -> u32 {
+    pub(super) fn checks(&self) -> u32 {
         self.checks
     }
 
-    pub(crate) fn body(&self) -> &Bytes {
+    pub(super) fn body(&self) -> &Bytes {
         &self.body
     }
 
-    pub(crate) fn now(&self) -> Elapsed {
+    pub(super) fn now(&self) -> Elapsed {
         self.now
     }
 
@@ -471,16 +471,16 @@ impl Tracker {
         self.changed
     }
 
-    pub(crate) fn unchanged_for(&self) -> Elapsed {
+    pub(super) fn unchanged_for(&self) -> Elapsed {
         self.now.minus(self.changed)
     }
 
-    pub(crate) fn is_retried(&self) -> bool {
+    pub(super) fn is_retried(&self) -> bool {
         self.retried
     }
 
     /// How long from the latest time seen until the next check; `None` if there is no next check.
-    pub(crate) fn until_next(&self, policy: &Polling) -> Option<Elapsed> {
+    pub(super) fn until_next(&self, policy: &Polling) -> Option<Elapsed> {
         if self.is_ended() || self.is_put_off(policy) {
             return None;
         }
