@@ -27,7 +27,7 @@ const RETRIES_OF_OTHER_JSON: u8 = 2;
 #[derive(Debug)]
 pub(super) struct Tracker {
     pub(super) now: Elapsed,
-    /// When this machine began: after the start, if the operation was resumed.
+    /// When this tracker began: after the start, if the operation was resumed.
     pub(super) begun: Elapsed,
     pub(super) sent: Option<Elapsed>,
     /// The earliest time of the next check, by `Retry-After` or backoff; `asked` says which.
@@ -115,7 +115,7 @@ pub(super) enum Fault {
 }
 
 impl Tracker {
-    /// A machine that begins at `begun` after the start of the operation.
+    /// A tracker that begins at `begun` after the start of the operation.
     pub(super) fn new(
         fresh: bool,
         retry_after: Option<Elapsed>,
@@ -504,7 +504,7 @@ mod tests {
             .timeout(Duration::from_secs(timeout))
     }
 
-    /// A machine whose first check was sent at this time.
+    /// A tracker whose first check was sent at this time.
     fn checked_at(seconds: u64, seed: u64) -> Tracker {
         let mut tracker = Tracker::new(true, None, Elapsed::ZERO, seed);
         tracker.advance(at(seconds));
@@ -600,7 +600,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_begins_at_the_deadline_sends_one_check() {
+    fn a_tracker_that_begins_at_the_deadline_sends_one_check() {
         let policy = policy(30, 60);
         let last = Tracker::new(false, None, at(60), 1).last_due(&policy).unwrap();
         for begun in [last, at(60), at(7_200)] {
@@ -656,7 +656,7 @@ mod tests {
         assert_eq!(why, Reason::Interval);
     }
 
-    /// The grace counts from when the machine began.
+    /// The grace counts from when the tracker began.
     #[test]
     fn an_operation_may_be_unknown_for_five_minutes() {
         for begun in [0, 240] {
