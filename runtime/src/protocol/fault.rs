@@ -10,8 +10,9 @@ use crate::error::{Error, ErrorKind};
 use crate::model::Reader;
 
 /// A response outside of 2xx, to a request that was sent to `asked`.
-pub(super) fn refused(what: &str, asked: &Uri, response: &Response<Bytes>) -> Error {
-    if response.status().is_redirection()
+pub(super) fn refused(what: &str, asked: Option<&Uri>, response: &Response<Bytes>) -> Error {
+    if let Some(asked) = asked
+        && response.status().is_redirection()
         && let Some(location) = response.headers().get(LOCATION)
         && let Err(error) = location::resolve(asked, None, location.as_bytes())
         && error.kind() == ErrorKind::ForeignLocation

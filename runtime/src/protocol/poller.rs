@@ -216,8 +216,8 @@ impl Poller {
 
     fn refused(&mut self, response: &Response<Bytes>, now: Elapsed) -> Event<()> {
         let fault = self.tracker.fault_of(response.status());
-        let location = self.location().cloned().unwrap_or_default();
-        self.fault(fault::refused("the check", &location, response), fault, now)
+        let error = fault::refused("the check", self.location(), response);
+        self.fault(error, fault, now)
     }
 
     /// Takes the failure to send a check, or to receive its response, at `now`.

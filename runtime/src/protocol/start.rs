@@ -161,10 +161,10 @@ impl Start {
                     finished @ Accepted::Finished(_) => finished,
                 })
             }
-            Err(error) if is_transient_status(status) => {
-                self.fault(error, was_refused(status) || self.idempotent)
+            Err(error) => {
+                let repeatable = was_refused(status) || self.idempotent;
+                self.fault(error, is_transient_status(status) && repeatable)
             }
-            Err(error) => self.fault(error, false),
         }
     }
 
