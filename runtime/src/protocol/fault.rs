@@ -5,7 +5,7 @@ use http::header::LOCATION;
 use http::{Response, Uri};
 
 use super::location;
-use super::tracker::Unreadable;
+use super::machine::Unreadable;
 use crate::error::{Error, ErrorKind};
 use crate::model::Reader;
 

@@ -56,6 +56,7 @@ mod clock;
 mod elapsed;
 mod fault;
 pub(crate) mod location;
+mod machine;
 mod poller;
 pub(crate) mod polling;
 mod rate;
@@ -68,7 +69,6 @@ mod set;
 mod start;
 mod step;
 mod target;
-mod tracker;
 
 pub use accept::{Accepted, Started, accept};
 pub(crate) use accept::{Origin, accept_from};

@@ -12,10 +12,10 @@ use super::backoff::Jitter;
 use super::clock::Clock;
 use super::elapsed::Elapsed;
 use super::location;
+use super::machine::{Rare, Tracker};
 use super::poller::{Poller, Subject};
 use super::polling::Polling;
 use super::recorded::{SavedBody, invalid_data, status_of};
-use super::tracker::{Rare, Tracker};
 use crate::error::{Error, ErrorKind, ResponseFacts};
 use crate::model::{Model, Reader, State};
 

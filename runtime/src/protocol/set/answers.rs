@@ -18,11 +18,11 @@ use crate::protocol::accept::Accepted;
 use crate::protocol::backoff::backoff;
 use crate::protocol::batch::{self, Item, ItemAnswer};
 use crate::protocol::elapsed::Elapsed;
+use crate::protocol::machine::Fault;
 use crate::protocol::poller::Poller;
 use crate::protocol::retry_after;
 use crate::protocol::start::Start;
 use crate::protocol::step::{Event, Step};
-use crate::protocol::tracker::Fault;
 
 /// The wait after a refused batch, as in Graph's own SDKs; it doubles, up to three minutes.
 const PAUSE: Elapsed = Elapsed::from_secs(3);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::queue::Id;
 use crate::protocol::elapsed::Elapsed;
-use crate::protocol::tracker::Sending;
+use crate::protocol::machine::Sending;
 
 /// The operations that one request checks or starts.
 ///

@@ -13,10 +13,10 @@ use crate::model::Reader;
 use crate::protocol::accept::Origin;
 use crate::protocol::clock::Clock;
 use crate::protocol::elapsed::Elapsed;
+use crate::protocol::machine::Tracker;
 use crate::protocol::poller::{Poller, Subject};
 use crate::protocol::polling::Polling;
 use crate::protocol::start::Start;
-use crate::protocol::tracker::Tracker;
 
 /// One operation, or its start.
 #[derive(Debug)]

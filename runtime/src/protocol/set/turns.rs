@@ -12,10 +12,10 @@ use super::{Set, current, is_at};
 use crate::error::Error;
 use crate::model::Monitor;
 use crate::protocol::elapsed::Elapsed;
+use crate::protocol::machine::Next;
 use crate::protocol::polling::Polling;
 use crate::protocol::rate::Reservation;
 use crate::protocol::step::Reason;
-use crate::protocol::tracker::Next;
 
 /// How long an operation that is due waits at most for a batch to fill.
 const LONGEST_SLACK: Elapsed = Elapsed::from_secs(2);
