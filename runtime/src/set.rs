@@ -501,10 +501,11 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
             };
             let wake = machine.latest() + wait;
             if let Some(until) = until.filter(|&until| until < wake) {
-                ready!(under_way.poll_sleep(connection, now, until, cx));
+                let rest = until.saturating_duration_since(now);
+                ready!(under_way.poll_sleep(connection, rest, until, cx));
                 return Poll::Ready(Turn::TimeUp);
             }
-            ready!(under_way.poll_sleep(connection, now, wake, cx));
+            ready!(under_way.poll_sleep(connection, wait, wake, cx));
             // A finished sleep counts, whatever the clock says.
             machine.waited();
         }
@@ -596,17 +597,17 @@ impl UnderWay {
         }
     }
 
-    /// Sleeps until `until`. The sleep is reused while `until` stays the same.
+    /// Sleeps for `wait`, which ends at `until`. The sleep is reused while `until` stays the same.
     fn poll_sleep(
         &mut self,
         connection: &Arc<dyn Connection>,
-        now: Instant,
+        wait: Duration,
         until: Instant,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let sleeper = self.sleeper.get_or_insert_with(|| Arc::clone(connection).sleeper());
         if self.until != Some(until) {
-            sleeper.start(until.saturating_duration_since(now));
+            sleeper.start(wait);
             self.until = Some(until);
         }
         ready!(sleeper.poll(cx));

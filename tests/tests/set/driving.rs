@@ -1,14 +1,16 @@
 //! How a set is driven: its requests and its events.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use graph_operation::testing::{
     ScriptedClient, accepted, block_on, failed, graph_error, in_progress, succeeded,
 };
-use graph_operation::{Client, ErrorKind, Operation, OperationSet, SetEvent};
-use http::Method;
+use graph_operation::{Client, ErrorKind, Operation, OperationSet, Result, SetEvent};
+use http::{Method, Request, Response, Uri};
 
-use crate::{location, running};
+use crate::{ends, location, operation, running, seconds};
 
 #[test]
 fn what_falls_due_together_is_checked_in_requests_of_twenty() {
@@ -95,4 +97,53 @@ fn each_operation_counts_its_own_checks() {
     });
     checks.sort_unstable();
     assert_eq!(checks, [1, 1, 2, 2]);
+}
+
+/// A client whose sleeps return at once, by a clock that is the real one.
+#[derive(Clone)]
+struct Hasty {
+    client: ScriptedClient,
+    sleeps: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl Hasty {
+    /// A set of so many operations, each of which is checked three times.
+    fn set(client: ScriptedClient, count: usize) -> (Self, OperationSet<usize>) {
+        let hasty = Hasty { client, sleeps: Arc::default() };
+        let mut set = OperationSet::new(hasty.clone());
+        for at in 0..count {
+            set.insert(at, operation(&hasty.client, at)).unwrap();
+        }
+        for answer in [in_progress(), in_progress(), succeeded("/a")] {
+            for _ in 0..count {
+                hasty.client.answer(answer.clone());
+            }
+        }
+        (hasty, set)
+    }
+}
+
+impl Client for Hasty {
+    type Error = graph_operation::Error;
+
+    fn service_root(&self) -> &Uri {
+        Client::service_root(&self.client)
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        Client::send(&self.client, request).await
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.sleeps.lock().unwrap().push(time);
+    }
+}
+
+#[test]
+fn a_finished_sleep_is_not_slept_again() {
+    let (hasty, mut set) = Hasty::set(ScriptedClient::new(), 1);
+    ends(&mut set).pop().unwrap().1.unwrap();
+    let sleeps = hasty.sleeps.lock().unwrap();
+    assert!(sleeps.iter().all(|sleep| *sleep <= seconds(35)), "{sleeps:?}");
+    assert!(sleeps.iter().sum::<Duration>() > seconds(65), "{sleeps:?}");
 }
