@@ -506,6 +506,12 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                 return Poll::Ready(Turn::TimeUp);
             }
             ready!(under_way.poll_sleep(connection, wait, wake, cx));
+            if !under_way.requests.is_empty() && connection.now() < wake {
+                // The clock has not moved as far as the sleep, and a request in flight takes the
+                // time of the clock.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             // A finished sleep counts, whatever the clock says.
             machine.waited();
         }

@@ -140,6 +140,17 @@ impl Client for Hasty {
 }
 
 #[test]
+fn sleeps_that_take_no_time_cut_no_check_short() {
+    for count in [1, 25] {
+        let (_, mut set) = Hasty::set(ScriptedClient::new().yielding(), count);
+        for (_, result) in ends(&mut set) {
+            result.unwrap();
+        }
+        assert_eq!(set.counts().succeeded, count as u64);
+    }
+}
+
+#[test]
 fn a_finished_sleep_is_not_slept_again() {
     let (hasty, mut set) = Hasty::set(ScriptedClient::new(), 1);
     ends(&mut set).pop().unwrap().1.unwrap();
