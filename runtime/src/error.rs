@@ -476,8 +476,21 @@ impl Error {
     }
 }
 
+/// An error and its sources.
+fn chain<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        // The source of an `io::Error` is that of the error inside, which it passes over.
+        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inside) => Some(inside as _),
+            None => error.source(),
+        }
+    })
+}
+
 /// Converts an HTTP client's own error as its adapter does, which knows what was not sent, and omits
-/// the URL.
+/// the URL. Of an error that has one as its source, only whether the request was sent is read.
 fn of_http_client(error: BoxError) -> Error {
     #[cfg(feature = "reqwest")]
     let error = match error.downcast::<reqwest::Error>() {
@@ -489,7 +502,24 @@ fn of_http_client(error: BoxError) -> Error {
         Ok(error) => return Error::from(*error),
         Err(error) => error,
     };
+    if chain(&*error).any(is_unconnected) {
+        return Error::not_sent(error);
+    }
     Error::transport(error)
+}
+
+/// Whether an HTTP client says that there was no connection to send the request on.
+fn is_unconnected(error: &(dyn std::error::Error + 'static)) -> bool {
+    #[cfg(feature = "reqwest")]
+    if error.downcast_ref().is_some_and(reqwest::Error::is_connect) {
+        return true;
+    }
+    #[cfg(feature = "ureq")]
+    if error.downcast_ref().is_some_and(crate::adapters::ureq::is_unconnected) {
+        return true;
+    }
+    let _ = error;
+    false
 }
 
 /// Whether a status is temporary: throttling (509 is a drive's limit) or an outage.

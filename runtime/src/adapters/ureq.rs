@@ -33,7 +33,7 @@ use std::time::Instant;
 use ::ureq as http_client;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_client::{Agent, Body, ResponseExt};
+use http_client::{Agent, Body, ResponseExt, Timeout};
 
 use super::body::read_response;
 use crate::protocol::Answer;
@@ -89,6 +89,18 @@ impl crate::blocking::Response for Response<Body> {
     }
 }
 
+/// Whether there was no connection to send the request on.
+pub(crate) fn is_unconnected(error: &http_client::Error) -> bool {
+    match error {
+        http_client::Error::HostNotFound
+        | http_client::Error::ConnectionFailed
+        | http_client::Error::ConnectProxyFailed(_)
+        | http_client::Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
+        http_client::Error::Io(error) => error.kind() == ConnectionRefused,
+        _ => false,
+    }
+}
+
 /// An error response that ureq made an error of becomes [`Rejected`](crate::ErrorKind::Rejected),
 /// without its body, its id and its `Retry-After`: [`send`] keeps it a response. Anything else becomes
 /// [`Transport`](crate::ErrorKind::Transport).
@@ -99,12 +111,7 @@ impl From<http_client::Error> for Error {
                 Ok(status) => Error::rejected_status(status),
                 Err(_) => Error::transport(error),
             },
-            http_client::Error::HostNotFound | http_client::Error::ConnectionFailed => {
-                Error::not_sent(error)
-            }
-            http_client::Error::Io(error) if error.kind() == ConnectionRefused => {
-                Error::not_sent(error)
-            }
+            error if is_unconnected(&error) => Error::not_sent(error),
             http_client::Error::BadUri(_) | http_client::Error::Http(_) => Error::unbuilt(error),
             error => Error::transport(error),
         }

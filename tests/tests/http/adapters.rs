@@ -154,3 +154,49 @@ async fn an_http_clients_own_error_is_read_like_the_adapters() {
     let error = blocking::Operation::start(graph, request.unwrap()).unwrap_err();
     assert_eq!((error.kind(), error.checks()), (ErrorKind::Transport, Some(11)), "{error:?}");
 }
+
+/// Clients whose error passes over the one that it was made from.
+#[derive(Clone)]
+struct Opaque<C>(Plain<C>);
+
+impl Client for Opaque<reqwest::Client> {
+    type Error = anyhow::Error;
+
+    fn service_root(&self) -> &Uri {
+        &self.0.service_root
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> anyhow::Result<Response<Bytes>> {
+        Ok(graph_operation::reqwest::send(&self.0.http, request).await?)
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+impl blocking::Client for Opaque<ureq::Agent> {
+    type Error = anyhow::Error;
+
+    fn service_root(&self) -> &Uri {
+        &self.0.service_root
+    }
+
+    fn send(&self, request: Request<Bytes>) -> anyhow::Result<Response<Bytes>> {
+        Ok(graph_operation::ureq::send(&self.0.http, request)?)
+    }
+
+    fn sleep(&self, _: Duration) {}
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_found_within_an_error_of_any_type() {
+    let service_root: Uri = refusing().parse().unwrap();
+    let graph = Opaque(Plain { http: reqwest::Client::new(), service_root: service_root.clone() });
+    let request = graph.request(Method::POST, ["teams", "a", "archive"]).unwrap();
+    let error = Operation::start(graph, request).await.unwrap_err();
+    assert_eq!((error.kind(), error.checks()), (ErrorKind::Transport, Some(11)), "{error:?}");
+
+    let graph = Opaque(Plain { http: ureq::agent(), service_root });
+    let request = blocking::Client::request(&graph, Method::POST, ["teams", "a", "archive"]);
+    let error = blocking::Operation::start(graph, request.unwrap()).unwrap_err();
+    assert_eq!((error.kind(), error.checks()), (ErrorKind::Transport, Some(11)), "{error:?}");
+}

@@ -66,10 +66,19 @@ impl Client for Failing {
 
 #[test]
 fn a_request_that_never_left_is_sent_again() {
-    let client = Failing::with(Error::not_sent("connection refused"));
-    client.client.answer(accepted(LOCATION));
-    drop(client.start(false).unwrap());
-    assert_eq!(client.client.requests().len(), 1);
+    for error in [
+        Error::not_sent("connection refused"),
+        ureq::Error::HostNotFound.into(),
+        ureq::Error::ConnectionFailed.into(),
+        ureq::Error::ConnectProxyFailed("403 Forbidden".to_owned()).into(),
+        ureq::Error::Timeout(ureq::Timeout::Resolve).into(),
+        ureq::Error::Timeout(ureq::Timeout::Connect).into(),
+    ] {
+        let client = <Failing>::with(error);
+        client.client.answer(accepted(LOCATION));
+        drop(client.start(false).unwrap());
+        assert_eq!(client.client.requests().len(), 1);
+    }
 }
 
 /// Errors of requests that could not be built.
