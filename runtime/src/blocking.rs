@@ -39,7 +39,7 @@ pub use crate::blocking_set::{Next, OperationSet, SetEvent};
 )]
 pub trait Client: Clone + Send + Sync + 'static {
     /// The error of sending a request: [`Error`](crate::Error), or any type that converts to a
-    /// boxed error.
+    /// boxed error; see [`Client::Error`](crate::Client::Error).
     type Error: Into<BoxError>;
 
     /// The service root: scheme, host, port and version, such as

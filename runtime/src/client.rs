@@ -62,6 +62,11 @@ use crate::url;
 pub trait Client: Clone + Send + Sync + 'static {
     /// The error of sending a request: [`Error`](crate::Error), or any type that converts to a
     /// boxed error.
+    ///
+    /// If an [`Error`](crate::Error) is among its sources, such as one of an adapter, the library
+    /// acts on that one: whether the request was sent, and whether a retry may help. A type that
+    /// passes over the error inside, as `anyhow::Error` without a context and thiserror's
+    /// `transparent` do, hides it; that a connection of reqwest or ureq failed is found all the same.
     type Error: Into<BoxError>;
 
     /// The service root: scheme, host, port and version, such as

@@ -180,7 +180,13 @@ impl Error {
     pub(crate) fn of_client(error: BoxError, transient: bool) -> Self {
         let error = match error.downcast::<Error>() {
             Ok(error) => *error,
-            Err(error) => of_http_client(error),
+            // An error of another type that was made from one of the library's is read as that one.
+            Err(error) => match Error::within(&*error).cloned() {
+                // A type that shows the error inside as itself adds nothing.
+                Some(found) if found.to_string() == error.to_string() => found,
+                Some(found) => found.with_source(error),
+                None => of_http_client(error),
+            },
         };
         let retryable = transient && error.is_retryable();
         // An error that speaks of a whole operation cannot come from one request.
@@ -192,6 +198,11 @@ impl Error {
             _ => Error::transport(error),
         };
         error.with_retryable(retryable)
+    }
+
+    /// The first error of the library's in a chain of sources.
+    pub(crate) fn within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        chain(error).find_map(|error| error.downcast_ref())
     }
 
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
@@ -368,14 +379,7 @@ impl Error {
         if self.kind() != ErrorKind::NotStarted {
             return self;
         }
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            if let Some(error) = error.downcast_ref() {
-                return error;
-            }
-            source = error.source();
-        }
-        self
+        std::error::Error::source(self).and_then(Error::within).unwrap_or(self)
     }
 
     /// The code of the failure: the failed operation's, or else that of the service's error body.

@@ -1,7 +1,6 @@
 //! Many operations at once, asynchronously.
 
 use std::collections::VecDeque;
-use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::hash::Hash;
@@ -243,7 +242,8 @@ where
     ///
     /// The future is first polled when fewer starts than [`starts_at_once`](Self::starts_at_once)
     /// are in flight and the rate allows one more. An error of a type other than [`Error`] becomes
-    /// the source of a [`NotStarted`](ErrorKind::NotStarted).
+    /// the source of a [`NotStarted`](ErrorKind::NotStarted), whose `status` and the like are those
+    /// of the first [`Error`] among its sources; see [`Client::Error`] for types that hide it.
     ///
     /// # Errors
     ///
@@ -632,15 +632,7 @@ fn not_started(error: BoxError) -> Error {
         Ok(error) => return *error,
         Err(error) => error,
     };
-    let mut source: Option<&(dyn StdError + 'static)> = Some(&*error);
-    let mut retryable = false;
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<Error>() {
-            retryable = error.is_retryable();
-            break;
-        }
-        source = error.source();
-    }
+    let retryable = Error::within(&*error).is_some_and(Error::is_retryable);
     Error::new(ErrorKind::NotStarted, "the operation was not started")
         .with_source(error)
         .with_retryable(retryable)

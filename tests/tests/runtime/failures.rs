@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use graph_operation::testing::{ScriptedClient, accepted, block_on, failed};
 use graph_operation::{
-    Client, DriveItemCopy, Error, ErrorKind, Model, Operation, Result, TeamsAsyncOperation,
+    BoxError, Client, DriveItemCopy, Error, ErrorKind, Model, Operation, Result,
+    TeamsAsyncOperation,
 };
 use http::{HeaderValue, Method, Request, Response, Uri};
 
 use crate::{LOCATION, started};
 
-/// A client whose first request fails.
-#[derive(Clone)]
-struct Failing {
+/// A client whose first request fails, by default with an error of the library's own type.
+struct Failing<E = Error> {
     client: ScriptedClient,
-    error: Arc<Mutex<Option<Error>>>,
+    error: Arc<Mutex<Option<E>>>,
 }
 
-impl Failing {
+impl<E: From<Error> + Into<BoxError> + Send + 'static> Failing<E> {
     fn with(error: Error) -> Self {
-        Failing { client: ScriptedClient::new(), error: Arc::new(Mutex::new(Some(error))) }
+        Failing { client: ScriptedClient::new(), error: Arc::new(Mutex::new(Some(error.into()))) }
     }
 
     fn start(&self, idempotent: bool) -> Result<Operation> {
@@ -36,23 +36,29 @@ impl Failing {
     }
 }
 
-impl Client for Failing {
-    type Error = Error;
+impl<E> Clone for Failing<E> {
+    fn clone(&self) -> Self {
+        Failing { client: self.client.clone(), error: Arc::clone(&self.error) }
+    }
+}
+
+impl<E: From<Error> + Into<BoxError> + Send + 'static> Client for Failing<E> {
+    type Error = E;
 
     fn service_root(&self) -> &Uri {
         Client::service_root(&self.client)
     }
 
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, E> {
         let error = self.error.lock().unwrap().take();
         match error {
             Some(error) => Err(error),
-            None => Client::send(&self.client, request).await,
+            None => Ok(Client::send(&self.client, request).await?),
         }
     }
 
     async fn send_anonymous(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
-        Client::send(self, request).await
+        Client::send(self, request).await.map_err(Error::transport)
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -99,7 +105,7 @@ fn a_request_that_was_not_made_was_not_carried_out() {
         ureq::Error::BadUri("no scheme".into()).into(),
     ];
     for error in unbuilt().into_iter().chain(others) {
-        let client = Failing::with(error);
+        let client = <Failing>::with(error);
         let error = client.start(false).unwrap_err();
         assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Transport, false));
         assert!(!error.to_string().contains("carried out"), "{error}");
@@ -118,7 +124,7 @@ fn the_error_of_a_request_that_could_not_be_built_says_so() {
 fn an_error_that_is_not_retryable_is_final_whatever_its_kind() {
     let invalid = ScriptedClient::new().url_of([".."]).unwrap_err();
     assert_eq!(invalid.kind(), ErrorKind::InvalidLocation);
-    let client = Failing::with(invalid);
+    let client = <Failing>::with(invalid);
     let error = client.start(true).unwrap_err();
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Transport, false));
     assert!(client.client.requests().is_empty());
@@ -128,7 +134,7 @@ fn an_error_that_is_not_retryable_is_final_whatever_its_kind() {
 #[test]
 fn the_failure_of_another_operation_is_not_this_ones() {
     fn poll<M: Model>(location: &str, error: Error) -> Error {
-        let operation = Operation::from_location_as::<M>(Failing::with(error), location);
+        let operation = Operation::from_location_as::<M>(<Failing>::with(error), location);
         block_on(operation.unwrap().poll()).unwrap_err()
     }
     let (client, mut other) = started();
@@ -141,4 +147,56 @@ fn the_failure_of_another_operation_is_not_this_ones() {
         assert_eq!((error.kind(), error.failure()), (ErrorKind::Transport, None));
         assert!(error.resume_token().is_some());
     }
+}
+
+/// An author's error that has one of the library's as its source.
+#[derive(Debug)]
+struct Wrapped(Error);
+
+impl From<Error> for Wrapped {
+    fn from(error: Error) -> Self {
+        Wrapped(error)
+    }
+}
+
+impl std::fmt::Display for Wrapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("wrapped")
+    }
+}
+
+impl std::error::Error for Wrapped {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// Whatever the type of its error, a client says by the library's error in it whether a request left,
+/// and whether it is worth a retry.
+#[test]
+fn an_error_of_the_library_is_found_within_an_authors() {
+    fn assert_found<E: From<Error> + Into<BoxError> + Send + 'static>(within: &str) {
+        let client = Failing::<E>::with(Error::not_sent("connection refused"));
+        client.client.answer(accepted(LOCATION));
+        drop(client.start(false).unwrap());
+
+        let client = Failing::<E>::with(Error::credential("the secret has expired"));
+        let error = client.start(true).unwrap_err();
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Transport, false));
+        assert!(!error.to_string().contains("carried out"), "{error}");
+        let credential = "no credential is available for the request";
+        let shown = format!("{credential}: {within}the secret has expired");
+        assert_eq!(format!("{error:#}"), shown);
+        assert!(client.client.requests().is_empty());
+
+        let elsewhere = Operation::from_location(ScriptedClient::new(), "https://evil.example/1");
+        let client = Failing::<E>::with(elsewhere.unwrap_err());
+        let error = client.start(true).unwrap_err();
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::ForeignLocation, false));
+        assert_eq!(error.location(), Some("https://evil.example/1"));
+    }
+    assert_found::<Error>("");
+    assert_found::<BoxError>("");
+    assert_found::<std::io::Error>("");
+    assert_found::<Wrapped>("wrapped: no credential is available for the request: ");
 }

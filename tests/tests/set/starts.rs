@@ -230,21 +230,25 @@ fn an_error_of_another_type_is_the_source_of_not_started() {
         block_on(Operation::from_response(ScriptedClient::new(), throttled.clone())).unwrap_err()
     };
     let (plain, wrapped) = (rejected(), Wrapped(rejected()));
+    let io = std::io::Error::from(rejected());
     set.start(0, async move { Err(plain) }).unwrap();
     set.start(1, async move { Err(wrapped) }).unwrap();
-    set.start(2, async { Err("text") }).unwrap();
+    set.start(2, async move { Err(io) }).unwrap();
+    set.start(3, async { Err("text") }).unwrap();
     let mut ends = ends(&mut set);
     ends.sort_by_key(|(key, _)| *key);
     let errors: Vec<_> = ends.iter().map(|(_, end)| end.as_ref().unwrap_err()).collect();
     assert_eq!(errors[0].kind(), ErrorKind::Rejected);
-    assert_eq!(errors[1].kind(), ErrorKind::NotStarted);
-    for error in &errors[..2] {
+    for error in &errors[1..] {
+        assert_eq!(error.kind(), ErrorKind::NotStarted);
+    }
+    for error in &errors[..3] {
         assert_eq!((error.status().unwrap().as_u16(), error.code()), (429, Some("Throttled")));
         assert_eq!(error.retry_after(), Some(seconds(9)));
         assert!(error.is_retryable());
     }
-    assert_eq!((errors[2].kind(), errors[2].is_retryable()), (ErrorKind::NotStarted, false));
-    assert_eq!(set.counts().failed, 3);
+    assert!(!errors[3].is_retryable());
+    assert_eq!(set.counts().failed, 4);
 }
 
 #[test]
