@@ -135,6 +135,8 @@ struct UnderWay {
     sleeper: Option<Box<dyn Sleeper>>,
     /// When the sleep ends.
     until: Option<Instant>,
+    /// When the last time limit was up, which the clock may not show.
+    slept: Option<Instant>,
 }
 
 /// A request in flight.
@@ -193,6 +195,7 @@ where
                 polled: None,
                 sleeper: None,
                 until: None,
+                slept: None,
             }),
             types: PhantomData,
         }
@@ -442,9 +445,11 @@ where
 
 /// The part that does not depend on the types of the operations.
 impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
+    /// The latest instant: a finished sleep counts, whatever the clock says.
     #[cfg(feature = "blocking")]
-    pub(crate) fn now(&self) -> Instant {
-        self.connection.now()
+    pub(crate) fn now(&mut self) -> Instant {
+        let now = self.connection.now().max(self.machine.latest());
+        self.under_way().slept.map_or(now, |slept| slept.max(now))
     }
 
     fn under_way(&mut self) -> &mut UnderWay {
@@ -477,6 +482,7 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
             under_way.poll_requests(machine, connection, cx);
             under_way.poll_starts(machine, connection, cx);
             let now = connection.now();
+            let now = under_way.slept.map_or(now, |slept| slept.max(now));
             if machine.counts().queued > 0 {
                 machine.set_wall_clock(connection.system_time(), now);
             }
@@ -503,6 +509,7 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
             if let Some(until) = until.filter(|&until| until < wake) {
                 let rest = until.saturating_duration_since(now);
                 ready!(under_way.poll_sleep(connection, rest, until, cx));
+                under_way.slept = Some(until);
                 return Poll::Ready(Turn::TimeUp);
             }
             ready!(under_way.poll_sleep(connection, wait, wake, cx));

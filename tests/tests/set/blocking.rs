@@ -1,12 +1,15 @@
 //! The twin for programs without an executor.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use graph_operation::blocking::{Client, Next, Operation, OperationSet, SetEvent};
 use graph_operation::testing::{
     ScriptedClient, accepted, block_on, failed, graph_error, in_progress, status, succeeded,
     with_header,
 };
-use graph_operation::{Error, ErrorKind, Polling, RateLimit, ResumeToken};
-use http::{Method, Request, Uri};
+use graph_operation::{Error, ErrorKind, Polling, RateLimit, Result, ResumeToken};
+use http::{Method, Request, Response, Uri};
 
 use crate::{location, seconds};
 
@@ -22,7 +25,7 @@ fn running(client: &ScriptedClient, count: usize) -> OperationSet<usize> {
     set
 }
 
-fn archive(client: &ScriptedClient, at: usize) -> Request<bytes::Bytes> {
+fn archive(client: &ScriptedClient, at: usize) -> Request<Bytes> {
     Client::request(client, Method::POST, ["teams", &at.to_string(), "archive"]).unwrap()
 }
 
@@ -59,7 +62,7 @@ macro_rules! describe {
     };
 }
 
-type Requests = Vec<(Uri, bytes::Bytes, std::time::Duration)>;
+type Requests = Vec<(Uri, Bytes, Duration)>;
 
 fn requests(client: &ScriptedClient) -> Requests {
     let requests = client.requests().into_iter().zip(client.sent_at());
@@ -142,10 +145,10 @@ fn short_times_make_progress() {
         client.answer(succeeded("/a")).answer(succeeded("/b"));
         let mut ended = 0;
         loop {
-            match set.next_within(std::time::Duration::from_millis(millis)) {
+            match set.next_within(Duration::from_millis(millis)) {
                 Next::Ended(_, end) => drop(end.unwrap()),
                 // The caller also spends time between the calls.
-                Next::TimeUp => client.advance(std::time::Duration::from_millis(10)),
+                Next::TimeUp => client.advance(Duration::from_millis(10)),
                 Next::Empty => break,
             }
             ended += 1;
@@ -153,6 +156,39 @@ fn short_times_make_progress() {
         }
         assert_eq!((client.requests().len(), set.counts().succeeded), (2, 2), "{millis}");
     }
+}
+
+/// A client whose sleeps return at once, by a clock that is the real one.
+#[derive(Clone)]
+struct Hasty(ScriptedClient);
+
+impl Client for Hasty {
+    type Error = Error;
+
+    fn service_root(&self) -> &Uri {
+        Client::service_root(&self.0)
+    }
+
+    fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        Client::send(&self.0, request)
+    }
+
+    fn sleep(&self, _: Duration) {}
+}
+
+#[test]
+fn a_time_that_was_slept_at_once_is_up() {
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::new(Hasty(client.clone()));
+    set.insert(0, operation(&client, 0)).unwrap();
+    client.answer(in_progress()).answer(succeeded("/a"));
+    let mut ups = 0;
+    while !matches!(set.next_within(seconds(10)), Next::Ended(0, Ok(_))) {
+        ups += 1;
+        assert!(ups < 10);
+    }
+    // The first check after 5 s or a little more, the second one more than 30 s later.
+    assert!((3..=4).contains(&ups), "{ups}");
 }
 
 #[test]
@@ -201,7 +237,7 @@ fn what_has_a_key_comes_in_once_and_goes_out_as_it_is() {
     assert_eq!(duplicate.kind(), ErrorKind::DuplicateKey);
     let duplicate = set.start_request(0, archive(&client, 0)).unwrap_err();
     assert_eq!(duplicate.kind(), ErrorKind::DuplicateKey);
-    let elsewhere = Request::post("https://evil.example/v1.0/teams").body(bytes::Bytes::new());
+    let elsewhere = Request::post("https://evil.example/v1.0/teams").body(Bytes::new());
     let foreign = set.start_request(1, elsewhere.unwrap()).unwrap_err();
     assert_eq!(foreign.kind(), ErrorKind::ForeignLocation);
 
