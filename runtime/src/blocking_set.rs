@@ -216,7 +216,11 @@ where
         let until = self.inner.now().checked_add(time);
         self.inner.begin_call();
         loop {
-            match block_on(poll_fn(|cx| self.inner.poll_turn(false, until, cx))) {
+            let turn = block_on(poll_fn(|cx| {
+                self.inner.begin_poll();
+                self.inner.poll_turn(false, until, cx)
+            }));
+            match turn {
                 Turn::Report(Report::Ended(key, result)) => {
                     return Next::Ended(key, blocking(self.inner.completed(result)));
                 }

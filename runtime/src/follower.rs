@@ -35,13 +35,18 @@ impl Follower {
     ) -> Box<Self> {
         let (now, seed) = (connection.now(), connection.random());
         let poller = Poller::with_reader(reader, accepted, policy, now, seed);
-        let line = Line::new(connection, span);
+        let mut line = Line::new(connection, span);
         line.span.identify(operation_id(&poller));
         Self::of_parts(poller, line)
     }
 
     pub(crate) fn of_parts(poller: Poller, line: Line) -> Box<Self> {
         Box::new(Follower { poller, line: Mutex::new(line), target: None })
+    }
+
+    pub(crate) fn into_parts(self) -> (Poller, Span) {
+        let line = self.line.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (self.poller, line.into_parts().1)
     }
 
     fn parts(&mut self) -> (&mut Poller, &mut Line) {
@@ -131,7 +136,7 @@ impl Follower {
 
     fn found(&mut self) {
         let (poller, line) = self.parts();
-        line.updated(poller);
+        show(&mut line.span, poller);
     }
 
     /// Reads the target of an operation that has succeeded.
@@ -186,17 +191,16 @@ enum Begun<'a> {
     Target(&'a mut Target, &'a mut Line),
 }
 
-impl Line {
-    fn updated(&mut self, poller: &Poller) {
-        if !self.span.is_enabled() {
-            return;
-        }
-        let kept = poller.kept();
-        let summary = kept.as_ref().and_then(|kept| poller.reader().summarize(kept.body()).ok());
-        let status = summary.as_ref().map_or("", |summary| summary.status());
-        let found = Found { check: poller.checks(), state: poller.state(), status };
-        self.span.updated(&found, || kept.clone());
+/// Shows what the last check found.
+pub(crate) fn show(span: &mut Span, poller: &Poller) {
+    if !span.is_enabled() {
+        return;
     }
+    let kept = poller.kept();
+    let summary = kept.as_ref().and_then(|kept| poller.reader().summarize(kept.body()).ok());
+    let status = summary.as_ref().map_or("", |summary| summary.status());
+    let found = Found { check: poller.checks(), state: poller.state(), status };
+    span.updated(&found, || kept.clone());
 }
 
 /// Adds to an error of the target what is known of the operation, which has succeeded.

@@ -176,6 +176,7 @@ mod rate_limit;
 mod response;
 mod resume_token;
 mod set;
+mod spans;
 mod target;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -269,14 +269,14 @@ impl Operation {
 
 impl<T, M> Operation<T, M> {
     /// A handle for an operation that a set has followed.
-    pub(crate) fn of_poller(poller: Poller, connection: Arc<dyn Connection>) -> Self {
-        let line = Line::new(connection, Span::none());
+    pub(crate) fn of_poller(poller: Poller, connection: Arc<dyn Connection>, span: Span) -> Self {
+        let line = Line::new(connection, span);
         Operation { follower: Follower::of_parts(poller, line), types: PhantomData }
     }
 
-    /// The poller, for a set; a request in flight is dropped.
-    pub(crate) fn into_poller(self) -> Poller {
-        self.follower.poller
+    /// The poller and the span, for a set; a request in flight is dropped.
+    pub(crate) fn into_poller(self) -> (Poller, Span) {
+        self.follower.into_parts()
     }
 
     pub(crate) fn connection(&self) -> Arc<dyn Connection> {

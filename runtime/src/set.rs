@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::hash::Hash;
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -26,6 +27,8 @@ use crate::protocol::{
     Ticket, TimeLeft, same_origin,
 };
 use crate::resume_token::ResumeToken;
+use crate::spans::Spans;
+use crate::trace::Span;
 use crate::update::Update;
 
 /// Many operations of one client: started a few at a time, checked up to twenty in one request, at
@@ -106,6 +109,7 @@ pub struct OperationSet<K, T = Value, M = TeamsAsyncOperation> {
     reader: &'static Reader,
     connection: Arc<dyn Connection>,
     polling: Polling,
+    spans: Spans<K>,
     /// Never contended: the lock makes the set `Sync` although its futures need not be.
     under_way: Mutex<UnderWay>,
     types: PhantomData<fn() -> (T, M)>,
@@ -123,7 +127,7 @@ pub enum SetEvent<K, T = Value, M = TeamsAsyncOperation> {
     Ended(K, Result<Completed<T, M>>),
 }
 
-type Starting = Pin<Box<dyn Future<Output = Result<Poller>> + Send>>;
+type Starting = Pin<Box<dyn Future<Output = Result<(Poller, Span)>> + Send>>;
 
 /// What is in progress.
 struct UnderWay {
@@ -188,6 +192,7 @@ where
             reader,
             connection,
             polling: M::POLLING(),
+            spans: Spans::new(),
             under_way: Mutex::new(UnderWay {
                 requests: Vec::new(),
                 queued: VecDeque::new(),
@@ -304,6 +309,10 @@ where
         let root = connection.service_root();
         let start =
             Start::with_reader(self.reader, root, request, idempotent, self.polling, now, seed)?;
+        if self.machine.contains(&key) {
+            return Err(duplicate());
+        }
+        self.spans.keep(&key, Span::open());
         self.machine.queue_request(key, start).map_err(|_| duplicate())
     }
 
@@ -319,9 +328,17 @@ where
         if self.machine.contains(&key) || is_foreign(self.connection.service_root(), &operation) {
             return Err(operation);
         }
-        let poller = operation.into_poller();
-        let inserted = self.machine.insert(key, poller, self.connection.now());
-        inserted.map_err(|poller| Operation::of_poller(*poller, Arc::clone(&self.connection)))
+        let (poller, span) = operation.into_poller();
+        let traced = span.is_enabled().then(|| key.clone());
+        match self.machine.insert(key, poller, self.connection.now()) {
+            Ok(()) => {
+                if let Some(key) = traced {
+                    self.spans.keep(&key, span);
+                }
+                Ok(())
+            }
+            Err(poller) => Err(Operation::of_poller(*poller, Arc::clone(&self.connection), span)),
+        }
     }
 
     /// Adds the operation that a token names; see [`Operation::resume`].
@@ -337,8 +354,8 @@ where
         }
         let connection = Arc::clone(&self.connection);
         let operation = Operation::resumed(connection, self.reader, token)?;
-        let poller = operation.with_polling(self.polling).into_poller();
-        self.machine.insert(key, poller, self.connection.now()).map_err(|_| duplicate())
+        let operation = operation.with_polling(self.polling).typed();
+        self.insert(key, operation).map_err(|_| duplicate())
     }
 
     /// Removes an operation from the set, and returns it with the set's client. For a start,
@@ -346,9 +363,11 @@ where
     pub fn remove(&mut self, key: &K) -> Option<Operation<T, M>> {
         if let Some(ticket) = self.machine.ticket(key) {
             self.under_way().queued.retain(|(other, _)| *other != ticket);
+            self.spans.take(key);
         }
         let poller = self.machine.remove(key, self.connection.now())?;
-        Some(Operation::of_poller(poller, Arc::clone(&self.connection)))
+        let span = self.spans.take(key);
+        Some(Operation::of_poller(poller, Arc::clone(&self.connection), span))
     }
 
     /// Returns the next operation that has ended, in the order in which the ends are observed;
@@ -371,6 +390,7 @@ where
 
     #[allow(clippy::type_complexity, reason = "the item of the stream")]
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<(K, Result<Completed<T, M>>)>> {
+        self.begin_poll();
         loop {
             match ready!(self.poll_turn(false, None, cx)) {
                 Turn::Report(Report::Ended(key, result)) => {
@@ -383,6 +403,7 @@ where
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<SetEvent<K, T, M>>> {
+        self.begin_poll();
         loop {
             return Poll::Ready(Some(match ready!(self.poll_turn(true, None, cx)) {
                 Turn::Report(Report::Started(key)) => SetEvent::Started(key),
@@ -466,6 +487,17 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
         });
     }
 
+    /// Begins a poll by the caller: what is in progress may be polled once.
+    pub(crate) fn begin_poll(&mut self) {
+        let under_way = self.under_way();
+        for sending in &mut under_way.requests {
+            sending.exchange.1 = false;
+        }
+        for (_, start) in &mut under_way.starts {
+            start.1 = false;
+        }
+    }
+
     /// Drives the machine until there is an event, or until `until`.
     pub(crate) fn poll_turn(
         &mut self,
@@ -476,19 +508,19 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
         let machine = &mut self.machine;
         let connection = &self.connection;
         let under_way = self.under_way.get_mut().unwrap_or_else(PoisonError::into_inner);
-        machine.watch(watched);
-        under_way.begin_poll();
+        // Spans show starts and checks too; a caller who does not watch passes over them.
+        machine.watch(watched || !self.spans.is_empty());
         loop {
             under_way.poll_requests(machine, connection, cx);
-            under_way.poll_starts(machine, connection, cx);
+            under_way.poll_starts(machine, &mut self.spans, connection, cx);
             let now = connection.now();
             let now = under_way.slept.map_or(now, |slept| slept.max(now));
             if machine.counts().queued > 0 {
                 machine.set_wall_clock(connection.system_time(), now);
             }
-            let wait = match machine.next(now) {
-                SetStep::Wait(wait, _) => wait,
-                SetStep::Event(report) => return Poll::Ready(Turn::Report(report)),
+            let step = match machine.next(now) {
+                SetStep::Wait(wait, _) => ControlFlow::Continue(wait),
+                SetStep::Event(report) => ControlFlow::Break(report),
                 SetStep::Send(dispatch) => {
                     let (anonymous, limit) = (dispatch.is_anonymous(), dispatch.time_left());
                     let (request, envelope) = dispatch.request();
@@ -504,6 +536,13 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                 }
                 SetStep::Pending => return Poll::Pending,
                 SetStep::Done => return Poll::Ready(Turn::Empty),
+            };
+            let wait = match step {
+                ControlFlow::Continue(wait) => wait,
+                ControlFlow::Break(report) => {
+                    self.spans.show(&report, machine);
+                    return Poll::Ready(Turn::Report(report));
+                }
             };
             let wake = machine.latest() + wait;
             if let Some(until) = until.filter(|&until| until < wake) {
@@ -526,15 +565,6 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
 }
 
 impl UnderWay {
-    fn begin_poll(&mut self) {
-        for sending in &mut self.requests {
-            sending.exchange.1 = false;
-        }
-        for (_, start) in &mut self.starts {
-            start.1 = false;
-        }
-    }
-
     fn begin_start(&mut self, ticket: Ticket) {
         let position = self.queued.iter().position(|(queued, _)| *queued == ticket);
         if let Some((ticket, start)) = position.and_then(|position| self.queued.remove(position)) {
@@ -584,6 +614,7 @@ impl UnderWay {
     fn poll_starts<K: Clone + Eq + Hash>(
         &mut self,
         machine: &mut Set<K>,
+        spans: &mut Spans<K>,
         connection: &Arc<dyn Connection>,
         cx: &mut Context<'_>,
     ) {
@@ -599,7 +630,15 @@ impl UnderWay {
             let polled = start.poll(cx);
             self.polled = None;
             match polled {
-                Poll::Ready(result) => machine.started(ticket, result, connection.now()),
+                Poll::Ready(result) => {
+                    let result = result.map(|(poller, span)| {
+                        if let Some(key) = machine.key_of(ticket) {
+                            spans.keep(key, span);
+                        }
+                        poller
+                    });
+                    machine.started(ticket, result, connection.now());
+                }
                 Poll::Pending => {
                     self.starts.push((ticket, start));
                     let last = self.starts.len() - 1;

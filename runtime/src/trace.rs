@@ -25,13 +25,14 @@ mod on {
 
     /// The span of one operation, until the operation ends; boxed, because most programs have none.
     pub(crate) struct Span {
-        span: Option<Box<tracing::Span>>,
+        open: Option<Box<tracing::Span>>,
+        identified: bool,
         typed: bool,
     }
 
     impl Span {
         pub(crate) fn none() -> Self {
-            Span { span: None, typed: false }
+            Span { open: None, identified: false, typed: false }
         }
 
         /// A span of an operation whose id is recorded when it is known.
@@ -45,22 +46,24 @@ mod on {
                 outcome = Empty,
                 error = Empty,
             );
-            Span { span: (!span.is_disabled()).then(|| Box::new(span)), typed: false }
+            let open = (!span.is_disabled()).then(|| Box::new(span));
+            Span { open, identified: false, typed: false }
         }
 
         pub(crate) fn is_enabled(&self) -> bool {
-            self.span.is_some()
+            self.open.is_some()
         }
 
-        pub(crate) fn identify(&self, id: Option<&str>) {
-            if let (Some(span), Some(id)) = (&self.span, id) {
+        pub(crate) fn identify(&mut self, id: Option<&str>) {
+            if let (Some(span), Some(id), false) = (&self.open, id, self.identified) {
                 span.record("id", id);
+                self.identified = true;
             }
         }
 
         /// Runs `step` inside of the span.
         pub(crate) fn enter<T>(&self, step: impl FnOnce() -> T) -> T {
-            match &self.span {
+            match &self.open {
                 Some(span) => span.in_scope(step),
                 None => step(),
             }
@@ -72,7 +75,7 @@ mod on {
 
         /// Shows what a check found, and closes the span if that was the end.
         pub(crate) fn updated(&mut self, found: &Found<'_>, kept: impl FnOnce() -> Option<Kept>) {
-            let Some(span) = &self.span else { return };
+            let Some(span) = &self.open else { return };
             let Found { check, state, status } = *found;
             span.record("status", status);
             span.record("checks", check);
@@ -93,12 +96,12 @@ mod on {
                     span.record("outcome", "failed").record("error", error)
                 }
             };
-            self.span = None;
+            self.open = None;
         }
 
         /// Closes the span of an operation that its start finished.
         pub(crate) fn succeeded(self) {
-            if let Some(span) = &self.span {
+            if let Some(span) = &self.open {
                 span.record("outcome", "succeeded");
             }
         }
@@ -115,7 +118,7 @@ mod on {
 
         /// Records why the waiting stopped before the end.
         pub(crate) fn stopped(&self, reason: &Error) {
-            let Some(span) = &self.span else { return };
+            let Some(span) = &self.open else { return };
             let error = format!("{reason:#}");
             span.in_scope(|| event!(Level::ERROR, error, "stopped waiting"));
             span.record("outcome", display(reason.kind())).record("error", error);
@@ -146,7 +149,7 @@ mod off {
             false
         }
 
-        pub(crate) fn identify(&self, _: Option<&str>) {}
+        pub(crate) fn identify(&mut self, _: Option<&str>) {}
 
         pub(crate) fn enter<T>(&self, step: impl FnOnce() -> T) -> T {
             step()

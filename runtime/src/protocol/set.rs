@@ -547,6 +547,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
         queued.then_some(Ticket(Id { member: number, stamp: member.stamp }))
     }
 
+    /// The key of a start that is in flight.
+    pub(crate) fn key_of(&self, ticket: Ticket) -> Option<&K> {
+        self.members.key(ticket.0.member)
+    }
+
     /// Whether the key is in the set.
     pub fn contains(&self, key: &K) -> bool {
         self.members.find(key).is_some()

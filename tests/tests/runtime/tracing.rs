@@ -1,12 +1,18 @@
 //! What the feature `tracing` shows, and what it does not.
 
+use std::future::poll_fn;
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use graph_operation::testing::{
-    ScriptedClient, block_on, failed, graph_error, in_progress, json_answer, succeeded,
+    ScriptedClient, accepted, block_on, failed, graph_error, in_progress, interrupt, json_answer,
+    succeeded,
 };
-use graph_operation::{Client, Operation, Polling};
+use graph_operation::{Client, Error, Operation, OperationSet, Polling, Result};
+use http::{Method, Request, Response, Uri};
 use serde_json::json;
 use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
@@ -58,7 +64,7 @@ fn logged(script: impl FnOnce(&ScriptedClient), polling: Polling) -> (Vec<String
     let mut followed = None;
     let text = log_of(|| {
         let client = ScriptedClient::new();
-        let accepted = graph_operation::testing::accepted(LOCATION);
+        let accepted = accepted(LOCATION);
         let mut operation = begin(&client, accepted).unwrap().with_polling(polling);
         script(&client);
         let _ = block_on(operation.wait());
@@ -137,7 +143,7 @@ fn the_callers_own_span_is_left_alone() {
         .finish();
     observe(subscriber, || {
         let client = ScriptedClient::new();
-        let mut operation = begin(&client, graph_operation::testing::accepted(LOCATION)).unwrap();
+        let mut operation = begin(&client, accepted(LOCATION)).unwrap();
         client.answer(graph_operation::testing::status(401));
         let callers = tracing::error_span!("callers", outcome = tracing::field::Empty);
         callers.in_scope(|| {
@@ -165,8 +171,119 @@ fn a_start_that_finished_at_once_closes_its_span_as_succeeded() {
     let text = log_of(|| {
         let client = ScriptedClient::new();
         client.answer(json_answer(200, &json!({ "id": "1" })));
-        let request = client.request(http::Method::POST, ["teams"]).unwrap();
+        let request = client.request(Method::POST, ["teams"]).unwrap();
         drop(block_on(Operation::start(client, request)).unwrap());
     });
     assert!(text.contains(r#"outcome="succeeded""#), "{text}");
+}
+
+/// However an operation came into a set: its span stays open until it ends.
+#[test]
+fn each_operation_of_a_set_has_a_span() {
+    let client = ScriptedClient::new();
+    let at = |key: u8| format!("/teams('{key}')/operations('{key}')");
+    let token = Operation::from_location(client.clone(), at(3)).unwrap().resume_token().unwrap();
+    let text = log_of(|| {
+        let followed = |key| Operation::from_location(client.clone(), at(key)).unwrap();
+        let archive = |key: u8| client.request(Method::POST, ["teams", &key.to_string()]).unwrap();
+        let mut set = OperationSet::<u8>::new(client.clone());
+        let (graph, request) = (client.clone(), archive(1));
+        set.start(1, Operation::start(graph, request)).unwrap();
+        client.answer(accepted(&at(1)));
+        set.start_request(2, archive(2)).unwrap();
+        client.answer(accepted(&at(2)));
+        // The service finishes this one at once.
+        set.start_request(6, archive(6)).unwrap();
+        client.answer(json_answer(201, &json!({ "id": "6" })));
+        set.resume(3, token).unwrap();
+        set.insert(4, followed(4)).unwrap();
+        set.insert(5, followed(5)).unwrap();
+        let mut removed = set.remove(&5).unwrap();
+        // The first checks of the four, and the others.
+        for _ in 0..4 {
+            client.answer(graph_error(503, "serviceUnavailable", "Down."));
+        }
+        for _ in 0..3 {
+            client.answer(succeeded("/teams('1')"));
+        }
+        client.answer(failed("TeamUnavailable", "The team was not found."));
+        client.answer(succeeded("/teams('5')"));
+        block_on(async {
+            while set.next().await.is_some() {}
+            removed.wait().await.unwrap();
+        });
+    });
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for key in 1..=5 {
+        let of_key = |text: &str| {
+            let id = format!("id=\"{key}\"");
+            lines.iter().filter(|line| line.contains(&id) && line.contains(text)).count()
+        };
+        let (closed, checks) = (of_key("close"), if key == 5 { 1 } else { 2 });
+        assert_eq!((closed, of_key("retrying")), (1, checks - 1), "{key} {text}");
+        let ended = lines.iter().filter(|line| line.contains("outcome=")).filter(|line| {
+            line.contains(&format!("id=\"{key}\"")) && line.contains(&format!("checks={checks} "))
+        });
+        assert_eq!(ended.count(), 1, "{key} {text}");
+    }
+    assert_eq!(count(&lines, "outcome=\"succeeded\""), 5, "{text}");
+    assert_eq!(count(&lines, "outcome=\"failed\""), 1, "{text}");
+}
+
+/// A client that never answers for one team, and counts how often it is asked to.
+#[derive(Clone)]
+struct Counting {
+    client: ScriptedClient,
+    polls: Arc<Mutex<u32>>,
+}
+
+impl Client for Counting {
+    type Error = Error;
+
+    fn service_root(&self) -> &Uri {
+        Client::service_root(&self.client)
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        if request.uri().path().contains("never") {
+            poll_fn(|_| {
+                *self.polls.lock().unwrap() += 1;
+                Poll::<()>::Pending
+            })
+            .await;
+        }
+        Client::send(&self.client, request).await
+    }
+
+    async fn sleep(&self, time: Duration) {
+        Client::sleep(&self.client, time).await;
+    }
+
+    fn now(&self) -> Instant {
+        Client::now(&self.client)
+    }
+
+    fn time_limit(&self, time: Duration) -> impl Future<Output = ()> + Send {
+        Client::time_limit(&self.client, time)
+    }
+}
+
+#[test]
+fn a_set_polls_no_request_twice_in_one_poll_whatever_is_shown() {
+    log_of(|| {
+        let client = ScriptedClient::new();
+        client.answer(in_progress()).answer(in_progress()).answer(succeeded("/teams('1')"));
+        let counting = Counting { client, polls: Arc::default() };
+        let mut set = OperationSet::new(counting.clone()).batch(1);
+        for team in ["never", "1"] {
+            let at = format!("/teams('{team}')/operations('2')");
+            let operation = Operation::from_location(counting.clone(), at).unwrap();
+            let first = if team == "1" { 6 } else { 1 };
+            let polling = Polling::default().first_check(seconds(first));
+            set.insert(team, operation.with_polling(polling)).unwrap();
+        }
+        let (team, result) = interrupt(set.next(), 1).unwrap().unwrap();
+        result.unwrap();
+        assert_eq!((team, *counting.polls.lock().unwrap()), ("1", 1));
+    });
 }

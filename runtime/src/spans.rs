@@ -1,0 +1,57 @@
+//! The spans of the operations of a set.
+
+#![cfg_attr(
+    not(feature = "tracing"),
+    allow(clippy::zero_sized_map_values, reason = "without the feature, a span is nothing")
+)]
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use crate::follower::{operation_id, show};
+use crate::protocol::{Report, Set};
+use crate::trace::Span;
+
+/// The spans that are enabled, by the keys of their operations.
+pub(crate) struct Spans<K>(HashMap<K, Span>);
+
+impl<K: Clone + Eq + Hash> Spans<K> {
+    pub(crate) fn new() -> Self {
+        Spans(HashMap::new())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn keep(&mut self, key: &K, span: Span) {
+        if span.is_enabled() {
+            self.0.insert(key.clone(), span);
+        }
+    }
+
+    pub(crate) fn take(&mut self, key: &K) -> Span {
+        self.0.remove(key).unwrap_or_else(Span::none)
+    }
+
+    /// Shows what happened to an operation.
+    pub(crate) fn show(&mut self, report: &Report<K>, machine: &mut Set<K>) {
+        match report {
+            Report::Started(key) => {
+                let Some(span) = self.0.get_mut(key) else { return };
+                machine.inspect(key, |poller| span.identify(operation_id(poller)));
+            }
+            Report::Checked(key, fault) => {
+                let Some(span) = self.0.get_mut(key) else { return };
+                match fault {
+                    Some(fault) => span.retrying(fault),
+                    None => drop(machine.inspect(key, |poller| show(span, poller))),
+                }
+            }
+            Report::Ended(key, result) => match result {
+                Ok(_) => self.take(key).succeeded(),
+                Err(error) => self.take(key).stopped(error),
+            },
+        }
+    }
+}
