@@ -70,7 +70,7 @@ impl Follower {
         loop {
             let (poller, line) = self.parts();
             if poller.is_ended() {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(poller.final_error().cloned().map_or(Ok(()), Err));
             }
             if !line.is_sending() {
                 let now = line.now(&mut None);

@@ -297,7 +297,8 @@ impl<T, M: Model> Operation<T, M> {
     ///
     /// # Errors
     ///
-    /// Any fault, even a transient one. The operation can be polled and waited for as before.
+    /// Any fault, even a transient one. The operation can be polled and waited for as before, except
+    /// after [`Vanished`](ErrorKind::Vanished), which every call returns from then on.
     pub async fn poll(&mut self) -> Result<Update<M>> {
         self.follower.begin_call();
         poll_fn(|cx| self.follower.poll_check(cx)).await?;

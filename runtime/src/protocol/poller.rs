@@ -268,7 +268,7 @@ impl Poller {
 
     /// The result of an operation that has ended.
     fn outcome(&self) -> Result<(), Error> {
-        if let Some(error) = self.tracker.final_error() {
+        if let Some(error) = self.final_error() {
             return Err(error.clone());
         }
         if self.state() != State::Failed {
@@ -309,6 +309,11 @@ impl Poller {
     /// The last response that was read, decoded on first access.
     pub(crate) fn kept(&self) -> Option<Kept> {
         self.tracker.is_known().then(|| Kept::new(self.reader, self.tracker.body().clone()))
+    }
+
+    /// Why the operation is no longer followed, although no response said how it ended.
+    pub(crate) fn final_error(&self) -> Option<&Error> {
+        self.tracker.final_error()
     }
 
     /// The state of the operation, according to the last response.

@@ -4,14 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use graph_operation::testing::{ScriptedClient, accepted, block_on, failed};
+use graph_operation::testing::{ScriptedClient, accepted, block_on, failed, json_answer, status};
 use graph_operation::{
     BoxError, Client, DriveItemCopy, Error, ErrorKind, Model, Operation, Result,
     TeamsAsyncOperation,
 };
 use http::{HeaderValue, Method, Request, Response, Uri};
+use serde_json::json;
 
-use crate::{LOCATION, started};
+use crate::{LOCATION, Sleepless, started};
 
 /// A client whose first request fails, by default with an error of the library's own type.
 struct Failing<E = Error> {
@@ -128,6 +129,36 @@ fn an_error_that_is_not_retryable_is_final_whatever_its_kind() {
     let error = client.start(true).unwrap_err();
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Transport, false));
     assert!(client.client.requests().is_empty());
+}
+
+#[test]
+fn a_client_without_anonymous_requests_says_what_is_missing() {
+    let scripted = ScriptedClient::new();
+    let client = Sleepless::of(&scripted);
+    let location = "https://contoso.sharepoint.com/monitors/1";
+    let operation = Operation::from_location_as::<DriveItemCopy>(client, location);
+    let error = block_on(operation.unwrap().wait()).unwrap_err();
+    assert!(format!("{error:#}").contains("implement `Client::send_anonymous`"), "{error:#}");
+    assert_eq!((error.is_retryable(), error.checks()), (false, Some(1)));
+    assert!(scripted.requests().is_empty());
+}
+
+/// Its last update shows an operation that runs, and would keep a caller polling forever.
+#[test]
+fn every_poll_of_an_operation_whose_monitor_disappeared_says_so() {
+    let client = <Failing>::with(Error::transport("connection reset"));
+    let location = "https://contoso.sharepoint.com/monitors/1";
+    let operation = Operation::from_location_as::<DriveItemCopy>(client.clone(), location);
+    let mut operation = operation.unwrap();
+    client.client.answer(json_answer(200, &json!({ "status": "inProgress" })));
+    client.client.answer(status(404));
+    block_on(operation.poll()).unwrap_err();
+    assert!(!block_on(operation.poll()).unwrap().is_terminal());
+    for _ in 0..3 {
+        let error = block_on(operation.poll()).unwrap_err();
+        assert_eq!((error.kind(), error.checks()), (ErrorKind::Vanished, Some(3)));
+    }
+    assert_eq!(client.client.requests().len(), 2);
 }
 
 /// A client may follow an operation of its own before it sends.
