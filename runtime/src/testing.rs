@@ -307,6 +307,10 @@ impl Client for ScriptedClient {
         self.reply(batch)
     }
 
+    async fn send_anonymous(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        Client::send(self, request).await
+    }
+
     async fn sleep(&self, duration: Duration) {
         if self.lock().yielding {
             let rest = duration / 2;
@@ -352,6 +356,10 @@ impl crate::blocking::Client for ScriptedClient {
     fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
         let batch = self.record(request);
         self.reply(batch)
+    }
+
+    fn send_anonymous(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        crate::blocking::Client::send(self, request)
     }
 
     fn sleep(&self, duration: Duration) {

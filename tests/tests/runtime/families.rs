@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use graph_operation::testing::{ScriptedClient, accepted, block_on, json_answer};
 use graph_operation::{
-    ConnectionOperation, ConnectionOperationStatus, DriveItemCopy, DriveItemCopyStatus,
+    Client, ConnectionOperation, ConnectionOperationStatus, DriveItemCopy, DriveItemCopyStatus,
     EngagementAsyncOperation, LongRunningOperation, Model, Monitor, OnenoteOperation,
-    OnenoteOperationStatus, Polling, PrintOperation, PrintOperationProcessingState,
+    OnenoteOperationStatus, Operation, Polling, PrintOperation, PrintOperationProcessingState,
     RichLongRunningOperation, State, TargetRef, TeamsAsyncOperation, WorkbookOperation,
-    WorkbookOperationStatus,
+    WorkbookOperationStatus, blocking,
 };
+use http::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -393,4 +395,34 @@ fn a_percentage_is_shown_within_its_bounds() {
         json!({ "done": 1, "failed": 0, "total": 4, "percent": 25.0 })
     );
     assert_eq!(serde_json::to_value(State::Failed).unwrap(), "failed");
+}
+
+#[test]
+fn a_scripted_client_answers_for_a_monitor_on_another_host() {
+    let client = ScriptedClient::new();
+    let monitor = "https://contoso.sharepoint.com/_api/v2.0/monitors/1?tempauth=secret";
+    for blocks in [false, true] {
+        client
+            .answer(accepted(monitor))
+            .answer(json_answer(
+                202,
+                &json!({ "status": "inProgress", "percentageComplete": 27.8 }),
+            ))
+            .answer(json_answer(200, &json!({ "status": "completed", "resourceId": "01Q" })));
+        let request = Client::request(&client, Method::POST, ["me", "drive", "items", "1", "copy"]);
+        let request = request.unwrap();
+        let id = if blocks {
+            let operation = blocking::Operation::start_as::<DriveItemCopy>(client.clone(), request);
+            operation.unwrap().wait().unwrap().target_id().map(str::to_owned)
+        } else {
+            let operation = Operation::start_as::<DriveItemCopy>(client.clone(), request);
+            block_on(async { operation.await.unwrap().await })
+                .unwrap()
+                .target_id()
+                .map(str::to_owned)
+        };
+        assert_eq!(id.as_deref(), Some("01Q"));
+    }
+    let requests = client.requests();
+    assert_eq!((requests.len(), requests[1].uri().to_string()), (6, monitor.to_owned()));
 }
