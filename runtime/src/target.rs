@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::line::{Line, Turn};
-use crate::model::{Kept, TargetRef};
+use crate::model::{Kept, TargetRef, json};
 use crate::printable::Printable;
 use crate::protocol::{Event, Subject, Target, resolve};
 
@@ -90,7 +90,7 @@ pub(crate) fn decode_final<T: DeserializeOwned>(response: &Response<Bytes>) -> R
 fn decode<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T> {
     let empty = response.body().is_empty();
     let body = if empty { b"null" } else { &response.body()[..] };
-    serde_json::from_slice(body).map_err(|error| {
+    json::read(body).map_err(|error| {
         let retryable = empty || !error.is_data();
         let message = "the target does not match the type that it is read as";
         let error = Error::new(ErrorKind::Decode, message).with_json(error);

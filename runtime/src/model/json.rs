@@ -3,9 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+/// Reads a body, as [`text_of`] repairs it if it cannot be read as it is.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_slice(body).or_else(|error| {
+        if error.is_data() { Err(error) } else { serde_json::from_str(&text_of(body)) }
+    })
+}
 
 /// A body as text: without a byte order mark, with U+FFFD instead of invalid UTF-8 and of unpaired
 /// surrogates.

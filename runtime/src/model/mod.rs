@@ -106,7 +106,7 @@ pub trait Model: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
     ///
     /// Returns an error if the body is not an operation of this family.
     fn from_json(body: &[u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(body)
+        json::read(body)
     }
 
     /// Reads only what decides how to continue.

@@ -183,6 +183,25 @@ fn a_target_of_another_shape_is_a_clear_error() {
     assert_eq!((error.request_id(), error.status()), (Some("r"), Some(http::StatusCode::OK)));
 }
 
+/// As with the operation itself: a text that no string can hold costs a character.
+#[test]
+fn a_target_with_odd_text_is_read_at_once() {
+    for (body, id) in [
+        (&b"\xEF\xBB\xBF{\"id\":\"1\"}"[..], "1"),
+        (b"{\"id\":\"\xFF\"}", "\u{FFFD}"),
+        (br#"{"id":"\ud800"}"#, "\u{FFFD}"),
+    ] {
+        let (client, operation) = started();
+        client.answer(succeeded("/teams('1')")).answer(status(200).map(|_| body.into()));
+        let team = block_on(operation.with_target::<Team>().target()).unwrap();
+        assert_eq!((&*team.id, client.requests().len()), (id, 2));
+
+        let operation = begin(&client, status(201).map(|_| body.into())).unwrap();
+        let team = block_on(operation.with_target::<Team>().target()).unwrap();
+        assert_eq!(team.id, id);
+    }
+}
+
 #[test]
 fn another_service_root_keeps_its_own_path() {
     let root = Uri::from_static("http://localhost:8080/proxy/v1.0");
