@@ -281,13 +281,16 @@ impl Poller {
 
     pub(super) fn timed_out(&self) -> Error {
         let limit = Duration::from(self.policy.deadline().unwrap_or_default());
-        let checks = self.checks();
+        let checks = match self.checks() {
+            1 => "1 check".to_owned(),
+            checks => format!("{checks} checks"),
+        };
         let summary = self.reader.summarize(self.tracker.body()).ok();
         let status = summary.as_ref().map_or("unknown", |summary| summary.status());
         let error = Error::new(
             ErrorKind::TimedOut,
             format!(
-                "the operation did not end within {limit:?}; after {checks} checks its status is {}",
+                "the operation did not end within {limit:?}; after {checks} its status is {}",
                 Printable(status)
             ),
         );

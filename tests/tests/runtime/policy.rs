@@ -174,6 +174,20 @@ fn the_deadline_ends_the_wait_with_a_last_check() {
 }
 
 #[test]
+fn the_error_of_a_deadline_counts_the_checks() {
+    for (timeout, expected) in [
+        (3, "the operation did not end within 3s; after 1 check its status is inProgress"),
+        (30, "the operation did not end within 30s; after 2 checks its status is inProgress"),
+    ] {
+        let (client, mut operation) = started();
+        operation.set_polling(Polling::default().timeout(seconds(timeout)));
+        client.answer(in_progress()).answer(in_progress());
+        let error = block_on(operation.wait()).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
 fn the_last_check_can_still_find_the_end() {
     let (client, mut operation) = started();
     operation.set_polling(Polling::default().timeout(seconds(20)));
