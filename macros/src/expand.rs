@@ -7,7 +7,7 @@ use crate::returns::{Returns, Shape};
 use crate::start::start;
 use crate::tokens::{any, generated_at, idents, is_editor, name_span, nameable, peel};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
-use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use std::mem;
 use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
@@ -24,82 +24,81 @@ use syn::{
 //
 // Output:
 //     async fn f(&self, id: &str) -> Result<Operation, E> {
-//         client(self).begin::<_, _, _, _, _>(request).await
+//         client(self).begin::<_, _, _, _, _, _>(request).await
 //     }
 //
 // and for a `fn` that returns an `impl Future`, a boxed one and no future at all:
 //
-//     let begin = client(self).begin::<_, _, _, _, _>(call::<Result<R, E>, _, _>(request));
-//     future(async move { begin.await })
+//     let __start = client(self);
+//     let __code = call(request);
+//     future(async move { __start.begin::<Result<R, E>, _, _, _, _, _>(__code).await })
 //
-//     Box::pin(async move { begin.await })
+//     Box::pin(async move { … })
 //
-//     blocking::client::<_, _, _>(self).begin::<_, _, _, _>(blocking::call(request))
+//     blocking::client::<_, _, _>(self).begin::<_, _, _, _>(call(request))
 //
 // Each `_` has the span of what it stands for, so that an unsatisfied bound is reported there.
 pub(crate) fn expand(annotated: Annotated) -> TokenStream {
     emit(annotated, |annotated, request| {
-        let Annotated { args, returns, .. } = annotated;
-        let krate = args.krate();
-        let future = match returns.shape {
-            Shape::Async => {
-                let operation = begin(annotated, request);
-                return in_alias(annotated, quote!(#operation.await));
-            }
+        let (krate, start) = (annotated.args.krate(), start(annotated));
+        let future = match annotated.returns.shape {
+            Shape::Async => return begin(annotated, &start, request),
             Shape::Blocking => {
-                let result = quote!(#krate::__private::blocking::call(#request));
-                return in_alias(annotated, begin(annotated, result));
+                return begin(annotated, &start, quote!(#krate::__private::call(#request)));
             }
             Shape::Future => quote!(future),
             Shape::BoxedFuture => quote!(Box::pin),
         };
-        // The compiler does not infer the output of a closure's future by itself.
-        let output = nameable(&returns.result);
-        let output = output.map_or_else(|| any(name_span(&returns.result)), Type::clone);
-        let called = quote!(#krate::__private::call::<#output, _, _>(#request));
-        let operation = begin(annotated, called);
-        let begin = Ident::new("begin", Span::mixed_site());
-        let awaited = in_alias(annotated, quote!(#begin.await));
-        quote!(let #begin = #operation; #krate::__private::#future(async move { #awaited }))
+        let [started, code] = ["__start", "__code"]
+            .map(|name| Ident::new(name, Span::mixed_site()).to_token_stream());
+        let operation = begin(annotated, &started, code.clone());
+        // The block captures neither E nor T, which may not outlive the future.
+        quote! {
+            let #started = #start;
+            let #code = #krate::__private::call(#request);
+            #krate::__private::#future(async move { #operation })
+        }
     })
 }
 
-/// Begins the operation that the author's code requests. In a function that blocks, that is what the
-/// code returned, and otherwise its future, whose type is one more parameter.
-fn begin(annotated: &Annotated, mut code: TokenStream) -> TokenStream {
+/// Begins the operation that the author's code requests: `code` is its future or, in a function that
+/// blocks, what it returned.
+fn begin(annotated: &Annotated, start: &impl ToTokens, mut code: TokenStream) -> TokenStream {
     let Annotated { args, returns, .. } = annotated;
-    let is_blocking = returns.shape == Shape::Blocking;
-    let future = (!is_blocking).then(|| quote!(, _));
     let mut call = Span::call_site();
     if returns.success.is_none() {
         // If the type is not a `Result`, the signature already causes an error here.
         call = generated_at(name_span(&returns.result));
         code = quote_spanned!(call=> { #code });
     }
+    let (blocking, future, awaited) = match returns.shape {
+        Shape::Blocking => (Some(quote_spanned!(call=> blocking::)), None, None),
+        _ => (None, Some(quote!(, _)), Some(quote!(.await))),
+    };
+    let declared = any(name_span(&returns.result));
+    let mut result = match returns.shape {
+        Shape::Async | Shape::Blocking => &declared,
+        // The compiler does not infer the output of a closure's future by itself.
+        Shape::Future | Shape::BoxedFuture => nameable(&returns.result).unwrap_or(&declared),
+    };
     if let Some(key) = &args.idempotent {
         let (krate, request) = (args.krate_at(call), any(key.span()));
-        let blocking = is_blocking.then(|| quote_spanned!(call=> blocking::));
         code = quote_spanned! {call=>
-            #krate::__private::#blocking idempotent::<#request, _ #future>(#code)
+            #krate::__private::#blocking idempotent::<#result, #request #future>(#code)
         };
+        result = &declared;
     }
-    let (method, map_err) = match &args.map_err {
-        None => ("begin", None),
-        Some(map_err) => ("begin_or", Some(quote!(#map_err,))),
-    };
-    let (start, method) = (start(annotated), Ident::new(method, call));
+    let method = if args.map_err.is_some() { "begin_or" } else { "begin" };
+    let (method, map_err) = (Ident::new(method, call), args.map_err.iter());
+    let result = future.as_ref().map(|_| quote!(#result,));
     let (response, error) = (any(returns.response), any(returns.error));
     let of = |ty: &Option<Type>| any(ty.as_ref().map_or_else(Span::call_site, name_span));
     let (target, model) = (of(&args.target), of(&args.model));
-    quote!(#start.#method::<#response, #error, #target, #model #future>(#map_err #code))
-}
-
-/// Reports at the return type that an alias has another order of arguments than assumed.
-fn in_alias(annotated: &Annotated, operation: TokenStream) -> TokenStream {
-    let Annotated { args, returns, .. } = annotated;
+    let types = quote!(#result #response, #error, #target, #model #future);
+    let operation = quote!(#start.#method::<#types>(#(#map_err,)* #code) #awaited);
     let Some(assumed) = &returns.assumed else { return operation };
+    // An alias with another order of arguments is reported at the return type.
     let krate = args.krate();
-    let declared = any(name_span(&returns.result));
     quote!(#krate::__private::in_alias::<#declared, #assumed>(#operation))
 }
 

@@ -117,30 +117,30 @@ pub fn client_from<C: Client>(client: C) -> Start<C, Verbs<C>> {
 /// the author's code at which its bounds are to be reported.
 impl<C> Start<C, Verbs<C>> {
     /// With the function's code.
-    pub fn begin<'a, R, E, T, M, F>(self, code: F) -> Begin<'a, F, F::Output, C, E, T, M>
+    pub fn begin<'a, O, R, E, T, M, F>(self, code: F) -> Begin<'a, F, C, E, T, M>
     where
-        F: Future,
-        F::Output: ResultType<Ok = R, Error = E>,
+        O: ResultType<Ok = R, Error = E>,
         R: Returned + 'a,
         E: FromError,
         T: DeserializeOwned,
         M: Model,
+        F: Future<Output = O>,
     {
         self.begin_or(E::from_error, code)
     }
 
     /// The same with `map_err`.
-    pub fn begin_or<'a, R, E, T, M, F>(
+    pub fn begin_or<'a, O, R, E, T, M, F>(
         self,
         map_err: fn(Error) -> E,
         code: F,
-    ) -> Begin<'a, F, F::Output, C, E, T, M>
+    ) -> Begin<'a, F, C, E, T, M>
     where
-        F: Future,
-        F::Output: ResultType<Ok = R, Error = E>,
+        O: ResultType<Ok = R, Error = E>,
         R: Returned + 'a,
         T: DeserializeOwned,
         M: Model,
+        F: Future<Output = O>,
     {
         Begin {
             stage: Stage::Code { code, start: Some(self) },
@@ -155,13 +155,13 @@ pin_project! {
     /// Runs the function's code, sends the request that it returned or reads the response, and
     /// begins the operation.
     ///
-    /// `E` need not be `Send`: it is returned where it appears. Only `F` has a bound, so that those
-    /// of the other parameters are not checked again where this is awaited.
+    /// `E` need not be `Send`: it is returned where it appears. Only `F` has a bound, which says
+    /// nothing of its output, so that no other bound is checked again where this is awaited.
     #[must_use]
-    pub struct Begin<'a, F, O, C, E, T, M> {
+    pub struct Begin<'a, F: Future, C, E, T, M> {
         #[pin]
         stage: Stage<'a, F, C>,
-        proceed: fn(O, Start<C, Verbs<C>>) -> Result<Begun<'a, C>, E>,
+        proceed: fn(F::Output, Start<C, Verbs<C>>) -> Result<Begun<'a, C>, E>,
         map_err: fn(Error) -> E,
         types: PhantomData<fn() -> (T, M)>,
     }
@@ -186,10 +186,7 @@ enum Inner<'a, C> {
 
 impl<C> Unpin for Begun<'_, C> {}
 
-impl<F, O, C, E, T, M> Future for Begin<'_, F, O, C, E, T, M>
-where
-    F: Future<Output = O>,
-{
+impl<F: Future, C, E, T, M> Future for Begin<'_, F, C, E, T, M> {
     type Output = Result<Operation<T, M>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -258,28 +255,25 @@ impl<R: Response> Returned for R {
 pub struct Idempotent(http::Request<Bytes>);
 
 /// From the `idempotent` key. The expansion gives `R` the place of the key.
-pub fn idempotent<R, O, F>(code: F) -> IdempotentCode<F, O, O::Idempotent>
+pub fn idempotent<O, R, F>(code: F) -> IdempotentCode<F, O::Idempotent>
 where
-    F: Future<Output = O>,
     O: ResultType<Ok = R>,
     R: Request,
+    F: Future<Output = O>,
 {
     IdempotentCode { code, idempotent: O::idempotent }
 }
 
 pin_project! {
     /// The function's code, whose request is retried even if it may have been carried out.
-    pub struct IdempotentCode<F, O, I> {
+    pub struct IdempotentCode<F: Future, I> {
         #[pin]
         code: F,
-        idempotent: fn(O) -> I,
+        idempotent: fn(F::Output) -> I,
     }
 }
 
-impl<F, O, I> Future for IdempotentCode<F, O, I>
-where
-    F: Future<Output = O>,
-{
+impl<F: Future, I> Future for IdempotentCode<F, I> {
     type Output = I;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<I> {
@@ -347,9 +341,9 @@ requests! {
 
 /// `Debug` for what is public only so that expansions can pass it on.
 macro_rules! opaque {
-    ($($name:literal for $ty:ident<$($param:tt),*>;)*) => {
+    ($($name:literal for $ty:ident<$($param:tt $(: $bound:path)?),*>;)*) => {
         $(
-            impl<$($param),*> fmt::Debug for $ty<$($param),*> {
+            impl<$($param $(: $bound)?),*> fmt::Debug for $ty<$($param),*> {
                 fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                     f.debug_struct($name).finish_non_exhaustive()
                 }
@@ -362,18 +356,14 @@ opaque! {
     "Start" for Start<C, V>;
     "Verbs" for Verbs<C>;
     "Ready" for Ready<C, V>;
-    "Begin" for Begin<'a, F, O, C, E, T, M>;
+    "Begin" for Begin<'a, F: Future, C, E, T, M>;
     "Begun" for Begun<'a, C>;
-    "IdempotentCode" for IdempotentCode<F, O, I>;
+    "IdempotentCode" for IdempotentCode<F: Future, I>;
 }
 
-/// Calls the code of a function that returns a future. The bound makes the closure an `FnOnce`, which
-/// can return what it captured.
-pub fn call<O, C, F>(code: C) -> F
-where
-    C: FnOnce() -> F,
-    F: Future<Output = O>,
-{
+/// Calls the code of a function that is not async. The bound makes the closure an `FnOnce`, which can
+/// return what it captured.
+pub fn call<T>(code: impl FnOnce() -> T) -> T {
     code()
 }
 
@@ -559,18 +549,12 @@ pub mod blocking {
     }
 
     /// From the `idempotent` key. The expansion gives `R` the place of the key.
-    pub fn idempotent<R, O>(result: O) -> O::Idempotent
+    pub fn idempotent<O, R>(result: O) -> O::Idempotent
     where
         O: ResultType<Ok = R>,
         R: Request,
     {
         result.idempotent()
-    }
-
-    /// Calls the function's code. The bound makes the closure an `FnOnce`, which can return what it
-    /// captured.
-    pub fn call<O>(code: impl FnOnce() -> O) -> O {
-        code()
     }
 
     fn start<C: Client, O>(client: C) -> Start<C, Verbs<C, O>> {
@@ -684,7 +668,7 @@ mod tests {
                 },
             };
             let start = Start { client: Arc::clone(begun), verbs, policy: Policy::default() };
-            let _ = block_on(start.begin::<R, Error, (), TeamsAsyncOperation, _>(code));
+            let _ = block_on(start.begin::<_, R, Error, (), TeamsAsyncOperation, _>(code));
         }
 
         let begun = Begun::default();

@@ -2,8 +2,11 @@
 
 use super::support::{Answer, Graph, accepted, block_on};
 use futures_util::future::{BoxFuture, LocalBoxFuture};
-use graph_operation::{Client, Operation, Polling, async_operation, blocking};
+use graph_operation::{
+    Client, Model, Operation, Polling, TeamsAsyncOperation, async_operation, blocking,
+};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -421,6 +424,36 @@ mod arguments {
         }
     }
 
+    /// None of these types has to outlive the future that is returned.
+    impl Graph {
+        #[async_operation(target = T)]
+        fn shorter_target<T: DeserializeOwned>(
+            &self,
+        ) -> BoxFuture<'_, graph_operation::Result<Answer>> {
+            Box::pin(self.post())
+        }
+
+        #[async_operation(model = M)]
+        fn shorter_model<M: Model>(&self) -> BoxFuture<'_, graph_operation::Result<Answer>> {
+            Box::pin(self.post())
+        }
+
+        #[async_operation]
+        fn shorter_error<E: From<graph_operation::Error>>(
+            &self,
+        ) -> impl Future<Output = Result<Answer, E>> + 'static {
+            async { Ok(accepted()) }
+        }
+
+        #[async_operation]
+        fn shorter_lifetime<'a, 'b>(
+            &'a self,
+            _id: &'b str,
+        ) -> impl Future<Output = Lent<'b, Answer>> + 'a {
+            async { self.post().await.map_err(LentError::from) }
+        }
+    }
+
     #[test]
     fn all() {
         let graph = Graph::new();
@@ -429,6 +462,10 @@ mod arguments {
         assert!(block_on(graph.patterns(page, &(1, String::new()), [1; 4], Unit, "")).is_ok());
         assert!(block_on(graph.attributes(String::new(), 1, 2)).is_ok());
         assert!(block_on(graph.keywords(String::new(), "")).is_ok());
+        assert!(block_on(graph.shorter_target::<Team>()).is_ok());
+        assert!(block_on(graph.shorter_model::<TeamsAsyncOperation>()).is_ok());
+        assert!(block_on(graph.shorter_error::<MyError>()).is_ok());
+        assert!(block_on(graph.shorter_lifetime("t")).is_ok());
     }
 }
 
