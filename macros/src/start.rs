@@ -47,7 +47,8 @@ pub(crate) fn start(annotated: &Annotated) -> Option<TokenStream> {
         quote!(#krate::__private::#from(#client))
     };
     if let Some(polling) = &args.polling {
-        start.extend(quote!(.polling(#polling)));
+        // What the expression borrows is let go before the code runs.
+        start = quote!({ #start.polling(#polling) });
     }
     for wait in &args.waits {
         let setter = Ident::new(&wait.key.to_string(), Span::call_site());

@@ -1,8 +1,8 @@
 //! What the last expression of a function borrows from an argument is let go before the argument
-//! drops.
+//! drops, and what a key borrows before the function's code runs.
 
 use super::support::{Answer, Graph, accepted, block_on};
-use graph_operation::async_operation;
+use graph_operation::{Polling, async_operation};
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Mutex;
@@ -42,6 +42,35 @@ fn all() {
     assert!(graph.borrows_blocking(answer()).is_ok());
     assert!(block_on(graph.borrows_future(answer())).is_ok());
     assert!(block_on(graph.borrows_self()).is_ok());
+}
+
+impl Graph {
+    #[async_operation(polling = *polling.lock().expect("no panic"))]
+    async fn locked(&self, polling: &Mutex<Polling>) -> Result<Answer> {
+        drop(polling.try_lock().expect("nobody has the lock"));
+        self.post().await
+    }
+
+    #[async_operation(polling = *polling.lock().expect("no panic"))]
+    fn locked_future(&self, polling: &Mutex<Polling>) -> impl Future<Output = Result<Answer>> {
+        drop(polling.try_lock().expect("nobody has the lock"));
+        self.post()
+    }
+
+    #[async_operation(polling = *polling.lock().expect("no panic"))]
+    fn locked_blocking(&self, polling: &Mutex<Polling>) -> Result<Answer> {
+        drop(polling.try_lock().expect("nobody has the lock"));
+        Ok(accepted())
+    }
+}
+
+#[test]
+fn keys() {
+    let graph = Graph::new();
+    let polling = Mutex::new(Polling::frequent());
+    assert!(block_on(graph.locked(&polling)).is_ok());
+    assert!(block_on(graph.locked_future(&polling)).is_ok());
+    assert!(graph.locked_blocking(&polling).is_ok());
 }
 
 /// The types of a function's results are known in it from the start, as they were.
