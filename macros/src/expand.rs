@@ -61,8 +61,7 @@ pub(crate) fn expand(annotated: Annotated) -> TokenStream {
     })
 }
 
-/// Begins the operation that the author's code requests: `code` is its future or, in a function that
-/// blocks, what it returned.
+/// Begins the operation that the author's code requests, from its future or from what it returned.
 fn begin(annotated: &Annotated, start: &impl ToTokens, mut code: TokenStream) -> TokenStream {
     let Annotated { args, returns, .. } = annotated;
     let mut call = Span::call_site();
@@ -71,9 +70,9 @@ fn begin(annotated: &Annotated, start: &impl ToTokens, mut code: TokenStream) ->
         call = generated_at(name_span(&returns.result));
         code = quote_spanned!(call=> { #code });
     }
-    let (blocking, future, awaited) = match returns.shape {
-        Shape::Blocking => (Some(quote_spanned!(call=> blocking::)), None, None),
-        _ => (None, Some(quote!(, _)), Some(quote!(.await))),
+    let (idempotent, future, awaited) = match returns.shape {
+        Shape::Blocking => ("idempotent_result", None, None),
+        _ => ("idempotent", Some(quote!(, _)), Some(quote!(.await))),
     };
     let declared = any(name_span(&returns.result));
     let mut result = match returns.shape {
@@ -83,8 +82,9 @@ fn begin(annotated: &Annotated, start: &impl ToTokens, mut code: TokenStream) ->
     };
     if let Some(key) = &args.idempotent {
         let (krate, request) = (args.krate_at(call), any(key.span()));
+        let idempotent = Ident::new(idempotent, call);
         code = quote_spanned! {call=>
-            #krate::__private::#blocking idempotent::<#result, #request #future>(#code)
+            #krate::__private::#idempotent::<#result, #request #future>(#code)
         };
         result = &declared;
     }

@@ -264,6 +264,15 @@ where
     IdempotentCode { code, idempotent: O::idempotent }
 }
 
+/// The same for what a function that blocks returned.
+pub fn idempotent_result<O, R>(result: O) -> O::Idempotent
+where
+    O: ResultType<Ok = R>,
+    R: Request,
+{
+    result.idempotent()
+}
+
 pin_project! {
     /// The function's code, whose request is retried even if it may have been carried out.
     pub struct IdempotentCode<F: Future, I> {
@@ -516,7 +525,7 @@ pub mod blocking {
     use bytes::Bytes;
     use serde::de::DeserializeOwned;
 
-    use super::{FromError, Reader, Ready, Request, ResultType, Start};
+    use super::{FromError, Reader, Ready, ResultType, Start};
     use crate::blocking::{Client, Operation, Response};
     use crate::protocol::Answer;
     use crate::{Error, Model, Polling, Result};
@@ -546,15 +555,6 @@ pub mod blocking {
         C: Client,
     {
         start(O::owned(client))
-    }
-
-    /// From the `idempotent` key. The expansion gives `R` the place of the key.
-    pub fn idempotent<O, R>(result: O) -> O::Idempotent
-    where
-        O: ResultType<Ok = R>,
-        R: Request,
-    {
-        result.idempotent()
     }
 
     fn start<C: Client, O>(client: C) -> Start<C, Verbs<C, O>> {
