@@ -133,7 +133,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]
-#[path = "macro_support.rs"]
+#[path = "macro_support/mod.rs"]
 pub mod __private;
 mod adapters;
 #[cfg(any(feature = "blocking", feature = "testing"))]
