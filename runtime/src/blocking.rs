@@ -1,7 +1,7 @@
 //! The handles for programs without an executor. They implement the same protocol, and block the
 //! thread.
 //!
-//! Each type here wraps its twin at the crate's root and behaves in the same way; errors, updates,
+//! Each type here has the name of an asynchronous one and behaves in the same way; errors, updates,
 //! policies and tokens are the same types. One thing differs: nothing can interrupt a
 //! [`Client::send`] that does not return, so the deadline limits a request only through
 //! [`TimeLeft`](crate::TimeLeft), which the adapters obey.
@@ -30,7 +30,7 @@ use crate::url;
 
 pub use crate::blocking_set::{Next, OperationSet, SetEvent};
 
-/// A client of Microsoft Graph that blocks; see [`Client`](trait@crate::Client), its twin.
+/// A client of Microsoft Graph that blocks; see the asynchronous [`Client`](trait@crate::Client).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot send the requests of an operation: it does not implement `graph_operation::blocking::Client`",
     label = "does not implement `graph_operation::blocking::Client`",
@@ -201,7 +201,7 @@ forward_client!(Arc);
 forward_client!(Box);
 
 /// The response to a request that starts an operation, in a blocking function; see
-/// [`Response`](trait@crate::Response), its twin.
+/// the asynchronous [`Response`](trait@crate::Response).
 ///
 /// Implemented for `http::Response` with a body of `Bytes`, `Vec<u8>`, `String` or `()`, for ureq's
 /// with the feature `ureq`, and for `reqwest::blocking::Response` with `reqwest-blocking`.
@@ -271,7 +271,8 @@ pub(crate) fn connect<C: Client>(client: C) -> Arc<dyn Connection> {
     connect_blocking(AlwaysReady(client))
 }
 
-/// A long-running operation of Microsoft Graph; see [`Operation`](crate::Operation), its twin.
+/// A long-running operation of Microsoft Graph; see the asynchronous
+/// [`Operation`](crate::Operation).
 #[must_use = "an operation runs on without its handle, but nobody learns how it ends"]
 pub struct Operation<T = Value, M = TeamsAsyncOperation> {
     pub(crate) inner: crate::Operation<T, M>,
@@ -540,7 +541,7 @@ impl<T, M> fmt::Debug for Updates<'_, T, M> {
     }
 }
 
-/// An operation that has succeeded; see [`Completed`](crate::Completed), its twin.
+/// An operation that has succeeded; see the asynchronous [`Completed`](crate::Completed).
 pub struct Completed<T = Value, M = TeamsAsyncOperation> {
     pub(crate) inner: crate::Completed<T, M>,
 }

@@ -2,7 +2,7 @@
 //!
 //! All decisions are made here: which responses accept a request, where the operation is found,
 //! when to check it, what a response means, which faults are retried, when to stop. The handles
-//! ([`Operation`](crate::Operation) and its blocking twin) only send and sleep. Another driver,
+//! ([`Operation`](crate::Operation) and the blocking one) only send and sleep. Another driver,
 //! such as a workflow engine, does the same:
 //!
 //! 1. [`Start`] sends the starting request, or [`accept`] reads the response to one that was sent.

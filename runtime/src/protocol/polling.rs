@@ -24,7 +24,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
 /// | [`target_patience`](Self::target_patience) | 5 min | a created team can be read late |
 /// | [`longest_interval`](Self::longest_interval) | no limit | |
 ///
-/// Every wait is lengthened by 1 to 10 percent at random (the first one by up to 25), so that
+/// Every wait is lengthened by 1 to 10 percent at random (the first one by up to 25 percent), so that
 /// operations that were started together are not checked together. After faults the wait doubles,
 /// up to three minutes. `Retry-After` replaces the doubling, and is obeyed up to one hour.
 ///
