@@ -90,7 +90,8 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// its response. Do not follow redirects.
     ///
     /// The monitor of a drive item copy is on another host. Its address is the credential, and it
-    /// rejects any other. See [`Monitor::Anonymous`](crate::Monitor::Anonymous).
+    /// rejects any other. See [`Monitor::Anonymous`](crate::Monitor::Anonymous). The error type is
+    /// always [`Error`], not [`Self::Error`].
     ///
     /// # Errors
     ///
@@ -171,7 +172,8 @@ pub trait Client: Clone + Send + Sync + 'static {
         random()
     }
 
-    /// A request to the path of these segments below the service root, with `Accept`.
+    /// A request to the path of these segments below the service root, with
+    /// `Accept: application/json`.
     ///
     /// Each segment is percent-encoded as one path segment, so no id can add, remove or escape one.
     /// `$ref` and `delta` are segments too; what they mean is up to the service.

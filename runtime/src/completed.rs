@@ -127,7 +127,8 @@ impl<T, M: Model> Completed<T, M> {
     }
 
     /// Reads the result of an operation that names it only by its id, from the path below the
-    /// service root that `path` returns for the id. Otherwise the same as [`target`](Self::target).
+    /// service root that `path` returns for the id, which is not encoded. Otherwise the same as
+    /// [`target`](Self::target).
     ///
     /// ```no_run
     /// # async fn example(copied: graph_operation::Completed) -> graph_operation::Result<()> {

@@ -10,7 +10,7 @@
 //!
 //! use bytes::Bytes;
 //! use graph_operation::testing::{self, ScriptedClient};
-//! use graph_operation::{Client, Error, ErrorKind, Result, async_operation};
+//! use graph_operation::{Client, ErrorKind, Result, async_operation};
 //! use http::{Method, Request};
 //!
 //! // The code under test: a library's client, over whatever sends its requests.
@@ -18,7 +18,7 @@
 //!     client: C,
 //! }
 //!
-//! impl<C: Client<Error = Error>> Teams<C> {
+//! impl<C: Client> Teams<C> {
 //!     #[async_operation(client = self.client)]
 //!     async fn archive(&self, team_id: &str) -> Result<Request<Bytes>> {
 //!         self.client.request(Method::POST, ["teams", team_id, "archive"])
