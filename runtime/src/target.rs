@@ -34,8 +34,8 @@ impl Source {
                 Ok(Source::Here(Response::new(Bytes::from(value.to_string()))))
             }
             TargetRef::Id(id) => missing(format!(
-                "the operation succeeded and names its target by the id \"{}\" alone; \
-                 say where ids are read, with `Completed::target_at`",
+                "the operation succeeded, but names its target only by the id \"{}\": \
+                 read it with `Completed::target_at`",
                 Printable(&id)
             )),
             _ => missing("the operation succeeded, but names no target to read".to_owned()),
