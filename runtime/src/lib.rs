@@ -123,7 +123,7 @@
 //! | `ureq` | | [`Response`](trait@Response) and a `send` for ureq 3; enables `blocking` |
 //! | `reqwest-blocking` | | the same for reqwest's blocking client |
 //! | `http-body` | | collects any `http_body::Body`, for other HTTP clients |
-//! | `tracing` | | a span for each operation, events for its checks and retries |
+//! | `tracing` | | [a span](docs::errors#tracing) for each operation, events for its checks and retries |
 //! | `families` | | models of Graph's other families of operations |
 //! | `testing` | | a scripted client with a virtual clock, for tests |
 //!
