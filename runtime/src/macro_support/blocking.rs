@@ -77,7 +77,7 @@ impl<C, O> Start<C, Verbs<C, O>> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a request nor the response to one",
     label = "does not implement `graph_operation::blocking::Response`",
-    note = "return the request (`http::Request<Bytes>`) or what sending it returned (`http::Response<Bytes>` or the response of ureq or reqwest's blocking client, with the feature of that name)",
+    note = "return the request (`http::Request` with a body of `Bytes`, `Vec<u8>`, `String` or `()`) or what sending it returned (`http::Response<Bytes>` or the response of ureq or reqwest's blocking client, with the feature of that name)",
     note = "for the response type of another HTTP client, implement `graph_operation::blocking::Response`"
 )]
 pub trait Returned {

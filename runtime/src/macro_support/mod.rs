@@ -235,7 +235,7 @@ impl<C> Future for Begun<'_, C> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a request nor the response to one",
     label = "does not implement `graph_operation::Response`",
-    note = "return the request (`http::Request<Bytes>`) or what sending it returned (`http::Response<Bytes>` or, with the feature `reqwest`, `reqwest::Response`)",
+    note = "return the request (`http::Request` with a body of `Bytes`, `Vec<u8>`, `String` or `()`) or what sending it returned (`http::Response<Bytes>` or, with the feature `reqwest`, `reqwest::Response`)",
     note = "for the response type of another HTTP client, implement `graph_operation::Response`"
 )]
 pub trait Returned {
@@ -468,7 +468,7 @@ impl<T> FirstIsSuccess<T> for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be made from a `graph_operation::Error`",
     label = "does not implement `From<graph_operation::Error>`",
-    note = "an annotated function returns a `graph_operation::Error` where its request began no operation: implement `From<graph_operation::Error>` for `{Self}`",
+    note = "an annotated function returns a `graph_operation::Error` if its request does not start an operation: implement `From<graph_operation::Error>` for `{Self}`",
     note = "or name a function that converts it: `#[async_operation(map_err = my_error)]`"
 )]
 pub trait FromError {
