@@ -23,6 +23,9 @@ mod on {
     use crate::error::Error;
     use crate::model::{Kept, Snapshot, State};
 
+    /// The target of the span and of its events, for filters.
+    const TARGET: &str = "graph_operation";
+
     /// The span of one operation, until the operation ends; boxed, because most programs have none.
     pub(crate) struct Span {
         open: Option<Box<tracing::Span>>,
@@ -38,6 +41,7 @@ mod on {
         /// A span of an operation whose id is recorded when it is known.
         pub(crate) fn open() -> Self {
             let span = info_span!(
+                target: TARGET,
                 "operation",
                 id = Empty,
                 "type" = Empty,
@@ -70,7 +74,7 @@ mod on {
         }
 
         pub(crate) fn sent(&self, request: u32) {
-            self.enter(|| event!(Level::DEBUG, check = request, "request sent"));
+            self.enter(|| event!(target: TARGET, Level::DEBUG, request, "request sent"));
         }
 
         /// Shows what a check found, and closes the span if that was the end.
@@ -79,7 +83,7 @@ mod on {
             let Found { check, state, status } = *found;
             span.record("status", status);
             span.record("checks", check);
-            span.in_scope(|| event!(Level::DEBUG, check, status, "checked"));
+            span.in_scope(|| event!(target: TARGET, Level::DEBUG, check, status, "checked"));
             let kept = if self.typed && state == State::Running { None } else { kept() };
             let snapshot = kept.as_ref().and_then(Kept::snapshot);
             if let Some(operation_type) = snapshot.and_then(|snapshot| snapshot.operation_type()) {
@@ -92,7 +96,9 @@ mod on {
                 State::Failed => {
                     let failure = snapshot.and_then(Snapshot::failure);
                     let error = failure.unwrap_or_default().to_string();
-                    span.in_scope(|| event!(Level::ERROR, error, "operation failed"));
+                    span.in_scope(
+                        || event!(target: TARGET, Level::ERROR, error, "operation failed"),
+                    );
                     span.record("outcome", "failed").record("error", error)
                 }
             };
@@ -109,6 +115,7 @@ mod on {
         pub(crate) fn retrying(&self, reason: &Error) {
             self.enter(|| {
                 event!(
+                    target: TARGET,
                     Level::WARN,
                     reason = format_args!("{reason:#}"),
                     "request failed, retrying"
@@ -120,7 +127,7 @@ mod on {
         pub(crate) fn stopped(&self, reason: &Error) {
             let Some(span) = &self.open else { return };
             let error = format!("{reason:#}");
-            span.in_scope(|| event!(Level::ERROR, error, "stopped waiting"));
+            span.in_scope(|| event!(target: TARGET, Level::ERROR, error, "stopped waiting"));
             span.record("outcome", display(reason.kind())).record("error", error);
         }
     }

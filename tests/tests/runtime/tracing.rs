@@ -87,6 +87,8 @@ fn each_operation_has_a_span_and_each_check_an_event() {
             .answer(succeeded("/teams('1')"));
     };
     let (lines, _operation) = logged(script, Polling::default());
+    // The crate is the target of all of them, whatever the module.
+    assert_eq!(count(&lines, " graph_operation: "), lines.len());
     assert_eq!(count(&lines, "request sent"), 4);
     assert_eq!(count(&lines, ": checked"), 2);
     assert_eq!(count(&lines, "request failed, retrying"), 2);
