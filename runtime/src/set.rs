@@ -508,11 +508,12 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
         let machine = &mut self.machine;
         let connection = &self.connection;
         let under_way = self.under_way.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // Spans show starts and checks too; a caller who does not watch passes over them.
-        machine.watch(watched || !self.spans.is_empty());
         loop {
             under_way.poll_requests(machine, connection, cx);
             under_way.poll_starts(machine, &mut self.spans, connection, cx);
+            // Spans show starts and checks too; a caller who does not watch passes over them. A
+            // start that has just ended may have brought the first span.
+            machine.watch(watched || !self.spans.is_empty());
             let now = connection.now();
             let now = under_way.slept.map_or(now, |slept| slept.max(now));
             if machine.counts().queued > 0 {

@@ -232,6 +232,24 @@ fn each_operation_of_a_set_has_a_span() {
     assert_eq!(count(&lines, "outcome=\"failed\""), 1, "{text}");
 }
 
+/// The set holds no span when it is polled first, and the start and its checks come in the same poll.
+#[test]
+fn the_first_operation_of_a_set_shows_its_checks() {
+    let text = log_of(|| {
+        let client = ScriptedClient::new();
+        let request = client.request(Method::POST, ["teams", "1", "archive"]).unwrap();
+        let mut set = OperationSet::<u8>::new(client.clone());
+        set.start(1, Operation::start(client.clone(), request)).unwrap();
+        client.answer(accepted("/teams('1')/operations('2')"));
+        client.answer(in_progress()).answer(succeeded("/teams('1')"));
+        block_on(set.next()).unwrap().1.unwrap();
+    });
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    assert_eq!(count(&lines, "checked"), 2, "{text}");
+    assert_eq!(count(&lines, "outcome=\"succeeded\""), 1, "{text}");
+    assert_eq!(count(&lines, "checks=2 "), 1, "{text}");
+}
+
 /// A client that never answers for one team, and counts how often it is asked to.
 #[derive(Clone)]
 struct Counting {
