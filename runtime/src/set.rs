@@ -139,8 +139,6 @@ struct UnderWay {
     sleeper: Option<Box<dyn Sleeper>>,
     /// When the sleep ends.
     until: Option<Instant>,
-    /// When the last time limit was up, which the clock may not show.
-    slept: Option<Instant>,
 }
 
 /// A request in flight.
@@ -200,7 +198,6 @@ where
                 polled: None,
                 sleeper: None,
                 until: None,
-                slept: None,
             }),
             types: PhantomData,
         }
@@ -468,9 +465,8 @@ where
 impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
     /// The latest instant: a finished sleep counts, whatever the clock says.
     #[cfg(feature = "blocking")]
-    pub(crate) fn now(&mut self) -> Instant {
-        let now = self.connection.now().max(self.machine.latest());
-        self.under_way().slept.map_or(now, |slept| slept.max(now))
+    pub(crate) fn now(&self) -> Instant {
+        self.connection.now().max(self.machine.latest())
     }
 
     fn under_way(&mut self) -> &mut UnderWay {
@@ -515,7 +511,6 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
             // start that has just ended may have brought the first span.
             machine.watch(watched || !self.spans.is_empty());
             let now = connection.now();
-            let now = under_way.slept.map_or(now, |slept| slept.max(now));
             if machine.counts().queued > 0 {
                 machine.set_wall_clock(connection.system_time(), now);
             }
@@ -545,11 +540,12 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                     return Poll::Ready(Turn::Report(report));
                 }
             };
-            let wake = machine.latest() + wait;
+            let latest = machine.latest();
+            let wake = latest + wait;
             if let Some(until) = until.filter(|&until| until < wake) {
-                let rest = until.saturating_duration_since(now);
+                let rest = until.saturating_duration_since(latest);
                 ready!(under_way.poll_sleep(connection, rest, until, cx));
-                under_way.slept = Some(until);
+                machine.waited_until(until);
                 return Poll::Ready(Turn::TimeUp);
             }
             ready!(under_way.poll_sleep(connection, wait, wake, cx));

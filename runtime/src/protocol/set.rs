@@ -466,6 +466,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
+    /// Ends a shorter wait than that, until `until`.
+    pub(crate) fn waited_until(&mut self, until: Instant) {
+        self.advance(until);
+    }
+
     /// The latest instant seen; [`waited`](Self::waited) advances it too.
     pub fn latest(&self) -> Instant {
         self.clock.instant(self.now)

@@ -1,5 +1,6 @@
 //! The twin for programs without an executor.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -158,9 +159,10 @@ fn short_times_make_progress() {
     }
 }
 
-/// A client whose sleeps return at once, by a clock that is the real one.
+/// A client whose sleeps return at once, by a clock that is the real one, and what it was asked to
+/// sleep.
 #[derive(Clone)]
-struct Hasty(ScriptedClient);
+struct Hasty(ScriptedClient, Arc<Mutex<Vec<Duration>>>);
 
 impl Client for Hasty {
     type Error = Error;
@@ -173,13 +175,15 @@ impl Client for Hasty {
         Client::send(&self.0, request)
     }
 
-    fn sleep(&self, _: Duration) {}
+    fn sleep(&self, time: Duration) {
+        self.1.lock().unwrap().push(time);
+    }
 }
 
 #[test]
 fn a_time_that_was_slept_at_once_is_up() {
     let client = ScriptedClient::new();
-    let mut set = OperationSet::new(Hasty(client.clone()));
+    let mut set = OperationSet::new(Hasty(client.clone(), Arc::default()));
     set.insert(0, operation(&client, 0)).unwrap();
     client.answer(in_progress()).answer(succeeded("/a"));
     let mut ups = 0;
@@ -189,6 +193,20 @@ fn a_time_that_was_slept_at_once_is_up() {
     }
     // The first check after 5 s or a little more, the second one more than 30 s later.
     assert!((3..=4).contains(&ups), "{ups}");
+}
+
+#[test]
+fn a_check_within_a_time_makes_the_rest_of_it_shorter() {
+    let client = ScriptedClient::new();
+    let slept = Arc::default();
+    let mut set = OperationSet::new(Hasty(client.clone(), Arc::clone(&slept)));
+    set.insert(0, operation(&client, 0)).unwrap();
+    client.answer(in_progress());
+    assert!(matches!(set.next_within(seconds(20)), Next::TimeUp));
+    assert_eq!(client.requests().len(), 1);
+    let slept: Duration = slept.lock().unwrap().iter().sum();
+    // The clock moves a little while it runs.
+    assert!(slept <= seconds(20), "{slept:?}");
 }
 
 #[test]
