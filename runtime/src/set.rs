@@ -325,8 +325,9 @@ where
         if self.machine.contains(&key) || is_foreign(self.connection.service_root(), &operation) {
             return Err(operation);
         }
-        let (poller, span) = operation.into_poller();
+        let (mut poller, span) = operation.into_poller();
         let traced = span.is_enabled().then(|| key.clone());
+        take_over(&mut poller, &self.machine, &self.connection);
         match self.machine.insert(key, poller, self.connection.now()) {
             Ok(()) => {
                 if let Some(key) = traced {
@@ -628,10 +629,11 @@ impl UnderWay {
             self.polled = None;
             match polled {
                 Poll::Ready(result) => {
-                    let result = result.map(|(poller, span)| {
+                    let result = result.map(|(mut poller, span)| {
                         if let Some(key) = machine.key_of(ticket) {
                             spans.keep(key, span);
                         }
+                        take_over(&mut poller, machine, connection);
                         poller
                     });
                     machine.started(ticket, result, connection.now());
@@ -663,6 +665,17 @@ impl UnderWay {
         self.until = None;
         Poll::Ready(())
     }
+}
+
+/// Lets a poller continue by the time of the set, which sleeps that took no time have moved ahead of
+/// the client's clock.
+fn take_over<K: Clone + Eq + Hash>(
+    poller: &mut Poller,
+    machine: &Set<K>,
+    connection: &Arc<dyn Connection>,
+) {
+    let now = connection.now();
+    poller.move_clock(now, machine.latest().max(now));
 }
 
 fn duplicate() -> Error {

@@ -368,6 +368,12 @@ impl Poller {
         self.tracker.now().into()
     }
 
+    /// Sets the clock: what was `now` so far is `later` from here on. The operation's age stays.
+    pub(crate) fn move_clock(&mut self, now: Instant, later: Instant) {
+        let age = self.tracker.advance(self.clock.elapsed(now));
+        self.clock = Clock::new(later, age);
+    }
+
     /// The latest instant seen.
     pub fn latest(&self) -> Instant {
         self.clock.instant(self.tracker.now())

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use graph_operation::testing::{
     ScriptedClient, accepted, block_on, failed, graph_error, in_progress, succeeded,
 };
-use graph_operation::{Client, ErrorKind, Operation, OperationSet, Result, SetEvent};
+use graph_operation::{
+    Client, Error, ErrorKind, Operation, OperationSet, Polling, Result, SetEvent,
+};
 use http::{Method, Request, Response, Uri};
 
 use crate::{ends, location, operation, running, seconds};
@@ -61,11 +63,7 @@ fn starts_updates_and_ends() {
             events.push(match event {
                 SetEvent::Started(key) => format!("{key} started"),
                 SetEvent::Update(key, update) => {
-                    format!(
-                        "{key} {:?} {:?}",
-                        update.state(),
-                        update.fault().map(graph_operation::Error::kind)
-                    )
+                    format!("{key} {:?} {:?}", update.state(), update.fault().map(Error::kind))
                 }
                 SetEvent::Ended(key, result) => format!("{key} {:?}", result.unwrap_err().kind()),
                 other => panic!("{other:?}"),
@@ -124,7 +122,7 @@ impl Hasty {
 }
 
 impl Client for Hasty {
-    type Error = graph_operation::Error;
+    type Error = Error;
 
     fn service_root(&self) -> &Uri {
         Client::service_root(&self.client)
@@ -157,4 +155,42 @@ fn a_finished_sleep_is_not_slept_again() {
     let sleeps = hasty.sleeps.lock().unwrap();
     assert!(sleeps.iter().all(|sleep| *sleep <= seconds(35)), "{sleeps:?}");
     assert!(sleeps.iter().sum::<Duration>() > seconds(65), "{sleeps:?}");
+}
+
+/// The time of the set is ahead of the clock by what was slept at once.
+#[test]
+fn an_operation_that_comes_in_later_is_as_old_as_its_client_says() {
+    let (hasty, mut set) = Hasty::set(ScriptedClient::new(), 1);
+    ends(&mut set).pop().unwrap().1.unwrap();
+    let polling = Polling::default().timeout(seconds(50));
+    let followed = Operation::from_location(hasty.clone(), location(1)).unwrap();
+    set.insert(1, followed.with_polling(polling)).unwrap();
+    hasty.client.answer(in_progress()).answer(succeeded("/b"));
+    ends(&mut set).pop().unwrap().1.unwrap();
+
+    let request = hasty.request(Method::POST, ["teams", "2", "archive"]).unwrap();
+    let started = Operation::start(hasty.clone(), request);
+    set.start(2, async move { Ok::<_, Error>(started.await?.with_polling(polling)) }).unwrap();
+    hasty.client.answer(accepted(&location(2))).answer(in_progress()).answer(succeeded("/c"));
+    ends(&mut set).pop().unwrap().1.unwrap();
+}
+
+/// The time of the handle is ahead of the clock by what was slept at once.
+#[test]
+fn an_operation_that_was_waited_for_comes_in_as_old_as_it_is() {
+    let (hasty, mut set) = Hasty::set(ScriptedClient::new(), 0);
+    let mut followed = Operation::from_location(hasty.clone(), location(0)).unwrap();
+    for _ in 0..3 {
+        hasty.client.answer(in_progress());
+    }
+    let mut updates = followed.updates();
+    for _ in 0..3 {
+        block_on(updates.next()).unwrap().unwrap();
+    }
+    let before = hasty.sleeps.lock().unwrap().len();
+    set.insert(0, followed).unwrap();
+    hasty.client.answer(succeeded("/a"));
+    ends(&mut set).pop().unwrap().1.unwrap();
+    let slept: Duration = hasty.sleeps.lock().unwrap()[before..].iter().sum();
+    assert!(slept <= seconds(35), "{slept:?}");
 }
