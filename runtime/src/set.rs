@@ -127,13 +127,13 @@ pub enum SetEvent<K, T = Value, M = TeamsAsyncOperation> {
     Ended(K, Result<Completed<T, M>>),
 }
 
-type Starting = Pin<Box<dyn Future<Output = Result<(Poller, Span)>> + Send>>;
+type StartFuture = Pin<Box<dyn Future<Output = Result<(Poller, Span)>> + Send>>;
 
 /// What is in progress.
 struct UnderWay {
     requests: Vec<Sending>,
-    queued: VecDeque<(Ticket, Starting)>,
-    starts: Vec<(Ticket, Polled<Starting>)>,
+    queued: VecDeque<(Ticket, StartFuture)>,
+    starts: Vec<(Ticket, Polled<StartFuture>)>,
     /// The start that is being polled. It is still here in the next poll if it has panicked.
     polled: Option<Ticket>,
     sleeper: Option<Box<dyn Sleeper>>,

@@ -80,7 +80,7 @@ impl Rare {
 
 /// The state that sending a check changes, to restore it if the check was not sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sending {
+pub(super) struct BeforeSending {
     sent: Option<Elapsed>,
     lengthening: u16,
     at_once: bool,
@@ -252,15 +252,15 @@ impl Tracker {
     }
 
     /// Takes back a check that was not sent: it is due as before.
-    pub(super) fn unsent(&mut self, before: Sending) {
+    pub(super) fn unsent(&mut self, before: BeforeSending) {
         (self.sent, self.lengthening, self.at_once) =
             (before.sent, before.lengthening, before.at_once);
         self.checks = self.checks.saturating_sub(1);
     }
 
     /// The state that sending a check changes.
-    pub(super) fn before_sending(&self) -> Sending {
-        Sending { sent: self.sent, lengthening: self.lengthening, at_once: self.at_once }
+    pub(super) fn before_sending(&self) -> BeforeSending {
+        BeforeSending { sent: self.sent, lengthening: self.lengthening, at_once: self.at_once }
     }
 
     pub(super) fn sent_at(&mut self, now: Elapsed) {

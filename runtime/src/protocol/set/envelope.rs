@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::queue::Id;
 use crate::protocol::elapsed::Elapsed;
-use crate::protocol::machine::Sending;
+use crate::protocol::machine::BeforeSending;
 
 /// The operations that one request checks or starts.
 ///
@@ -63,7 +63,7 @@ impl fmt::Debug for Envelope {
 pub(super) struct SentItem {
     pub(super) id: Id,
     /// What to restore if the check turns out not to be sent; `None` for a start.
-    pub(super) before: Option<Sending>,
+    pub(super) before: Option<BeforeSending>,
 }
 
 /// A request that was dropped in flight.
