@@ -648,7 +648,8 @@ impl UnderWay {
         }
     }
 
-    /// Sleeps for `wait`, which ends at `until`. The sleep is reused while `until` stays the same.
+    /// Sleeps for `wait`, which ends at `until`. The sleep is reused while `until` stays the same,
+    /// unless it has panicked.
     fn poll_sleep(
         &mut self,
         connection: &Arc<dyn Connection>,
@@ -657,13 +658,12 @@ impl UnderWay {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let sleeper = self.sleeper.get_or_insert_with(|| Arc::clone(connection).sleeper());
-        if self.until != Some(until) {
+        if self.until.take() != Some(until) {
             sleeper.start(wait);
-            self.until = Some(until);
         }
-        ready!(sleeper.poll(cx));
-        self.until = None;
-        Poll::Ready(())
+        let polled = sleeper.poll(cx);
+        self.until = polled.is_pending().then_some(until);
+        polled
     }
 }
 

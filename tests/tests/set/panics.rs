@@ -31,35 +31,47 @@ fn a_start_that_panics_ends_as_not_started() {
     assert_eq!((set.counts().starting, set.len()), (0, 0));
 }
 
-/// Panics when it sends for the first time.
+/// Panics when it sends or sleeps for the first time.
 #[derive(Clone)]
-struct Panicking(ScriptedClient, Arc<AtomicBool>);
+struct Panicking {
+    client: ScriptedClient,
+    sends: Arc<AtomicBool>,
+    sleeps: Arc<AtomicBool>,
+}
+
+impl Panicking {
+    fn when(client: &ScriptedClient, sends: bool, sleeps: bool) -> Self {
+        let [sends, sleeps] = [sends, sleeps].map(|first| Arc::new(AtomicBool::new(first)));
+        Panicking { client: client.clone(), sends, sleeps }
+    }
+}
 
 impl Client for Panicking {
     type Error = Error;
 
     fn service_root(&self) -> &Uri {
-        Client::service_root(&self.0)
+        Client::service_root(&self.client)
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
-        assert!(self.1.swap(true, Ordering::Relaxed), "the author's own");
-        Client::send(&self.0, request).await
+        assert!(!self.sends.swap(false, Ordering::Relaxed), "the author's own");
+        Client::send(&self.client, request).await
     }
 
     async fn sleep(&self, time: Duration) {
-        Client::sleep(&self.0, time).await;
+        assert!(!self.sleeps.swap(false, Ordering::Relaxed), "the author's own");
+        Client::sleep(&self.client, time).await;
     }
 
     fn now(&self) -> Instant {
-        Client::now(&self.0)
+        Client::now(&self.client)
     }
 }
 
 #[test]
 fn a_send_that_panics_costs_its_operations_the_check() {
     let client = ScriptedClient::new();
-    let mut set = OperationSet::new(Panicking(client.clone(), Arc::default()));
+    let mut set = OperationSet::new(Panicking::when(&client, true, false));
     for at in 0..3 {
         set.insert(at, operation(&client, at)).unwrap();
         client.answer(succeeded("/a"));
@@ -70,4 +82,16 @@ fn a_send_that_panics_costs_its_operations_the_check() {
     assert!(ends(&mut set).iter().all(|(_, result)| result.is_ok()));
     assert!(client.elapsed() - before >= Duration::from_secs(30), "checked again by the policy");
     assert_eq!(client.requests().len(), 1);
+}
+
+/// As the default does outside of a tokio runtime.
+#[test]
+fn a_sleep_that_panics_is_slept_anew() {
+    let client = ScriptedClient::new();
+    let mut set = OperationSet::new(Panicking::when(&client, false, true));
+    set.insert(0, operation(&client, 0)).unwrap();
+    client.answer(succeeded("/a"));
+    assert!(catch_unwind(AssertUnwindSafe(|| block_on(set.next()))).is_err());
+    assert!(ends(&mut set).iter().all(|(_, result)| result.is_ok()));
+    assert_eq!((set.counts().succeeded, client.requests().len()), (1, 1));
 }
