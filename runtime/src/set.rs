@@ -513,7 +513,8 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
             machine.watch(watched || !self.spans.is_empty());
             let now = connection.now();
             if machine.counts().queued > 0 {
-                machine.set_wall_clock(connection.system_time(), now);
+                // The time of the set may be ahead of the clock.
+                machine.set_wall_clock(connection.system_time(), now.max(machine.latest()));
             }
             let step = match machine.next(now) {
                 SetStep::Wait(wait, _) => ControlFlow::Continue(wait),

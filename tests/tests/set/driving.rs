@@ -1,7 +1,7 @@
 //! How a set is driven: its requests and its events.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use graph_operation::testing::{
@@ -173,6 +173,18 @@ fn an_operation_that_comes_in_later_is_as_old_as_its_client_says() {
     set.start(2, async move { Ok::<_, Error>(started.await?.with_polling(polling)) }).unwrap();
     hasty.client.answer(accepted(&location(2))).answer(in_progress()).answer(succeeded("/c"));
     ends(&mut set).pop().unwrap().1.unwrap();
+}
+
+#[test]
+fn sleeps_that_take_no_time_put_no_start_into_the_future() {
+    let (hasty, mut set) = Hasty::set(ScriptedClient::new(), 1);
+    ends(&mut set).pop().unwrap().1.unwrap();
+    let request = hasty.request(Method::POST, ["teams", "1", "archive"]).unwrap();
+    set.start_request(1, request).unwrap();
+    hasty.client.answer(accepted(&location(1)));
+    assert!(matches!(block_on(set.next_event()), Some(SetEvent::Started(1))));
+    let started = set.token(&1).unwrap().started_at().unwrap();
+    assert!(started <= SystemTime::now(), "{started:?}");
 }
 
 /// The time of the handle is ahead of the clock by what was slept at once.
