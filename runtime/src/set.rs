@@ -516,6 +516,7 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                 // The time of the set may be ahead of the clock.
                 machine.set_wall_clock(connection.system_time(), now.max(machine.latest()));
             }
+            // The step borrows the machine until the end of the match.
             let step = match machine.next(now) {
                 SetStep::Wait(wait, _) => ControlFlow::Continue(wait),
                 SetStep::Event(report) => ControlFlow::Break(report),
