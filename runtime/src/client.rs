@@ -64,9 +64,10 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// boxed error.
     ///
     /// If an [`Error`](crate::Error) is among its sources, such as one of an adapter, the library
-    /// acts on that one: whether the request was sent, and whether a retry may help. A type that
-    /// passes over the error inside, as `anyhow::Error` without a context and thiserror's
-    /// `transparent` do, hides it; that a connection of reqwest or ureq failed is found all the same.
+    /// acts on that one: whether the request was sent, and whether a retry may help. A type whose
+    /// source is not the error inside but that one's source hides it, such as `anyhow::Error`
+    /// without a context and thiserror's `transparent`. A failed connection of reqwest or ureq is
+    /// recognized even then.
     type Error: Into<BoxError>;
 
     /// The service root: scheme, host, port and version, such as

@@ -180,9 +180,9 @@ impl Error {
     pub(crate) fn of_client(error: BoxError, transient: bool) -> Self {
         let error = match error.downcast::<Error>() {
             Ok(error) => *error,
-            // An error of another type that was made from one of the library's is read as that one.
+            // The library's error inside an error of another type says what happened.
             Err(error) => match Error::within(&*error).cloned() {
-                // A type that shows the error inside as itself adds nothing.
+                // The outer error adds nothing.
                 Some(found) if found.to_string() == error.to_string() => found,
                 Some(found) => found.with_source(error),
                 None => of_http_client(error),
@@ -200,7 +200,7 @@ impl Error {
         error.with_retryable(retryable)
     }
 
-    /// The first error of the library's in a chain of sources.
+    /// The library's first error in a chain of sources.
     pub(crate) fn within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
         chain(error).find_map(|error| error.downcast_ref())
     }

@@ -143,7 +143,7 @@ fn a_client_without_anonymous_requests_says_what_is_missing() {
     assert!(scripted.requests().is_empty());
 }
 
-/// Its last update shows an operation that runs, and would keep a caller polling forever.
+/// Its last update shows a running operation, which a caller would poll forever.
 #[test]
 fn every_poll_of_an_operation_whose_monitor_disappeared_says_so() {
     let client = <Failing>::with(Error::transport("connection reset"));

@@ -24,7 +24,7 @@ impl SavedLimit {
         let mut shared = limit.lock();
         let (_, now) = shared.elapsed(now);
         let bucket = &shared.bucket;
-        // Full is full, however long ago.
+        // A full bucket stays full.
         let full = bucket.tokens == Bucket::new(bucket.rate, now).tokens;
         SavedLimit {
             rate: bucket.rate,
