@@ -9,6 +9,7 @@ use graph_operation::{
     BoxError, Client, DriveItemCopy, Error, ErrorKind, Model, Operation, Result,
     TeamsAsyncOperation,
 };
+use graph_operation_tests::wrapped::Wrapped;
 use http::{HeaderValue, Method, Request, Response, Uri};
 use serde_json::json;
 
@@ -177,28 +178,6 @@ fn the_failure_of_another_operation_is_not_this_ones() {
     ] {
         assert_eq!((error.kind(), error.failure()), (ErrorKind::Transport, None));
         assert!(error.resume_token().is_some());
-    }
-}
-
-/// An author's error that has one of the library's as its source.
-#[derive(Debug)]
-struct Wrapped(Error);
-
-impl From<Error> for Wrapped {
-    fn from(error: Error) -> Self {
-        Wrapped(error)
-    }
-}
-
-impl std::fmt::Display for Wrapped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("wrapped")
-    }
-}
-
-impl std::error::Error for Wrapped {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
     }
 }
 

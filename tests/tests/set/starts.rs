@@ -5,6 +5,7 @@ use graph_operation::testing::{
     ScriptedClient, accepted, block_on, graph_error, interrupt, status, succeeded, with_header,
 };
 use graph_operation::{Client, Error, ErrorKind, Operation, OperationSet, Polling};
+use graph_operation_tests::wrapped::Wrapped;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 
@@ -204,21 +205,6 @@ fn the_policy_of_the_set_is_that_of_what_it_starts() {
     assert_eq!(ends(&mut set).len(), 1);
     let times = client.sent_at();
     assert!(times[1] - times[0] >= seconds(100), "{times:?}");
-}
-
-#[derive(Debug)]
-struct Wrapped(Error);
-
-impl std::fmt::Display for Wrapped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("wrapped")
-    }
-}
-
-impl std::error::Error for Wrapped {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
-    }
 }
 
 #[test]
