@@ -494,7 +494,7 @@ fn chain<'a>(
 }
 
 /// Converts an HTTP client's own error as its adapter does, which knows what was not sent, and omits
-/// the URL. Of an error that has one as its source, only whether the request was sent is read.
+/// the URL. If it is only a source of the error, it just decides whether the request was sent.
 fn of_http_client(error: BoxError) -> Error {
     #[cfg(feature = "reqwest")]
     let error = match error.downcast::<reqwest::Error>() {
@@ -512,7 +512,7 @@ fn of_http_client(error: BoxError) -> Error {
     Error::transport(error)
 }
 
-/// Whether an HTTP client says that there was no connection to send the request on.
+/// Whether the error is that of an HTTP client that could not connect.
 fn is_unconnected(error: &(dyn std::error::Error + 'static)) -> bool {
     #[cfg(feature = "reqwest")]
     if error.downcast_ref().is_some_and(reqwest::Error::is_connect) {

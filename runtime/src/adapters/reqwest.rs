@@ -70,7 +70,7 @@ use crate::{Error, ErrorKind, Result, TimeLeft};
 ///
 /// # Errors
 ///
-/// [`Transport`](crate::ErrorKind::Transport) if there is no response in time,
+/// Returns [`Transport`](crate::ErrorKind::Transport) if no response arrives in time,
 /// [`Decode`](crate::ErrorKind::Decode) if it is too large, and
 /// [`ForeignLocation`](crate::ErrorKind::ForeignLocation) if the client followed a redirect to
 /// another origin. Configure the client to follow none.

@@ -89,7 +89,7 @@ impl crate::blocking::Response for Response<Body> {
     }
 }
 
-/// Whether there was no connection to send the request on.
+/// Whether the client could not connect.
 pub(crate) fn is_unconnected(error: &http_client::Error) -> bool {
     match error {
         http_client::Error::HostNotFound

@@ -314,7 +314,7 @@ impl Poller {
         self.tracker.is_known().then(|| Kept::new(self.reader, self.tracker.body().clone()))
     }
 
-    /// Why the operation is no longer followed, although no response said how it ended.
+    /// The error that ended the operation, if no response did.
     pub(crate) fn final_error(&self) -> Option<&Error> {
         self.tracker.final_error()
     }
@@ -389,8 +389,7 @@ impl Poller {
         self.tracker.is_retried()
     }
 
-    /// How long after the latest instant seen the next check is due; `None` if there is no next
-    /// check.
+    /// The time from the latest instant seen to the next check, or `None` if no check follows.
     pub fn until_next(&self) -> Option<Duration> {
         Some(self.tracker.until_next(&self.policy)?.into())
     }

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 ///
 /// # Panics
 ///
-/// If there is no such runtime.
+/// Panics if the runtime cannot be created.
 #[must_use]
 pub fn runtime() -> Runtime {
     if std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value != "0") {

@@ -105,7 +105,7 @@ struct Hasty {
 }
 
 impl Hasty {
-    /// A set of so many operations, each of which is checked three times.
+    /// A set of `count` operations, each of which is checked three times.
     fn set(client: ScriptedClient, count: usize) -> (Self, OperationSet<usize>) {
         let hasty = Hasty { client, sleeps: Arc::default() };
         let mut set = OperationSet::new(hasty.clone());
