@@ -181,6 +181,7 @@ mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod trace;
+mod under_way;
 mod update;
 mod url;
 

@@ -1,6 +1,5 @@
 //! Many operations at once, asynchronously.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::hash::Hash;
@@ -18,17 +17,17 @@ use serde_json::Value;
 
 use crate::client::Client;
 use crate::completed::Completed;
-use crate::erased::{Connection, Exchange, Outcome, Sleeper, connect, left};
+use crate::erased::{Connection, connect};
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::model::{Model, Reader, TeamsAsyncOperation};
 use crate::operation::Operation;
 use crate::protocol::{
-    Counts, Envelope, Poller, Polling, RateLimit, Received, Report, Sent, Set, SetStep, Start,
-    Ticket, TimeLeft, same_origin,
+    Counts, Poller, Polling, RateLimit, Report, Sent, Set, SetStep, Start, same_origin,
 };
 use crate::resume_token::ResumeToken;
 use crate::spans::Spans;
 use crate::trace::Span;
+use crate::under_way::{UnderWay, take_over};
 use crate::update::Update;
 
 /// Many operations of one client: started a few at a time, checked up to twenty in one request, at
@@ -127,41 +126,6 @@ pub enum SetEvent<K, T = Value, M = TeamsAsyncOperation> {
     Ended(K, Result<Completed<T, M>>),
 }
 
-type StartFuture = Pin<Box<dyn Future<Output = Result<(Poller, Span)>> + Send>>;
-
-/// What is in progress.
-struct UnderWay {
-    requests: Vec<Sending>,
-    queued: VecDeque<(Ticket, StartFuture)>,
-    starts: Vec<(Ticket, Polled<StartFuture>)>,
-    /// The start that is being polled. It is still here in the next poll if it has panicked.
-    polled: Option<Ticket>,
-    sleeper: Option<Box<dyn Sleeper>>,
-    /// When the sleep ends.
-    until: Option<Instant>,
-}
-
-/// A request in flight.
-struct Sending {
-    exchange: Polled<Exchange>,
-    envelope: Envelope,
-    since: Instant,
-    limit: Option<Duration>,
-}
-
-/// A future, and whether it was polled since the caller's last poll.
-struct Polled<F>(F, bool);
-
-impl<F: Future + Unpin> Polled<F> {
-    /// No future is polled twice in one poll.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
-        if std::mem::replace(&mut self.1, true) {
-            return Poll::Pending;
-        }
-        Pin::new(&mut self.0).poll(cx)
-    }
-}
-
 /// Why driving the set has stopped.
 pub(crate) enum Turn<K> {
     Report(Report<K>),
@@ -191,14 +155,7 @@ where
             connection,
             polling: M::POLLING(),
             spans: Spans::new(),
-            under_way: Mutex::new(UnderWay {
-                requests: Vec::new(),
-                queued: VecDeque::new(),
-                starts: Vec::new(),
-                polled: None,
-                sleeper: None,
-                until: None,
-            }),
+            under_way: Mutex::new(UnderWay::new()),
             types: PhantomData,
         }
     }
@@ -269,7 +226,7 @@ where
             }
             Ok(operation.into_poller())
         });
-        self.under_way().queued.push_back((ticket, starting));
+        self.under_way().queue(ticket, starting);
         Ok(())
     }
 
@@ -360,7 +317,7 @@ where
     /// returns `None`: one that waits for its turn is dropped, and one in flight stays in the set.
     pub fn remove(&mut self, key: &K) -> Option<Operation<T, M>> {
         if let Some(ticket) = self.machine.ticket(key) {
-            self.under_way().queued.retain(|(other, _)| *other != ticket);
+            self.under_way().unqueue(ticket);
             self.spans.take(key);
         }
         let poller = self.machine.remove(key, self.connection.now())?;
@@ -478,21 +435,12 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
     /// carried out, and its response is never stale.
     pub(crate) fn begin_call(&mut self) {
         let now = self.connection.now();
-        self.under_way().requests.retain(|sending| {
-            sending.envelope.is_of_starts()
-                || now.saturating_duration_since(sending.since) <= TimeLeft::DEFAULT.0
-        });
+        self.under_way().drop_stale(now);
     }
 
     /// Begins a poll by the caller: what is in progress may be polled once.
     pub(crate) fn begin_poll(&mut self) {
-        let under_way = self.under_way();
-        for sending in &mut under_way.requests {
-            sending.exchange.1 = false;
-        }
-        for (_, start) in &mut under_way.starts {
-            start.1 = false;
-        }
+        self.under_way().begin_poll();
     }
 
     /// Drives the machine until there is an event, or until `until`.
@@ -525,8 +473,7 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                     let (request, envelope) = dispatch.request();
                     let sent = Sent::built(request, anonymous, limit);
                     let exchange = Arc::clone(connection).send(sent);
-                    let exchange = Polled(exchange, false);
-                    under_way.requests.push(Sending { exchange, envelope, since: now, limit });
+                    under_way.send(exchange, envelope, now, limit);
                     continue;
                 }
                 SetStep::Start(ticket) => {
@@ -552,7 +499,7 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                 return Poll::Ready(Turn::TimeUp);
             }
             ready!(under_way.poll_sleep(connection, wait, wake, cx));
-            if !under_way.requests.is_empty() && connection.now() < wake {
+            if under_way.is_sending() && connection.now() < wake {
                 // The clock has not moved as far as the sleep, and a request in flight takes the
                 // time of the clock.
                 cx.waker().wake_by_ref();
@@ -562,122 +509,6 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
             machine.waited();
         }
     }
-}
-
-impl UnderWay {
-    fn begin_start(&mut self, ticket: Ticket) {
-        let position = self.queued.iter().position(|(queued, _)| *queued == ticket);
-        if let Some((ticket, start)) = position.and_then(|position| self.queued.remove(position)) {
-            self.starts.push((ticket, Polled(start, false)));
-        }
-    }
-
-    fn poll_requests<K: Clone + Eq + Hash>(
-        &mut self,
-        machine: &mut Set<K>,
-        connection: &Arc<dyn Connection>,
-        cx: &mut Context<'_>,
-    ) {
-        let mut at = 0;
-        while at < self.requests.len() {
-            // Taken out while it is polled: a `send` that panics is not polled again.
-            let mut sending = self.requests.swap_remove(at);
-            let Poll::Ready(outcome) = sending.exchange.poll(cx) else {
-                self.requests.push(sending);
-                let last = self.requests.len() - 1;
-                self.requests.swap(at, last);
-                at += 1;
-                continue;
-            };
-            let Sending { exchange, envelope, since, limit } = sending;
-            drop(exchange);
-            let now = connection.now();
-            match outcome {
-                Outcome::Sent(Ok(response)) => {
-                    if let Received::Unauthorized(envelope, response) =
-                        machine.received(envelope, response, now)
-                    {
-                        let left = left(limit, since, now);
-                        let exchange = Arc::clone(connection).renew(response, left);
-                        let exchange = Polled(exchange, false);
-                        self.requests.push(Sending { exchange, envelope, since, limit });
-                    }
-                }
-                Outcome::Sent(Err(error)) => machine.failed(envelope, &error, now),
-                Outcome::Renewed(response, renewed) => {
-                    machine.authorized(envelope, &response, renewed, now);
-                }
-            }
-        }
-    }
-
-    fn poll_starts<K: Clone + Eq + Hash>(
-        &mut self,
-        machine: &mut Set<K>,
-        spans: &mut Spans<K>,
-        connection: &Arc<dyn Connection>,
-        cx: &mut Context<'_>,
-    ) {
-        if let Some(ticket) = self.polled.take() {
-            let error = Error::new(ErrorKind::NotStarted, "the start panicked");
-            machine.started(ticket, Err(error), connection.now());
-        }
-        let mut at = 0;
-        while at < self.starts.len() {
-            // Taken out while it is polled: a start that panics is not polled again.
-            let (ticket, mut start) = self.starts.swap_remove(at);
-            self.polled = Some(ticket);
-            let polled = start.poll(cx);
-            self.polled = None;
-            match polled {
-                Poll::Ready(result) => {
-                    let result = result.map(|(mut poller, span)| {
-                        if let Some(key) = machine.key_of(ticket) {
-                            spans.keep(key, span);
-                        }
-                        take_over(&mut poller, machine, connection);
-                        poller
-                    });
-                    machine.started(ticket, result, connection.now());
-                }
-                Poll::Pending => {
-                    self.starts.push((ticket, start));
-                    let last = self.starts.len() - 1;
-                    self.starts.swap(at, last);
-                    at += 1;
-                }
-            }
-        }
-    }
-
-    /// Sleeps for `wait`, which ends at `until`. The sleep is reused while `until` stays the same,
-    /// unless it has panicked.
-    fn poll_sleep(
-        &mut self,
-        connection: &Arc<dyn Connection>,
-        wait: Duration,
-        until: Instant,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        let sleeper = self.sleeper.get_or_insert_with(|| Arc::clone(connection).sleeper());
-        if self.until.take() != Some(until) {
-            sleeper.start(wait);
-        }
-        let polled = sleeper.poll(cx);
-        self.until = polled.is_pending().then_some(until);
-        polled
-    }
-}
-
-/// Lets a poller continue by the time of the set, which sleeps that took no time have moved ahead of
-/// the client's clock.
-fn take_over<K: Clone + Eq + Hash>(
-    poller: &mut Poller,
-    machine: &Set<K>,
-    connection: &Arc<dyn Connection>,
-) {
-    let now = connection.now();
-    poller.move_clock(now, machine.latest().max(now));
 }
 
 fn duplicate() -> Error {
