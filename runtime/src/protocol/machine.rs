@@ -32,6 +32,7 @@ pub(super) struct Tracker {
     pub(super) sent: Option<Elapsed>,
     /// The earliest time of the next check, by `Retry-After` or backoff; `asked` says which.
     pub(super) not_before: Elapsed,
+    /// When a response last differed from the one before.
     pub(super) changed: Elapsed,
     pub(super) jitter: Jitter,
     /// The last body that was read; empty before the first.
@@ -50,6 +51,7 @@ pub(super) struct Tracker {
     pub(super) asked: bool,
     /// Whether the service may not know the operation yet.
     pub(super) fresh: bool,
+    /// Whether the last response counts another attempt of the service.
     pub(super) retried: bool,
     /// Whether the credential was renewed after a 401, and no other response came since.
     pub(super) renewed: bool,
@@ -450,33 +452,8 @@ impl Tracker {
         self.rare.as_ref()?.failure.as_ref()
     }
 
-    pub(super) fn state(&self) -> State {
-        self.state
-    }
-
-    pub(super) fn checks(&self) -> u32 {
-        self.checks
-    }
-
-    pub(super) fn body(&self) -> &Bytes {
-        &self.body
-    }
-
-    pub(super) fn now(&self) -> Elapsed {
-        self.now
-    }
-
-    /// When a response last differed from the one before.
-    pub(super) fn changed(&self) -> Elapsed {
-        self.changed
-    }
-
     pub(super) fn unchanged_for(&self) -> Elapsed {
         self.now.minus(self.changed)
-    }
-
-    pub(super) fn is_retried(&self) -> bool {
-        self.retried
     }
 
     /// How long from the latest time seen until the next check; `None` if there is no next check.

@@ -91,7 +91,7 @@ impl Poller {
                 (tracker, Subject::Finished(Arc::new(response)))
             }
         };
-        let clock = Clock::new(now, tracker.now());
+        let clock = Clock::new(now, tracker.now);
         Poller { tracker, reader, policy, clock, subject }
     }
 
@@ -162,7 +162,7 @@ impl Poller {
         let keep = || body.clone();
         match self.tracker.read(self.reader, &self.policy, body, retry_after, keep, now) {
             Ok(_) => {
-                if self.tracker.state() == State::Failed {
+                if self.tracker.state == State::Failed {
                     self.tracker.keep_failure(ResponseFacts::of(response));
                 }
                 Event::Received(())
@@ -285,7 +285,7 @@ impl Poller {
             1 => "1 check".to_owned(),
             checks => format!("{checks} checks"),
         };
-        let summary = self.reader.summarize(self.tracker.body()).ok();
+        let summary = self.reader.summarize(&self.tracker.body).ok();
         let status = summary.as_ref().map_or("unknown", |summary| summary.status());
         let error = Error::new(
             ErrorKind::TimedOut,
@@ -311,7 +311,7 @@ impl Poller {
 
     /// The last response that was read, decoded on first access.
     pub(crate) fn kept(&self) -> Option<Kept> {
-        self.tracker.is_known().then(|| Kept::new(self.reader, self.tracker.body().clone()))
+        self.tracker.is_known().then(|| Kept::new(self.reader, self.tracker.body.clone()))
     }
 
     /// The error that ended the operation, if no response did.
@@ -321,7 +321,7 @@ impl Poller {
 
     /// The state of the operation, according to the last response.
     pub fn state(&self) -> State {
-        self.tracker.state()
+        self.tracker.state
     }
 
     /// Whether the operation has ended, successfully or not.
@@ -332,7 +332,7 @@ impl Poller {
     /// The operation according to the last response, decoded as an `M`; `None` before the first
     /// response.
     pub fn operation<M: Model>(&self) -> Option<M> {
-        M::from_json(self.tracker.is_known().then(|| self.tracker.body())?).ok()
+        M::from_json(self.tracker.is_known().then_some(&self.tracker.body)?).ok()
     }
 
     /// The operation's address; `None` if the service finished at once.
@@ -360,12 +360,12 @@ impl Poller {
 
     /// The number of checks sent.
     pub fn checks(&self) -> u32 {
-        self.tracker.checks()
+        self.tracker.checks
     }
 
     /// The time from the start of the operation to the latest instant seen.
     pub fn waited_for(&self) -> Duration {
-        self.tracker.now().into()
+        self.tracker.now.into()
     }
 
     /// Sets the clock: what was `now` so far is `later` from here on. The operation's age stays.
@@ -376,7 +376,7 @@ impl Poller {
 
     /// The latest instant seen.
     pub fn latest(&self) -> Instant {
-        self.clock.instant(self.tracker.now())
+        self.clock.instant(self.tracker.now)
     }
 
     /// How long the responses have not changed.
@@ -386,7 +386,7 @@ impl Poller {
 
     /// Whether the last response showed that the service has retried the operation.
     pub fn is_retried(&self) -> bool {
-        self.tracker.is_retried()
+        self.tracker.retried
     }
 
     /// The time from the latest instant seen to the next check, or `None` if no check follows.

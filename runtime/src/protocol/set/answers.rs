@@ -360,7 +360,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let keep = || Bytes::copy_from_slice(&body);
         match member.tracker.read(self.reader, &policy, &body, retry_after, keep, elapsed) {
             Ok(changed) => {
-                if member.tracker.state() == State::Failed {
+                if member.tracker.state == State::Failed {
                     member.tracker.keep_failure(ResponseFacts::of(&answer.response()));
                 }
                 if changed.is_some() {
@@ -516,5 +516,5 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
 /// When a response last brought something new, and whether there was a response.
 fn changed(member: &Member) -> (Elapsed, bool, State) {
-    (member.tracker.changed(), member.tracker.is_known(), member.tracker.state())
+    (member.tracker.changed, member.tracker.is_known(), member.tracker.state)
 }
