@@ -360,19 +360,21 @@ where
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<SetEvent<K, T, M>>> {
         self.begin_poll();
         loop {
-            return Poll::Ready(Some(match ready!(self.poll_turn(true, None, cx)) {
+            let event = match ready!(self.poll_turn(true, None, cx)) {
+                // For the span: there is no operation yet of which this could be an update.
+                Turn::Report(Report::RetryingStart(..)) => continue,
                 Turn::Report(Report::Started(key)) => SetEvent::Started(key),
                 Turn::Report(Report::Checked(key, fault)) => {
-                    match self.machine.inspect(&key, |poller| Update::of(poller, fault)) {
-                        Some(update) => SetEvent::Update(key, update),
-                        None => continue,
-                    }
+                    let update = self.machine.inspect(&key, |poller| Update::of(poller, fault));
+                    let Some(update) = update else { continue };
+                    SetEvent::Update(key, update)
                 }
                 Turn::Report(Report::Ended(key, result)) => {
                     SetEvent::Ended(key, self.completed(result))
                 }
                 Turn::Empty | Turn::TimeUp => return Poll::Ready(None),
-            }));
+            };
+            return Poll::Ready(Some(event));
         }
     }
 
@@ -456,8 +458,8 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
         loop {
             under_way.poll_requests(machine, connection, cx);
             under_way.poll_starts(machine, &mut self.spans, connection, cx);
-            // Spans show starts and checks too; a caller who does not watch passes over them. A
-            // start that has just ended may have brought the first span.
+            // Spans show starts and checks too, which `poll_end` skips. A start that has just ended
+            // may have brought the first span.
             machine.watch(watched || !self.spans.is_empty());
             let now = connection.now();
             if machine.counts().queued > 0 {

@@ -37,6 +37,10 @@ impl<K: Clone + Eq + Hash> Spans<K> {
     /// Shows what happened to an operation.
     pub(crate) fn show(&mut self, report: &Report<K>, machine: &mut Set<K>) {
         match report {
+            Report::RetryingStart(key, error) => {
+                let Some(span) = self.0.get(key) else { return };
+                span.retrying(error);
+            }
             Report::Started(key) => {
                 let Some(span) = self.0.get_mut(key) else { return };
                 machine.inspect(key, |poller| span.identify(operation_id(poller)));

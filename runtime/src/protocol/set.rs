@@ -170,6 +170,7 @@ impl PutOff {
 
 #[derive(Debug)]
 enum Change {
+    RetryingStart(Error),
     Started,
     Checked(Option<Error>),
     Ended,
@@ -275,8 +276,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.starts_at_once = starts.max(1);
     }
 
-    /// Sets whether [`next`](Self::next) reports starts and checks, as it does by default, or only
-    /// ends.
+    /// Sets whether [`next`](Self::next) reports everything, as it does by default, or only ends.
     pub fn watch(&mut self, watched: bool) {
         self.watched = watched;
     }
@@ -486,12 +486,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
         while let Some((number, change)) = self.events.pop_front() {
             let Some(key) = self.members.key(number) else { continue };
             match change {
-                Change::Started if self.watched => return Some(Report::Started(key.clone())),
-                Change::Checked(fault) if self.watched => {
-                    return Some(Report::Checked(key.clone(), fault));
-                }
                 Change::Ended => return self.deliver(number),
-                Change::Started | Change::Checked(_) => {}
+                _ if !self.watched => {}
+                Change::RetryingStart(error) => {
+                    return Some(Report::RetryingStart(key.clone(), error));
+                }
+                Change::Started => return Some(Report::Started(key.clone())),
+                Change::Checked(fault) => return Some(Report::Checked(key.clone(), fault)),
             }
         }
         None

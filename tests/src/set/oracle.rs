@@ -274,6 +274,12 @@ impl Oracle {
                 let running = Running::new(accepted, first, deadline, timeout);
                 holder.phase = Phase::Running(running);
             }
+            Report::RetryingStart(key, _) => {
+                let phase = self.holders.get(key).map(|holder| holder.phase);
+                let is_open =
+                    matches!(phase, Some(Phase::Starting(start)) if start.accepted.is_none());
+                assert!(is_open, "{key}: {phase:?}");
+            }
             Report::Checked(key, _) => {
                 let phase = self.holders.get(key).map(|holder| holder.phase);
                 assert!(matches!(phase, Some(Phase::Running(_))), "{key}: {phase:?}");

@@ -46,6 +46,7 @@ fn plain(step: SetStep<'_, u8>) -> (Plain, Option<(Request<Bytes>, Envelope)>) {
             return (Plain::Send(said, time_left), Some((request, envelope)));
         }
         SetStep::Event(report) => Plain::Event(match report {
+            Report::RetryingStart(key, error) => format!("{key} is retried {}", text(&error)),
             Report::Started(key) => format!("{key} was started"),
             Report::Checked(key, fault) => format!("{key} {:?}", fault.as_ref().map(text)),
             Report::Ended(key, Ok(poller)) => {

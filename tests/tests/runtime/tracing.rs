@@ -11,7 +11,7 @@ use graph_operation::testing::{
     ScriptedClient, accepted, block_on, failed, graph_error, in_progress, interrupt, json_answer,
     succeeded,
 };
-use graph_operation::{Client, Error, Operation, OperationSet, Polling, Result};
+use graph_operation::{Client, Error, Operation, OperationSet, Polling, Result, blocking};
 use http::{Method, Request, Response, Uri};
 use serde_json::json;
 use tracing::Dispatch;
@@ -248,6 +248,85 @@ fn the_first_operation_of_a_set_shows_its_checks() {
     assert_eq!(count(&lines, "checked"), 2, "{text}");
     assert_eq!(count(&lines, "outcome=\"succeeded\""), 1, "{text}");
     assert_eq!(count(&lines, "checks=2 "), 1, "{text}");
+}
+
+/// The warnings of a start that is retried twice, until it is accepted; without the time.
+fn warnings(drive: impl FnOnce(ScriptedClient, Request<Bytes>)) -> Vec<String> {
+    let text = log_of(|| {
+        let client = ScriptedClient::new();
+        client
+            .answer(graph_error(429, "tooManyRequests", "Slow down."))
+            .fail("connection reset")
+            .answer(accepted(LOCATION))
+            .answer(succeeded("/teams('1')"));
+        let request = Client::request(&client, Method::POST, ["teams", "1", "archive"]).unwrap();
+        drive(client, request);
+    });
+    let warnings = text.lines().filter_map(|line| Some(line.split_once(" WARN ")?.1.to_owned()));
+    warnings.collect()
+}
+
+#[test]
+fn the_retries_of_a_start_look_the_same_alone_and_in_a_set() {
+    let alone = warnings(|client, request| {
+        block_on(async {
+            let operation = Operation::start_idempotent(client, request).await.unwrap();
+            operation.await.unwrap();
+        });
+    });
+    assert_eq!(alone.len(), 2, "{alone:#?}");
+    for (warning, reason) in alone.iter().zip(["tooManyRequests: Slow down.", "connection reset"]) {
+        let message = "operation: graph_operation: request failed, retrying reason=";
+        assert!(warning.starts_with(message) && warning.contains(reason), "{warning}");
+    }
+
+    let ends = warnings(|client, request| {
+        let mut set = OperationSet::<u8>::new(client);
+        set.start_request_idempotent(1, request).unwrap();
+        block_on(set.next()).unwrap().1.unwrap();
+    });
+    let events = warnings(|client, request| {
+        let mut set = OperationSet::<u8>::new(client);
+        set.start_request_idempotent(1, request).unwrap();
+        while block_on(set.next_event()).is_some() {}
+    });
+    let blocking = warnings(|client, request| {
+        let mut set = blocking::OperationSet::<u8>::new(client);
+        set.start_request_idempotent(1, request).unwrap();
+        set.next().unwrap().1.unwrap();
+    });
+    for of_a_set in [ends, events, blocking] {
+        assert_eq!(of_a_set, alone);
+    }
+}
+
+/// The items of a batch fail one by one.
+#[test]
+fn each_start_of_a_batch_that_is_retried_has_a_warning() {
+    let text = log_of(|| {
+        let client = ScriptedClient::new();
+        let mut set = OperationSet::<u8>::new(client.clone());
+        for key in 1..=3 {
+            let team = key.to_string();
+            let request = client.request(Method::POST, ["teams", &team, "archive"]).unwrap();
+            set.start_request(key, request).unwrap();
+        }
+        client
+            .answer(graph_error(503, "serviceUnavailable", "Down."))
+            .answer(accepted("/teams('2')/operations('2')"))
+            .answer(graph_error(429, "tooManyRequests", "Slow down."));
+        client.answer(accepted("/teams('1')/operations('1')"));
+        client.answer(accepted("/teams('3')/operations('3')"));
+        for _ in 0..3 {
+            client.answer(succeeded("/teams('1')"));
+        }
+        block_on(async { while set.next().await.is_some() {} });
+        assert_eq!(client.batches()[0].len(), 3);
+    });
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let retried = "operation: graph_operation: request failed, retrying";
+    assert_eq!(count(&lines, retried), 2, "{text}");
+    assert_eq!(count(&lines, "outcome=\"succeeded\""), 3, "{text}");
 }
 
 /// A client that never answers for one team, and counts how often it is asked to.

@@ -80,7 +80,7 @@ pub(crate) fn sending(set: &mut Set<u8>, now: &mut Instant) -> (Request<Bytes>, 
         match take(set, *now) {
             Taken::Wait(pause) => *now += pause,
             Taken::Sent(request, envelope) => return (*request, envelope),
-            Taken::Event(Report::Started(_) | Report::Checked(..)) => {}
+            Taken::Event(Report::RetryingStart(..) | Report::Started(_) | Report::Checked(..)) => {}
             step => panic!("{step:?}"),
         }
     }
@@ -138,6 +138,7 @@ fn reports(set: &mut Set<u8>, now: Instant) -> Vec<String> {
     let mut reports = Vec::new();
     while let SetStep::Event(report) = set.next(now) {
         reports.push(match report {
+            Report::RetryingStart(key, error) => format!("{key} retrying {:?}", error.kind()),
             Report::Started(key) => format!("{key} started"),
             Report::Checked(key, None) => format!("{key} checked"),
             Report::Checked(key, Some(fault)) => format!("{key} {:?}", fault.kind()),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use graph_operation::testing::{
     ScriptedClient, accepted, block_on, graph_error, interrupt, status, succeeded, with_header,
 };
-use graph_operation::{Client, Error, ErrorKind, Operation, OperationSet, Polling};
+use graph_operation::{Client, Error, ErrorKind, Operation, OperationSet, Polling, SetEvent};
 use graph_operation_tests::wrapped::Wrapped;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
@@ -106,6 +106,24 @@ fn a_repeated_start_obeys_its_own_retry_after() {
     let made: Vec<_> = client.requests().into_iter().zip(client.sent_at()).collect();
     let times: Vec<_> = made.iter().filter(starts).map(|(_, at)| *at).collect();
     assert!(times.len() == 2 && times[1] - times[0] >= seconds(50), "{times:?}");
+}
+
+/// An update shows an operation, and there is none yet.
+#[test]
+fn a_start_that_is_retried_is_no_event_of_the_set() {
+    let client = ScriptedClient::new();
+    let mut set = starting(&client, 1, false);
+    client.answer(status(429)).answer(accepted(&location(0))).answer(succeeded("/a"));
+    let mut events = Vec::new();
+    while let Some(event) = block_on(set.next_event()) {
+        events.push(match event {
+            SetEvent::Started(_) => "started",
+            SetEvent::Update(..) => "update",
+            SetEvent::Ended(..) => "ended",
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(events, ["started", "update", "ended"]);
 }
 
 #[test]

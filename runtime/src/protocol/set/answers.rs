@@ -488,11 +488,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 self.settle_start(number, Ok(poller));
             }
             Event::Failed(error) => self.settle_start(number, Err(error)),
-            Event::Retrying(_) | Event::Authorized => {
+            event @ (Event::Retrying(_) | Event::Authorized) => {
                 let wait = match start.next(now) {
                     Step::Wait(wait, _) => wait.into(),
                     _ => Elapsed::ZERO,
                 };
+                if let Event::Retrying(error) = event {
+                    self.events.push_back((number, Change::RetryingStart(error)));
+                }
                 let (at, members) = (self.now.plus(wait), &self.members);
                 self.repeats.push(at, item.id, |id| is_at(members, id, Place::Starting));
             }

@@ -164,8 +164,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
     ///
     /// A request in flight is saved as sent. The restored set treats it as if its
     /// [`Envelope`](super::Envelope) had been dropped: its operations are checked again after their
-    /// interval, and its starts may have been carried out. Starts and checks that `next` has not
-    /// reported yet are not reported later; ends are.
+    /// interval, and its starts may have been carried out. Of the events that `next` has not
+    /// reported yet, the restored set reports only ends.
     ///
     /// A start of [`queue`](Self::queue), which the driver makes itself, is not saved. Those of
     /// [`queue_request`](Self::queue_request) are saved without the headers that contain

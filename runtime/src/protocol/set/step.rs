@@ -39,6 +39,8 @@ pub struct Ticket(pub(super) Id);
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Report<K> {
+    /// The start, which the set sends itself, failed with this error and is retried.
+    RetryingStart(K, Error),
     /// It was started.
     Started(K),
     /// A check found something new, or failed with this error and is retried.

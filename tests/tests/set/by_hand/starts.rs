@@ -108,6 +108,50 @@ fn a_start_that_waits_for_a_credential_or_was_dropped_frees_its_place_when_that_
 }
 
 #[test]
+fn a_start_that_is_retried_is_reported_to_those_who_watch() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for key in 0..3 {
+        start(&mut set, key, key == 0, now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, answers(&[(500, ""), (403, ""), (429, "")]), now);
+    let retried = ["0 retrying Rejected", "1 ended Rejected", "2 retrying Rejected"];
+    assert_eq!(reports(&mut set, now), retried);
+
+    // No request was carried out in a refused batch, so no start has failed.
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, status(429), now);
+    assert!(reports(&mut set, now).is_empty());
+
+    // The same for a credential that is renewed.
+    let (_, envelope) = sending(&mut set, &mut now);
+    let (envelope, refused) =
+        unauthorized(&mut set, envelope, answers(&[(401, ""), (401, "")]), now);
+    set.authorized(envelope, &refused, true, now);
+    assert!(reports(&mut set, now).is_empty());
+
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, answers(&[(503, ""), (503, "")]), now);
+    set.watch(false);
+    assert!(reports(&mut set, now).is_empty());
+    set.watch(true);
+
+    // One that was not sent, or may be carried out twice, is retried without a response.
+    let (_, envelope) = sending(&mut set, &mut now);
+    set.failed(envelope, &Error::not_sent("connection refused"), now);
+    let mut retried = reports(&mut set, now);
+    retried.sort();
+    assert_eq!(retried, ["0 retrying Transport", "2 retrying Transport"]);
+    let (_, envelope) = sending(&mut set, &mut now);
+    drop(envelope);
+    let mut retried = reports(&mut set, now);
+    retried.sort();
+    assert_eq!(retried, ["0 retrying Transport", "2 ended Transport"]);
+    assert_eq!(set.counts().starting, 1);
+}
+
+#[test]
 fn a_start_has_the_time_that_its_own_deadline_leaves() {
     let timed = |set: &mut Set<u8>, key: u8, timeout: u64, now: Instant| {
         let request = Request::post(format!("{ROOT}/teams/{key}/archive")).body(Bytes::new());
@@ -130,7 +174,7 @@ fn a_start_has_the_time_that_its_own_deadline_leaves() {
         { "id": "2", "status": 403 },
     ]));
     receive(&mut set, envelope, said, now);
-    assert_eq!(reports(&mut set, now), ["2 ended Rejected"]);
+    assert_eq!(reports(&mut set, now), ["1 retrying Rejected", "2 ended Rejected"]);
     let (request, envelope) = sending(&mut set, &mut now);
     let left = seconds(40).saturating_sub(now - first);
     assert_eq!(TimeLeft::of(&request), left.max(seconds(4)));
