@@ -15,7 +15,7 @@ use crate::error::{BoxError, Result};
 use crate::model::{Model, TeamsAsyncOperation};
 use crate::protocol::{Counts, Polling, RateLimit, Report};
 use crate::resume_token::ResumeToken;
-use crate::set::Turn;
+use crate::set::Stop;
 use crate::update::Update;
 
 /// Many operations of one client; see the asynchronous [`OperationSet`](crate::OperationSet).
@@ -216,17 +216,17 @@ where
         let until = self.inner.now().checked_add(time);
         self.inner.begin_call();
         loop {
-            let turn = block_on(poll_fn(|cx| {
+            let stop = block_on(poll_fn(|cx| {
                 self.inner.begin_poll();
-                self.inner.poll_turn(false, until, cx)
+                self.inner.poll_drive(false, until, cx)
             }));
-            match turn {
-                Turn::Report(Report::Ended(key, result)) => {
+            match stop {
+                Stop::Report(Report::Ended(key, result)) => {
                     return Next::Ended(key, blocking(self.inner.completed(result)));
                 }
-                Turn::Report(_) => {}
-                Turn::TimeUp => return Next::TimeUp,
-                Turn::Empty => return Next::Empty,
+                Stop::Report(_) => {}
+                Stop::TimeUp => return Next::TimeUp,
+                Stop::Empty => return Next::Empty,
             }
         }
     }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::erased::Connection;
 use crate::error::{Error, Result};
-use crate::line::{Line, Reading, Turn};
+use crate::line::{Driven, Line, Reading};
 use crate::model::Reader;
 use crate::protocol::{Accepted, Event, Poller, Polling, Target};
 use crate::target::{Source, decode_final, poll_target};
@@ -102,36 +102,36 @@ impl Follower {
     ) -> Poll<Result<()>> {
         let mut reading = None;
         loop {
-            match ready!(self.poll_turn(&mut reading, cx)) {
-                Turn::Received(()) => see(self, None),
-                Turn::Retrying(error) => see(self, Some(error)),
-                Turn::Failed(error) => return Poll::Ready(Err(error)),
-                Turn::Done(result) => return Poll::Ready(result),
+            match ready!(self.poll_next_check(&mut reading, cx)) {
+                Driven::Received(()) => see(self, None),
+                Driven::Retrying(error) => see(self, Some(error)),
+                Driven::Failed(error) => return Poll::Ready(Err(error)),
+                Driven::Done(result) => return Poll::Ready(result),
             }
         }
     }
 
     /// Makes one check by the policy, or finds that there is nothing more to do.
-    pub(crate) fn poll_turn(
+    pub(crate) fn poll_next_check(
         &mut self,
         reading: &mut Reading,
         cx: &mut Context<'_>,
-    ) -> Poll<Turn<()>> {
+    ) -> Poll<Driven<()>> {
         let (poller, line) = self.parts();
         if poller.is_ended() {
             // What is under way, if anything, is for the target.
             let now = poller.latest();
             if let crate::protocol::Step::Done(result) = poller.next(now) {
-                return Poll::Ready(Turn::Done(result));
+                return Poll::Ready(Driven::Done(result));
             }
         }
-        let turn = ready!(line.poll_turn(poller, reading, cx));
-        match &turn {
-            Turn::Received(()) => self.found(),
-            Turn::Done(Err(error)) => line.span.stopped(error),
+        let driven = ready!(line.poll_drive(poller, reading, cx));
+        match &driven {
+            Driven::Received(()) => self.found(),
+            Driven::Done(Err(error)) => line.span.stopped(error),
             _ => {}
         }
-        Poll::Ready(turn)
+        Poll::Ready(driven)
     }
 
     fn found(&mut self) {

@@ -24,7 +24,7 @@ enum Flight {
 }
 
 /// What driving a machine has led to.
-pub(crate) enum Turn<A> {
+pub(crate) enum Driven<A> {
     Received(A),
     Retrying(Error),
     Failed(Error),
@@ -80,12 +80,12 @@ impl Line {
     }
 
     /// Drives the machine until it has something to report.
-    pub(crate) fn poll_turn<M: Machine>(
+    pub(crate) fn poll_drive<M: Machine>(
         &mut self,
         machine: &mut M,
         reading: &mut Reading,
         cx: &mut Context<'_>,
-    ) -> Poll<Turn<M::Answer>> {
+    ) -> Poll<Driven<M::Answer>> {
         // Whether the last wait was over at once, so that the clock was not read after it.
         let mut unread = false;
         loop {
@@ -107,7 +107,7 @@ impl Line {
                             self.send(check, now);
                             self.span.sent(machine.requests());
                         }
-                        Step::Done(result) => return Poll::Ready(Turn::Done(result)),
+                        Step::Done(result) => return Poll::Ready(Driven::Done(result)),
                     }
                 }
                 Flight::Sleeping => {
@@ -118,9 +118,9 @@ impl Line {
                     let event = ready!(self.poll_flight(machine, unread, reading, cx));
                     unread = false;
                     match event {
-                        Event::Received(answer) => return Poll::Ready(Turn::Received(answer)),
-                        Event::Retrying(error) => return Poll::Ready(Turn::Retrying(error)),
-                        Event::Failed(error) => return Poll::Ready(Turn::Failed(error)),
+                        Event::Received(answer) => return Poll::Ready(Driven::Received(answer)),
+                        Event::Retrying(error) => return Poll::Ready(Driven::Retrying(error)),
+                        Event::Failed(error) => return Poll::Ready(Driven::Failed(error)),
                         Event::Authorized | Event::Unauthorized(_) => {}
                     }
                 }

@@ -19,7 +19,7 @@ use crate::completed::Completed;
 use crate::erased::{Connection, connect};
 use crate::error::{Error, ErrorKind, Result};
 use crate::follower::{Follower, operation_id, target_hint};
-use crate::line::{Line, Turn};
+use crate::line::{Driven, Line};
 use crate::model::{Model, Reader, TeamsAsyncOperation};
 use crate::printable::Printable;
 use crate::protocol::{
@@ -512,16 +512,16 @@ impl<T, M: Model> Updates<'_, T, M> {
             return Poll::Ready(None);
         }
         let follower = &mut *self.operation.follower;
-        let turn = ready!(follower.poll_turn(&mut None, cx));
+        let driven = ready!(follower.poll_next_check(&mut None, cx));
         let poller = &follower.poller;
-        let fault = match turn {
-            Turn::Received(()) => None,
-            Turn::Retrying(error) => Some(error),
-            Turn::Failed(error) => {
+        let fault = match driven {
+            Driven::Received(()) => None,
+            Driven::Retrying(error) => Some(error),
+            Driven::Failed(error) => {
                 self.ended = true;
                 return Poll::Ready(Some(Err(error)));
             }
-            Turn::Done(result) => {
+            Driven::Done(result) => {
                 self.ended = true;
                 // The last update has told of a failure.
                 let error = result.err().filter(|error| error.kind() != ErrorKind::Failed);
@@ -585,11 +585,11 @@ impl Future for Starting {
             Err(error) => return Poll::Ready(Err(error.clone())),
         };
         let accepted = loop {
-            match ready!(line.poll_turn(start, &mut None, cx)) {
-                Turn::Received(accepted) => break accepted,
-                Turn::Retrying(_) => {}
-                Turn::Failed(error) | Turn::Done(Err(error)) => return Poll::Ready(Err(error)),
-                Turn::Done(Ok(())) => return Poll::Pending,
+            match ready!(line.poll_drive(start, &mut None, cx)) {
+                Driven::Received(accepted) => break accepted,
+                Driven::Retrying(_) => {}
+                Driven::Failed(error) | Driven::Done(Err(error)) => return Poll::Ready(Err(error)),
+                Driven::Done(Ok(())) => return Poll::Pending,
             }
         };
         let Some(line) = this.line.take() else { return Poll::Pending };

@@ -127,7 +127,7 @@ pub enum SetEvent<K, T = Value, M = TeamsAsyncOperation> {
 }
 
 /// Why driving the set has stopped.
-pub(crate) enum Turn<K> {
+pub(crate) enum Stop<K> {
     Report(Report<K>),
     /// The set is empty.
     Empty,
@@ -347,12 +347,12 @@ where
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<(K, Result<Completed<T, M>>)>> {
         self.begin_poll();
         loop {
-            match ready!(self.poll_turn(false, None, cx)) {
-                Turn::Report(Report::Ended(key, result)) => {
+            match ready!(self.poll_drive(false, None, cx)) {
+                Stop::Report(Report::Ended(key, result)) => {
                     return Poll::Ready(Some((key, self.completed(result))));
                 }
-                Turn::Report(_) => {}
-                Turn::Empty | Turn::TimeUp => return Poll::Ready(None),
+                Stop::Report(_) => {}
+                Stop::Empty | Stop::TimeUp => return Poll::Ready(None),
             }
         }
     }
@@ -360,19 +360,19 @@ where
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<SetEvent<K, T, M>>> {
         self.begin_poll();
         loop {
-            let event = match ready!(self.poll_turn(true, None, cx)) {
+            let event = match ready!(self.poll_drive(true, None, cx)) {
                 // For the span: there is no operation yet of which this could be an update.
-                Turn::Report(Report::RetryingStart(..)) => continue,
-                Turn::Report(Report::Started(key)) => SetEvent::Started(key),
-                Turn::Report(Report::Checked(key, fault)) => {
+                Stop::Report(Report::RetryingStart(..)) => continue,
+                Stop::Report(Report::Started(key)) => SetEvent::Started(key),
+                Stop::Report(Report::Checked(key, fault)) => {
                     let update = self.machine.inspect(&key, |poller| Update::of(poller, fault));
                     let Some(update) = update else { continue };
                     SetEvent::Update(key, update)
                 }
-                Turn::Report(Report::Ended(key, result)) => {
+                Stop::Report(Report::Ended(key, result)) => {
                     SetEvent::Ended(key, self.completed(result))
                 }
-                Turn::Empty | Turn::TimeUp => return Poll::Ready(None),
+                Stop::Empty | Stop::TimeUp => return Poll::Ready(None),
             };
             return Poll::Ready(Some(event));
         }
@@ -446,12 +446,12 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
     }
 
     /// Drives the machine until there is an event, or until `until`.
-    pub(crate) fn poll_turn(
+    pub(crate) fn poll_drive(
         &mut self,
         watched: bool,
         until: Option<Instant>,
         cx: &mut Context<'_>,
-    ) -> Poll<Turn<K>> {
+    ) -> Poll<Stop<K>> {
         let machine = &mut self.machine;
         let connection = &self.connection;
         let under_way = self.under_way.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -483,13 +483,13 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                     continue;
                 }
                 SetStep::Pending => return Poll::Pending,
-                SetStep::Done => return Poll::Ready(Turn::Empty),
+                SetStep::Done => return Poll::Ready(Stop::Empty),
             };
             let wait = match step {
                 ControlFlow::Continue(wait) => wait,
                 ControlFlow::Break(report) => {
                     self.spans.show(&report, machine);
-                    return Poll::Ready(Turn::Report(report));
+                    return Poll::Ready(Stop::Report(report));
                 }
             };
             let latest = machine.latest();
@@ -498,7 +498,7 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                 let rest = until.saturating_duration_since(latest);
                 ready!(under_way.poll_sleep(connection, rest, until, cx));
                 machine.waited_until(until);
-                return Poll::Ready(Turn::TimeUp);
+                return Poll::Ready(Stop::TimeUp);
             }
             ready!(under_way.poll_sleep(connection, wait, wake, cx));
             if under_way.is_sending() && connection.now() < wake {

@@ -7,7 +7,7 @@ use http::{Response, Uri};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::line::{Line, Turn};
+use crate::line::{Driven, Line};
 use crate::model::{Kept, TargetRef, json};
 use crate::printable::Printable;
 use crate::protocol::{Event, Subject, Target, resolve};
@@ -70,10 +70,10 @@ fn poll_response(
 ) -> Poll<Result<Response<Bytes>>> {
     let mut reading = None;
     loop {
-        match ready!(line.poll_turn(target, &mut reading, cx)) {
-            Turn::Received(response) => return Poll::Ready(Ok(response)),
-            Turn::Failed(error) | Turn::Done(Err(error)) => return Poll::Ready(Err(error)),
-            Turn::Retrying(_) | Turn::Done(Ok(())) => {}
+        match ready!(line.poll_drive(target, &mut reading, cx)) {
+            Driven::Received(response) => return Poll::Ready(Ok(response)),
+            Driven::Failed(error) | Driven::Done(Err(error)) => return Poll::Ready(Err(error)),
+            Driven::Retrying(_) | Driven::Done(Ok(())) => {}
         }
     }
 }

@@ -8,9 +8,9 @@ mod member;
 mod owners;
 mod queue;
 mod saved;
+mod schedule;
 mod slab;
 mod step;
-mod turns;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -415,37 +415,6 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.schedule(number);
     }
 
-    /// Schedules the next check of an operation.
-    fn schedule(&mut self, number: u32) {
-        let stamp = self.new_stamp();
-        let now = self.now;
-        let Some(member) = self.members.get_mut(number) else { return };
-        member.stamp = stamp;
-        member.tracker.advance(member.elapsed(now));
-        self.arrange(number);
-    }
-
-    /// The same for a member that keeps its stamp.
-    fn arrange(&mut self, number: u32) {
-        let Some(member) = self.members.get_mut(number) else { return };
-        let stamp = member.stamp;
-        let policy = self.policies.get(member.policy);
-        let ended = member.is_finished() || member.outcome().is_some() || member.tracker.is_ended();
-        let due = if ended { None } else { member.tracker.due(&policy) };
-        let Some((due, _)) = due else {
-            member.place = Place::Ended;
-            self.events.push_back((number, Change::Ended));
-            return;
-        };
-        member.place = Place::Waiting;
-        let due = member.start.plus(due);
-        let (queue, members) = (member.queue(), &self.members);
-        if let Some(queue) = self.queues.get_mut(queue) {
-            let id = Id { member: number, stamp };
-            queue.waiting.push(due, id, |id| is_at(members, id, Place::Waiting));
-        }
-    }
-
     /// What to do at `now`.
     pub fn next(&mut self, now: Instant) -> SetStep<'_, K> {
         self.advance(now);
@@ -456,7 +425,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         if let Some(report) = self.report() {
             return SetStep::Event(report);
         }
-        self.next_turn()
+        self.next_step()
     }
 
     /// Ends the wait that [`next`](Self::next) returned, even if the clock has not moved.

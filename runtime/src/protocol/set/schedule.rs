@@ -1,4 +1,5 @@
-//! What is sent next, and when: readiness, then the owner's rate, then the set's rate.
+//! Which operations are checked or started next, and when: first the policy, then the owner's rate,
+//! then the set's rate.
 
 use std::hash::Hash;
 
@@ -8,7 +9,7 @@ use super::owners::owner_of;
 use super::queue::{Id, Queue, SINGLES};
 use super::slab::Slab;
 use super::step::{SetStep, Ticket};
-use super::{Set, current, is_at};
+use super::{Change, Set, current, is_at};
 use crate::error::Error;
 use crate::model::Monitor;
 use crate::protocol::elapsed::Elapsed;
@@ -90,6 +91,37 @@ impl Wake {
 }
 
 impl<K: Clone + Eq + Hash> Set<K> {
+    /// Schedules the next check of an operation.
+    pub(super) fn schedule(&mut self, number: u32) {
+        let stamp = self.new_stamp();
+        let now = self.now;
+        let Some(member) = self.members.get_mut(number) else { return };
+        member.stamp = stamp;
+        member.tracker.advance(member.elapsed(now));
+        self.arrange(number);
+    }
+
+    /// The same for a member that keeps its stamp.
+    pub(super) fn arrange(&mut self, number: u32) {
+        let Some(member) = self.members.get_mut(number) else { return };
+        let stamp = member.stamp;
+        let policy = self.policies.get(member.policy);
+        let ended = member.is_finished() || member.outcome().is_some() || member.tracker.is_ended();
+        let due = if ended { None } else { member.tracker.due(&policy) };
+        let Some((due, _)) = due else {
+            member.place = Place::Ended;
+            self.events.push_back((number, Change::Ended));
+            return;
+        };
+        member.place = Place::Waiting;
+        let due = member.start.plus(due);
+        let (queue, members) = (member.queue(), &self.members);
+        if let Some(queue) = self.queues.get_mut(queue) {
+            let id = Id { member: number, stamp };
+            queue.waiting.push(due, id, |id| is_at(members, id, Place::Waiting));
+        }
+    }
+
     /// Moves the operations that are due to their lines.
     pub(super) fn collect(&mut self) {
         let now = self.now;
@@ -209,7 +241,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     /// The next step once there is no event to report.
-    pub(super) fn next_turn(&mut self) -> SetStep<'_, K> {
+    pub(super) fn next_step(&mut self) -> SetStep<'_, K> {
         let mut wake = Wake::default();
         match self.next_start(&mut wake) {
             Some(NextStart::Ticket(ticket)) => return SetStep::Start(ticket),
