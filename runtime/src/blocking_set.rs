@@ -178,8 +178,9 @@ where
         self.inner.resume(key, token)
     }
 
-    /// Removes an operation from the set, and returns it with the set's client. A start that waits
-    /// for its turn is dropped, and the result is `None`.
+    /// Removes an operation from the set, and returns it with the set's client. For a start,
+    /// returns `None`: one that waits for its turn is dropped, and one that has begun stays in the
+    /// set.
     pub fn remove(&mut self, key: &K) -> Option<Operation<T, M>> {
         self.inner.remove(key).map(|inner| Operation { inner })
     }

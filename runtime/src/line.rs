@@ -23,7 +23,7 @@ enum Flight {
     Sending { exchange: Exchange, since: Instant, limit: Option<Duration> },
 }
 
-/// What driving a machine has led to.
+/// What driving a machine has led to: an [`Event`], or the machine's end.
 pub(crate) enum Driven<A> {
     Received(A),
     Retrying(Error),
@@ -143,9 +143,9 @@ impl Line {
         Poll::Ready(())
     }
 
-    /// Polls the request under way. If `unread`, the clock was not read after the last wait, and the
-    /// sending was recorded at the time that the wait was due; a response that is ready at once
-    /// corrects it.
+    /// Polls the request in flight. If `unread`, the clock was not read after the last wait, and the
+    /// request was recorded as sent when the wait was due; a response that is ready at once corrects
+    /// that time.
     pub(crate) fn poll_flight<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -158,6 +158,7 @@ impl Line {
             let Flight::Sending { mut exchange, since, limit } =
                 std::mem::replace(&mut self.flight, Flight::Idle)
             else {
+                // None is in flight: the machine says what to do next.
                 return Poll::Ready(Event::Authorized);
             };
             let Poll::Ready(outcome) = self.span.enter(|| exchange.as_mut().poll(cx)) else {

@@ -244,7 +244,7 @@ where
     /// [`InvalidLocation`](ErrorKind::InvalidLocation) if the request's URL does not have the
     /// origin of the service root.
     pub fn start_request(&mut self, key: K, request: Request<Bytes>) -> Result<()> {
-        self.begin(key, request, false)
+        self.queue_request(key, request, false)
     }
 
     /// The same for a request that may be carried out twice without harm: it is also retried if it
@@ -254,10 +254,10 @@ where
     ///
     /// Those of [`start_request`](Self::start_request).
     pub fn start_request_idempotent(&mut self, key: K, request: Request<Bytes>) -> Result<()> {
-        self.begin(key, request, true)
+        self.queue_request(key, request, true)
     }
 
-    fn begin(&mut self, key: K, request: Request<Bytes>, idempotent: bool) -> Result<()> {
+    fn queue_request(&mut self, key: K, request: Request<Bytes>, idempotent: bool) -> Result<()> {
         let connection = &self.connection;
         let (now, seed) = (connection.now(), connection.random());
         let root = connection.service_root();
@@ -277,7 +277,7 @@ where
     ///
     /// Returns the operation if the key is in the set, or if its address has another origin than
     /// the set's service root, which must not get the token.
-    // The handle itself is one pointer.
+    // The error is small: an operation is one pointer.
     pub fn insert(&mut self, key: K, operation: Operation<T, M>) -> Result<(), Operation<T, M>> {
         if self.machine.contains(&key) || is_foreign(self.connection.service_root(), &operation) {
             return Err(operation);
@@ -314,7 +314,8 @@ where
     }
 
     /// Removes an operation from the set, and returns it with the set's client. For a start,
-    /// returns `None`: one that waits for its turn is dropped, and one in flight stays in the set.
+    /// returns `None`: one that waits for its turn is dropped, and one that has begun stays in the
+    /// set.
     pub fn remove(&mut self, key: &K) -> Option<Operation<T, M>> {
         if let Some(ticket) = self.machine.ticket(key) {
             self.under_way().unqueue(ticket);
@@ -337,7 +338,8 @@ where
     /// Returns the next event; `None` if the set is empty.
     ///
     /// There is an update for each response that differs from the previous one, and for each check
-    /// that failed and is retried. Events that `next` has skipped are not returned.
+    /// that failed and is retried, but none for a start that is retried. Events that `next` has
+    /// skipped are not returned.
     pub async fn next_event(&mut self) -> Option<SetEvent<K, T, M>> {
         self.begin_call();
         poll_fn(|cx| self.poll_event(cx)).await
@@ -361,7 +363,7 @@ where
         self.begin_poll();
         loop {
             let event = match ready!(self.poll_drive(true, None, cx)) {
-                // For the span: there is no operation yet of which this could be an update.
+                // There is no operation yet that an update could show.
                 Stop::Report(Report::RetryingStart(..)) => continue,
                 Stop::Report(Report::Started(key)) => SetEvent::Started(key),
                 Stop::Report(Report::Checked(key, fault)) => {
@@ -452,22 +454,21 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
         until: Option<Instant>,
         cx: &mut Context<'_>,
     ) -> Poll<Stop<K>> {
-        let machine = &mut self.machine;
-        let connection = &self.connection;
-        let under_way = self.under_way.get_mut().unwrap_or_else(PoisonError::into_inner);
         loop {
+            let OperationSet { machine, connection, spans, under_way, .. } = self;
+            let under_way = under_way.get_mut().unwrap_or_else(PoisonError::into_inner);
             under_way.poll_requests(machine, connection, cx);
-            under_way.poll_starts(machine, &mut self.spans, connection, cx);
+            under_way.poll_starts(machine, spans, connection, cx);
             // Spans show starts and checks too, which `poll_end` skips. A start that has just ended
             // may have brought the first span.
-            machine.watch(watched || !self.spans.is_empty());
+            machine.watch(watched || !spans.is_empty());
             let now = connection.now();
             if machine.counts().queued > 0 {
                 // The time of the set may be ahead of the clock.
                 machine.set_wall_clock(connection.system_time(), now.max(machine.latest()));
             }
             // The step borrows the machine until the end of the match.
-            let step = match machine.next(now) {
+            let driven = match machine.next(now) {
                 SetStep::Wait(wait, _) => ControlFlow::Continue(wait),
                 SetStep::Event(report) => ControlFlow::Break(report),
                 SetStep::Send(dispatch) => {
@@ -485,31 +486,47 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                 SetStep::Pending => return Poll::Pending,
                 SetStep::Done => return Poll::Ready(Stop::Empty),
             };
-            let wait = match step {
-                ControlFlow::Continue(wait) => wait,
+            match driven {
+                ControlFlow::Continue(wait) => {
+                    if let Some(stop) = ready!(self.poll_wait(wait, until, cx)) {
+                        return Poll::Ready(stop);
+                    }
+                }
                 ControlFlow::Break(report) => {
-                    self.spans.show(&report, machine);
+                    spans.show(&report, machine);
                     return Poll::Ready(Stop::Report(report));
                 }
-            };
-            let latest = machine.latest();
-            let wake = latest + wait;
-            if let Some(until) = until.filter(|&until| until < wake) {
-                let rest = until.saturating_duration_since(latest);
-                ready!(under_way.poll_sleep(connection, rest, until, cx));
-                machine.waited_until(until);
-                return Poll::Ready(Stop::TimeUp);
             }
-            ready!(under_way.poll_sleep(connection, wait, wake, cx));
-            if under_way.is_sending() && connection.now() < wake {
-                // The clock has not moved as far as the sleep, and a request in flight takes the
-                // time of the clock.
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            // A finished sleep counts, whatever the clock says.
-            machine.waited();
         }
+    }
+
+    /// Waits as the machine says, but not beyond `until`.
+    fn poll_wait(
+        &mut self,
+        wait: Duration,
+        until: Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Stop<K>>> {
+        let OperationSet { machine, connection, under_way, .. } = self;
+        let under_way = under_way.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let latest = machine.latest();
+        let wake = latest + wait;
+        if let Some(until) = until.filter(|&until| until < wake) {
+            let rest = until.saturating_duration_since(latest);
+            ready!(under_way.poll_sleep(connection, rest, until, cx));
+            machine.waited_until(until);
+            return Poll::Ready(Some(Stop::TimeUp));
+        }
+        ready!(under_way.poll_sleep(connection, wait, wake, cx));
+        if under_way.is_sending() && connection.now() < wake {
+            // The clock has not moved as far as the sleep, and a request in flight takes the time
+            // of the clock.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        // A finished sleep counts, whatever the clock says.
+        machine.waited();
+        Poll::Ready(None)
     }
 }
 

@@ -37,25 +37,21 @@ impl<K: Clone + Eq + Hash> Spans<K> {
     /// Shows what happened to an operation.
     pub(crate) fn show(&mut self, report: &Report<K>, machine: &mut Set<K>) {
         match report {
-            Report::RetryingStart(key, error) => {
-                let Some(span) = self.0.get(key) else { return };
-                span.retrying(error);
+            Report::RetryingStart(key, fault) | Report::Checked(key, Some(fault)) => {
+                if let Some(span) = self.0.get(key) {
+                    span.retrying(fault);
+                }
             }
             Report::Started(key) => {
                 let Some(span) = self.0.get_mut(key) else { return };
                 machine.inspect(key, |poller| span.identify(operation_id(poller)));
             }
-            Report::Checked(key, fault) => {
+            Report::Checked(key, None) => {
                 let Some(span) = self.0.get_mut(key) else { return };
-                match fault {
-                    Some(fault) => span.retrying(fault),
-                    None => drop(machine.inspect(key, |poller| show(span, poller))),
-                }
+                machine.inspect(key, |poller| show(span, poller));
             }
-            Report::Ended(key, result) => match result {
-                Ok(_) => self.take(key).succeeded(),
-                Err(error) => self.take(key).stopped(error),
-            },
+            Report::Ended(key, Ok(_)) => self.take(key).succeeded(),
+            Report::Ended(key, Err(error)) => self.take(key).stopped(error),
         }
     }
 }

@@ -19,9 +19,10 @@ type StartFuture = Pin<Box<dyn Future<Output = Result<(Poller, Span)>> + Send>>;
 /// What is in progress.
 pub(crate) struct UnderWay {
     requests: Vec<Sending>,
+    /// Starts that wait for their turn.
     queued: VecDeque<(Ticket, StartFuture)>,
-    starts: Vec<(Ticket, Polled<StartFuture>)>,
-    /// The start that is being polled. It is still here in the next poll if it has panicked.
+    starts: Vec<(Ticket, OncePerPoll<StartFuture>)>,
+    /// The start that is being polled. If it panics, it is still here in the next poll.
     polled: Option<Ticket>,
     sleeper: Option<Box<dyn Sleeper>>,
     /// When the sleep ends.
@@ -30,23 +31,37 @@ pub(crate) struct UnderWay {
 
 /// A request in flight.
 struct Sending {
-    exchange: Polled<Exchange>,
+    exchange: OncePerPoll<Exchange>,
     envelope: Envelope,
     since: Instant,
     limit: Option<Duration>,
 }
 
-/// A future, and whether it was polled since the caller's last poll.
-struct Polled<F>(F, bool);
+/// A future that is polled at most once in one poll of the set.
+struct OncePerPoll<F> {
+    future: F,
+    polled: bool,
+}
 
-impl<F: Future + Unpin> Polled<F> {
-    /// No future is polled twice in one poll.
+impl<F: Future + Unpin> OncePerPoll<F> {
+    fn new(future: F) -> Self {
+        OncePerPoll { future, polled: false }
+    }
+
+    /// Pending if it was polled already.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
-        if std::mem::replace(&mut self.1, true) {
+        if std::mem::replace(&mut self.polled, true) {
             return Poll::Pending;
         }
-        Pin::new(&mut self.0).poll(cx)
+        Pin::new(&mut self.future).poll(cx)
     }
+}
+
+/// Puts back what `swap_remove` took from `at`.
+fn put_back<T>(values: &mut Vec<T>, at: usize, value: T) {
+    values.push(value);
+    let last = values.len() - 1;
+    values.swap(at, last);
 }
 
 impl UnderWay {
@@ -64,7 +79,7 @@ impl UnderWay {
     /// Drops the checks whose responses could be stale.
     pub(crate) fn drop_stale(&mut self, now: Instant) {
         self.requests.retain(|sending| {
-            sending.envelope.is_of_starts()
+            sending.envelope.is_start()
                 || now.saturating_duration_since(sending.since) <= TimeLeft::DEFAULT.0
         });
     }
@@ -72,10 +87,10 @@ impl UnderWay {
     /// Allows each future to be polled once.
     pub(crate) fn begin_poll(&mut self) {
         for sending in &mut self.requests {
-            sending.exchange.1 = false;
+            sending.exchange.polled = false;
         }
         for (_, start) in &mut self.starts {
-            start.1 = false;
+            start.polled = false;
         }
     }
 
@@ -96,8 +111,12 @@ impl UnderWay {
         since: Instant,
         limit: Option<Duration>,
     ) {
-        let exchange = Polled(exchange, false);
-        self.requests.push(Sending { exchange, envelope, since, limit });
+        self.requests.push(Sending {
+            exchange: OncePerPoll::new(exchange),
+            envelope,
+            since,
+            limit,
+        });
     }
 
     pub(crate) fn is_sending(&self) -> bool {
@@ -107,7 +126,7 @@ impl UnderWay {
     pub(crate) fn begin_start(&mut self, ticket: Ticket) {
         let position = self.queued.iter().position(|(queued, _)| *queued == ticket);
         if let Some((ticket, start)) = position.and_then(|position| self.queued.remove(position)) {
-            self.starts.push((ticket, Polled(start, false)));
+            self.starts.push((ticket, OncePerPoll::new(start)));
         }
     }
 
@@ -122,9 +141,7 @@ impl UnderWay {
             // Taken out while it is polled: a `send` that panics is not polled again.
             let mut sending = self.requests.swap_remove(at);
             let Poll::Ready(outcome) = sending.exchange.poll(cx) else {
-                self.requests.push(sending);
-                let last = self.requests.len() - 1;
-                self.requests.swap(at, last);
+                put_back(&mut self.requests, at, sending);
                 at += 1;
                 continue;
             };
@@ -179,9 +196,7 @@ impl UnderWay {
                     machine.started(ticket, result, connection.now());
                 }
                 Poll::Pending => {
-                    self.starts.push((ticket, start));
-                    let last = self.starts.len() - 1;
-                    self.starts.swap(at, last);
+                    put_back(&mut self.starts, at, (ticket, start));
                     at += 1;
                 }
             }

@@ -34,8 +34,8 @@ impl Envelope {
         self.items.is_empty()
     }
 
-    /// Whether the request starts its operations.
-    pub(crate) fn is_of_starts(&self) -> bool {
+    /// Whether the request starts its operations instead of checking them.
+    pub(crate) fn is_start(&self) -> bool {
         self.starts
     }
 }
