@@ -1,5 +1,4 @@
-//! The machine that follows many operations: one queue, and checks of up to twenty operations in
-//! one request.
+//! The machine that follows many operations, and checks up to twenty of them in one request.
 
 mod answers;
 mod dispatch;
@@ -126,22 +125,27 @@ pub struct Set<K> {
     limit: RateLimit,
     /// Whether other sets or clients share the limit.
     shares_limit: bool,
+    /// For the next request that checks operations.
     reserved: Option<Reservation>,
     batch: usize,
     recovery: Recovery,
     put_off: PutOff,
     requests_at_once: usize,
-    requests: usize,
+    /// Requests that check operations.
+    requests_in_flight: usize,
     starts_at_once: usize,
-    /// How many of `starts_at_once` are in use.
-    starts_under_way: usize,
+    /// Requests that start operations, and starts that the driver makes.
+    starts_in_flight: usize,
+    /// Starts that wait for their turn, after those that are due for a retry.
     starts: VecDeque<Id>,
     /// Starts that wait for a retry.
-    repeats: Timed,
+    retries: Timed,
     reserved_for_start: Option<Reservation>,
+    /// What was not reported yet, by the numbers of the members.
     events: VecDeque<(u32, Change)>,
     watched: bool,
     jitter: Jitter,
+    /// The latest that a member got.
     stamp: u32,
     dropped: DroppedRequests,
     queued: usize,
@@ -168,6 +172,7 @@ impl PutOff {
     }
 }
 
+/// A [`Report`] before it is made.
 #[derive(Debug)]
 enum Change {
     RetryingStart(Error),
@@ -182,7 +187,7 @@ enum Change {
 pub struct Counts {
     /// Starts that wait for their turn.
     pub queued: usize,
-    /// Starts in flight.
+    /// Starts in flight, and those that wait for a retry.
     pub starting: usize,
     /// Operations that are followed, and those whose result was not returned yet.
     pub running: usize,
@@ -224,11 +229,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
             recovery: Recovery::new(),
             put_off: PutOff::default(),
             requests_at_once: AT_ONCE,
-            requests: 0,
+            requests_in_flight: 0,
             starts_at_once: AT_ONCE,
-            starts_under_way: 0,
+            starts_in_flight: 0,
             starts: VecDeque::new(),
-            repeats: Timed::default(),
+            retries: Timed::default(),
             reserved_for_start: None,
             events: VecDeque::new(),
             watched: true,
@@ -346,11 +351,12 @@ impl<K: Clone + Eq + Hash> Set<K> {
     pub fn started(&mut self, ticket: Ticket, result: Result<Poller, Error>, now: Instant) {
         self.advance(now);
         if is_at(&self.members, ticket.0, Place::Starting) {
-            self.starts_under_way = self.starts_under_way.saturating_sub(1);
+            self.starts_in_flight = self.starts_in_flight.saturating_sub(1);
             self.settle_start(ticket.0.member, result);
         }
     }
 
+    /// Ends a start with its result, and follows the operation.
     fn settle_start(&mut self, number: u32, result: Result<Poller, Error>) {
         self.starting = self.starting.saturating_sub(1);
         if let Some(rest) = self.members.get_mut(number).and_then(|member| member.rest.as_mut()) {
@@ -391,11 +397,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
         path.get(..prefix.len() + 1 + version.len())
     }
 
+    /// Takes over an operation, and schedules its next check.
     fn follow(&mut self, number: u32, poller: Poller) {
         self.attach(number, poller);
         self.schedule(number);
     }
 
+    /// Takes over an operation.
     fn attach(&mut self, number: u32, poller: Poller) {
         let policy = self.policies.add(*poller.polling());
         let path = poller.location().and_then(Uri::path_and_query);
@@ -408,6 +416,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
+    /// Ends an operation or a start by this error.
     fn end(&mut self, number: u32, error: Error) {
         if let Some(member) = self.members.get_mut(number) {
             member.rest().outcome = Some(error);
@@ -467,6 +476,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         None
     }
 
+    /// Removes an operation that has ended, and reports its end.
     fn deliver(&mut self, number: u32) -> Option<Report<K>> {
         let (key, member) = self.members.remove(number)?;
         let outcome = member.outcome().cloned();
@@ -496,7 +506,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         member.into_poller(&known, policy)
     }
 
-    /// Removes an operation, or a start that is not in flight yet, for which it returns `None`.
+    /// Removes an operation. For a start, returns `None`: one that waits for its turn is removed, and
+    /// one that has begun stays in the set.
     pub fn remove(&mut self, key: &K, now: Instant) -> Option<Poller> {
         self.advance(now);
         let number = self.members.find(key)?;
@@ -627,7 +638,7 @@ impl<K> fmt::Debug for Set<K> {
         f.debug_struct("Set")
             .field("queued", &self.queued)
             .field("starting", &self.starting)
-            .field("requests", &self.requests)
+            .field("requests", &self.requests_in_flight)
             .field("succeeded", &self.succeeded)
             .field("failed", &self.failed)
             .field("limit", &self.limit)

@@ -64,9 +64,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         mut response: Response<Bytes>,
         now: Instant,
     ) -> Received {
-        self.advance(now);
-        self.release(envelope.starts);
-        let items = std::mem::take(&mut envelope.items);
+        let items = self.open(&mut envelope, now);
         let refused = if envelope.single {
             self.receive_single(&envelope, items, &response)
         } else if response.status().is_success() {
@@ -75,7 +73,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             response = first.unwrap_or(response);
             refused
         } else if response.status() == StatusCode::UNAUTHORIZED {
-            items.into_iter().filter(|item| self.take_item(item, response.clone())).collect()
+            items.into_iter().filter(|item| self.receive_item(item, response.clone())).collect()
         } else if let Some(refusal) = Refusal::of(response.status()) {
             self.refuse(&envelope, items, &refusal, &response);
             Vec::new()
@@ -94,18 +92,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// Takes the failure to send a request, or to receive its response, at `now`.
     pub fn failed(&mut self, mut envelope: Envelope, error: &Error, now: Instant) {
-        self.advance(now);
-        self.release(envelope.starts);
-        let items = std::mem::take(&mut envelope.items);
+        let items = self.open(&mut envelope, now);
         self.fail_all(items, error);
     }
 
     /// Takes back a request that was not sent: it counts as neither a check nor a fault, and its
     /// operations are due as before.
     pub fn unsent(&mut self, mut envelope: Envelope, now: Instant) {
-        self.advance(now);
-        self.release(envelope.starts);
-        let items = std::mem::take(&mut envelope.items);
+        let items = self.open(&mut envelope, now);
         self.take_back(items);
     }
 
@@ -118,23 +112,28 @@ impl<K: Clone + Eq + Hash> Set<K> {
         renewed: bool,
         now: Instant,
     ) {
-        self.advance(now);
-        self.release(envelope.starts);
-        for item in std::mem::take(&mut envelope.items) {
+        for item in self.open(&mut envelope, now) {
             let number = item.id.member;
             if is_at(&self.members, item.id, Place::InFlight) {
                 let event =
                     self.decide(number, |poller, now| poller.authorized(response, renewed, now));
-                self.take(number, event);
+                self.apply(number, event);
             } else {
-                self.answer_start(&item, |start, now| start.authorized(response, renewed, now));
+                self.decide_start(&item, |start, now| start.authorized(response, renewed, now));
             }
         }
     }
 
+    /// Takes out what was in flight, at `now`.
+    fn open(&mut self, envelope: &mut Envelope, now: Instant) -> Vec<SentItem> {
+        self.advance(now);
+        self.release(envelope.starts);
+        std::mem::take(&mut envelope.items)
+    }
+
     /// How many requests of this kind are in flight.
     fn in_flight(&mut self, starts: bool) -> &mut usize {
-        if starts { &mut self.starts_under_way } else { &mut self.requests }
+        if starts { &mut self.starts_in_flight } else { &mut self.requests_in_flight }
     }
 
     /// Counts a request as no longer in flight.
@@ -152,14 +151,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
                     self.schedule(item.id.member);
                 } else {
                     let error = Error::transport("the request was dropped");
-                    self.answer_start(&item, |start, now| start.failed(error, now));
+                    self.decide_start(&item, |start, now| start.failed(error, now));
                 }
             }
         }
     }
 
-    /// Takes the poller's decision. Returns `true` if the credential was refused.
-    fn take(&mut self, number: u32, event: Option<Event<()>>) -> bool {
+    /// Carries out the poller's decision; `true` if the check needs a new credential.
+    fn apply(&mut self, number: u32, event: Option<Event<()>>) -> bool {
         match event {
             Some(Event::Unauthorized(_)) => return true,
             Some(Event::Failed(error)) => {
@@ -175,21 +174,21 @@ impl<K: Clone + Eq + Hash> Set<K> {
         false
     }
 
-    /// The same for a response, which may bring something new.
-    fn take_response(&mut self, number: u32, response: Response<Bytes>) -> bool {
+    /// Takes the response to one check; `true` if it needs a new credential.
+    fn receive_check(&mut self, number: u32, response: Response<Bytes>) -> bool {
         let before = self.members.get(number).map(changed);
         let event = self.decide(number, |poller, now| poller.received(response, now));
         let after = self.members.get(number).map(changed);
         if matches!(event, Some(Event::Received(()))) && before != after {
             self.events.push_back((number, Change::Checked(None)));
         }
-        self.take(number, event)
+        self.apply(number, event)
     }
 
     /// Takes the fault of one check.
     pub(super) fn fail_check(&mut self, number: u32, error: Error) {
         let event = self.decide(number, |poller, now| poller.failed(error, now));
-        self.take(number, event);
+        self.apply(number, event);
     }
 
     fn fail_all(&mut self, items: Vec<SentItem>, error: &Error) {
@@ -202,16 +201,16 @@ impl<K: Clone + Eq + Hash> Set<K> {
         if is_at(&self.members, item.id, Place::InFlight) {
             self.fail_check(item.id.member, error);
         } else {
-            self.answer_start(item, |start, now| start.failed(error, now));
+            self.decide_start(item, |start, now| start.failed(error, now));
         }
     }
 
     /// Takes the response to one item; `true` if it needs a new credential.
-    fn take_item(&mut self, item: &SentItem, response: Response<Bytes>) -> bool {
+    fn receive_item(&mut self, item: &SentItem, response: Response<Bytes>) -> bool {
         if is_at(&self.members, item.id, Place::InFlight) {
-            self.take_response(item.id.member, response)
+            self.receive_check(item.id.member, response)
         } else {
-            self.answer_start(item, |start, now| start.received(response, now))
+            self.decide_start(item, |start, now| start.received(response, now))
         }
     }
 
@@ -231,7 +230,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 self.confirm(item.id.member, status);
             }
         }
-        items.into_iter().filter(|item| self.take_item(item, response.clone())).collect()
+        items.into_iter().filter(|item| self.receive_item(item, response.clone())).collect()
     }
 
     /// Compares the response to a separate request with the batch's.
@@ -286,7 +285,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         for (item, answer) in items.into_iter().zip(answers) {
             let complaint = match answer {
                 ItemAnswer::Item(answer) => {
-                    if self.receive_item(envelope, &item, &answer) {
+                    if self.receive_batch_item(envelope, &item, &answer) {
                         refused.push(item);
                         first.get_or_insert_with(|| answer.response());
                     }
@@ -304,7 +303,12 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 
     /// Takes the response to one item of a batch; `true` if it needs a new credential.
-    fn receive_item(&mut self, envelope: &Envelope, item: &SentItem, answer: &Item<'_>) -> bool {
+    fn receive_batch_item(
+        &mut self,
+        envelope: &Envelope,
+        item: &SentItem,
+        answer: &Item<'_>,
+    ) -> bool {
         let (number, status) = (item.id.member, answer.status);
         if status == StatusCode::TOO_MANY_REQUESTS {
             self.slow_down(envelope.sent);
@@ -316,7 +320,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return false;
         }
         if !is_at(&self.members, item.id, Place::InFlight) {
-            return self.answer_start(item, |start, now| start.received(answer.response(), now));
+            return self.decide_start(item, |start, now| start.received(answer.response(), now));
         }
         if status.is_success() {
             self.read(number, answer);
@@ -332,7 +336,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             self.schedule(number);
             return false;
         }
-        self.take_response(number, answer.response())
+        self.receive_check(number, answer.response())
     }
 
     /// Whether a separate request has to confirm the batch's response.
@@ -372,7 +376,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 let response = answer.response();
                 let event = self
                     .decide(number, |poller, _| poller.unreadable(unreadable, &response, elapsed));
-                self.take(number, event);
+                self.apply(number, event);
             }
         }
     }
@@ -465,9 +469,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.starts.push_front(id);
     }
 
-    /// Lets a start that is in flight make a decision, and takes it; `true` if the credential was
-    /// refused.
-    fn answer_start(
+    /// Lets a start that is in flight make a decision, and carries it out; `true` if it needs a new
+    /// credential.
+    fn decide_start(
         &mut self,
         item: &SentItem,
         decide: impl FnOnce(&mut Start, Instant) -> Event<Accepted>,
@@ -497,7 +501,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
                     self.events.push_back((number, Change::RetryingStart(error)));
                 }
                 let (at, members) = (self.now.plus(wait), &self.members);
-                self.repeats.push(at, item.id, |id| is_at(members, id, Place::Starting));
+                self.retries.push(at, item.id, |id| is_at(members, id, Place::Starting));
             }
         }
         false
@@ -517,7 +521,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     }
 }
 
-/// When a response last brought something new, and whether there was a response.
+/// What differs once a response has brought something new.
 fn changed(member: &Member) -> (Elapsed, bool, State) {
     (member.tracker.changed, member.tracker.is_known(), member.tracker.state)
 }

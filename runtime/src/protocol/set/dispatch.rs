@@ -157,7 +157,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         if starts {
             return self.note_starts(members);
         }
-        self.requests += 1;
+        self.requests_in_flight += 1;
         let lengthening = self.jitter.draw();
         let mut items = Vec::with_capacity(members.len());
         for number in members {
@@ -182,7 +182,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     fn note_starts(&mut self, members: Vec<u32>) -> Vec<SentItem> {
         let now = self.latest();
         // A batch of starts counts as one.
-        self.starts_under_way += 1;
+        self.starts_in_flight += 1;
         let mut items = Vec::with_capacity(members.len());
         for number in members {
             self.begin_start(number);

@@ -47,7 +47,7 @@ pub(super) struct Member {
 pub(super) enum Place {
     /// A start that waits for its turn.
     Queued,
-    /// A start in flight.
+    /// A start that has begun: it is in flight, or waits for a retry.
     Starting,
     /// Not due yet.
     Waiting,
@@ -91,7 +91,7 @@ impl Member {
     /// A start: there is no operation to follow yet.
     pub(super) fn unstarted() -> Self {
         Member {
-            tracker: Tracker::new(false, None, Elapsed::ZERO, 0),
+            tracker: blank(),
             start: Elapsed::ZERO,
             text: Box::default(),
             rest: None,
@@ -241,8 +241,13 @@ impl Member {
     }
 
     fn take_tracker(&mut self) -> Tracker {
-        std::mem::replace(&mut self.tracker, Tracker::new(false, None, Elapsed::ZERO, 0))
+        std::mem::replace(&mut self.tracker, blank())
     }
+}
+
+/// The tracker of a member that has no operation.
+fn blank() -> Tracker {
+    Tracker::new(false, None, Elapsed::ZERO, 0)
 }
 
 /// What all members of a set have in common.

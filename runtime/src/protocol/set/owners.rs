@@ -44,6 +44,7 @@ pub(super) struct Owners<T> {
     recent: HashMap<Owner, Recent<T>>,
     /// When the operations put aside may be checked.
     due: BinaryHeap<Reverse<(Elapsed, Owner)>>,
+    /// How many owners the last pruning left.
     pruned: usize,
 }
 
@@ -56,6 +57,7 @@ struct Recent<T> {
 }
 
 impl<T> Recent<T> {
+    /// How many checks the owner may have at `now`.
     fn free(&self, now: Elapsed) -> usize {
         self.until.iter().filter(|&&until| until <= now).count()
     }
@@ -108,7 +110,7 @@ impl<T> Owners<T> {
         Some(self.due.peek()?.0.0)
     }
 
-    /// Takes back an operation that may be checked at `now`.
+    /// Takes back the operations that may be checked at `now`.
     pub(super) fn release(&mut self, now: Elapsed, mut take: impl FnMut(T)) {
         while let Some(&Reverse((due, owner))) = self.due.peek()
             && due <= now

@@ -21,6 +21,7 @@ pub(super) struct Id {
 #[derive(Debug, Default)]
 pub(super) struct Timed {
     heap: BinaryHeap<Reverse<(Elapsed, Id)>>,
+    /// How many entries the last sweep left.
     swept: usize,
 }
 
@@ -50,6 +51,7 @@ impl Timed {
         None
     }
 
+    /// Takes the first entry out if its time has come; its member may have moved.
     pub(super) fn pop(&mut self, now: Elapsed) -> Option<Id> {
         let &Reverse((at, id)) = self.heap.peek()?;
         if at > now {
@@ -106,6 +108,7 @@ impl Queue {
         path.strip_prefix(&*self.base).unwrap_or(path)
     }
 
+    /// Takes out the operation to check first; it may have left this place.
     pub(super) fn pop(&mut self) -> Option<Id> {
         self.urgent.pop_front().or_else(|| self.ready.pop_front())
     }

@@ -174,7 +174,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     pub fn save(&self) -> SavedSet<K> {
         let (now, instant) = (self.now, self.latest());
         let mut policies = Policies::default();
-        let waiting: HashSet<Id> = self.starts.iter().copied().chain(self.repeats.ids()).collect();
+        let waiting: HashSet<Id> = self.starts.iter().copied().chain(self.retries.ids()).collect();
         let members = self.in_order().into_iter().filter_map(|number| {
             let (key, member) = (self.members.key(number)?, self.members.get(number)?);
             let waits = waiting.contains(&Id { member: number, stamp: member.stamp });
@@ -500,7 +500,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             SavedTurn::UnderWay => self.drop_item(id, true),
             SavedTurn::Again if !wait.is_zero() => {
                 let (at, members) = (self.now.plus(wait), &self.members);
-                self.repeats.push(at, id, |id| is_at(members, id, Place::Starting));
+                self.retries.push(at, id, |id| is_at(members, id, Place::Starting));
             }
             SavedTurn::Queued | SavedTurn::Again => self.starts.push_back(id),
         }

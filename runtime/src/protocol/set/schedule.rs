@@ -254,6 +254,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.wait(wake)
     }
 
+    /// The step if nothing can be sent now: to wait for the next change.
     fn wait(&mut self, mut wake: Wake) -> SetStep<'_, K> {
         // Picking operations may have ended one.
         if let Some(report) = self.report() {
@@ -297,7 +298,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             self.reserved = None;
             return None;
         }
-        if self.requests >= self.requests_at_once {
+        if self.requests_in_flight >= self.requests_at_once {
             return None;
         }
         let now = self.now;
@@ -452,27 +453,32 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// The next start, if one may begin.
-    fn next_start(&mut self, wake: &mut Wake) -> Option<NextStart> {
-        let now = self.now;
-        while let Some(id) = self.repeats.pop(now) {
+    /// The start whose turn is next, whether or not it may begin now.
+    fn first_start(&mut self, wake: &mut Wake) -> Option<Id> {
+        while let Some(id) = self.retries.pop(self.now) {
             self.starts.push_front(id);
         }
         let members = &self.members;
-        if let Some((at, _)) = self.repeats.next(|id| is_at(members, id, Place::Starting)) {
+        if let Some((at, _)) = self.retries.next(|id| is_at(members, id, Place::Starting)) {
             wake.by(at, Reason::Backoff);
         }
-        while let Some(&id) = self.starts.front()
-            && !is_at(&self.members, id, Place::Queued)
-            && !is_at(&self.members, id, Place::Starting)
-        {
+        while let Some(&id) = self.starts.front() {
+            if is_at(members, id, Place::Queued) || is_at(members, id, Place::Starting) {
+                return Some(id);
+            }
             self.starts.pop_front();
         }
-        let Some(&first) = self.starts.front() else {
+        None
+    }
+
+    /// The next start, if one may begin.
+    fn next_start(&mut self, wake: &mut Wake) -> Option<NextStart> {
+        let now = self.now;
+        let Some(first) = self.first_start(wake) else {
             self.reserved_for_start = None;
             return None;
         };
-        if self.starts_under_way >= self.starts_at_once {
+        if self.starts_in_flight >= self.starts_at_once {
             return None;
         }
         let version = self.version_of_start(first);
@@ -483,8 +489,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return None;
         }
         let most = version.map_or(1, |version| self.batch_of(version));
-        let row = self.starts.iter().take(most);
-        let count = row.take_while(|&&id| self.version_of_start(id) == version).count().max(1);
+        let starts = self.starts.iter().take(most);
+        let count = starts.take_while(|&&id| self.version_of_start(id) == version).count().max(1);
         let mut reservation = self.reserved_for_start.take().unwrap_or_else(|| self.reserve(count));
         let count = if version.is_some() { count.min(reservation.count()) } else { 1 };
         if !self.claim(&mut reservation, count, wake) {
@@ -497,7 +503,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return Some(NextStart::Send(Picked { members, queue, starts: true, reservation }));
         }
         reservation.used();
-        self.starts_under_way += 1;
+        self.starts_in_flight += 1;
         self.begin_start(first.member);
         Some(NextStart::Ticket(Ticket(first)))
     }

@@ -11,6 +11,7 @@ const NONE: u32 = u32::MAX;
 /// Values by key. Each key is stored once, beside its value; the index has only its hash.
 pub(super) struct Slab<K, V> {
     chunks: Vec<Vec<Entry<K, V>>>,
+    /// The first vacant entry.
     free: u32,
     len: usize,
     /// The first value with each hash.

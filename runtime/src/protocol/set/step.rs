@@ -16,7 +16,7 @@ use crate::protocol::step::Reason;
 /// What to do next.
 #[derive(Debug)]
 pub enum SetStep<'a, K: Clone + Eq + Hash> {
-    /// Wait for this long and for this reason, unless a request or a start completes earlier.
+    /// Wait this long, for this reason, or until a request or a start in flight completes.
     Wait(Duration, Reason),
     /// Wait until a request or a start in flight completes.
     Pending,

@@ -45,9 +45,11 @@ pub(super) struct SavedStart {
     pub(super) turn: SavedTurn,
 }
 
+/// How far a start is.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum SavedTurn {
+    /// It was not sent yet.
     Queued,
     /// It waits for a retry.
     Again,
