@@ -459,8 +459,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
             self.starts.push_front(id);
         }
         let members = &self.members;
-        if let Some((at, _)) = self.retries.next(|id| is_at(members, id, Place::Starting)) {
-            wake.by(at, Reason::Backoff);
+        if let Some((at, id)) = self.retries.next(|id| is_at(members, id, Place::Starting)) {
+            let start = members.get(id.member).and_then(Member::own_start);
+            wake.by(at, start.map_or(Reason::Backoff, |start| start.attempts.why));
         }
         while let Some(&id) = self.starts.front() {
             if is_at(members, id, Place::Queued) || is_at(members, id, Place::Starting) {

@@ -152,6 +152,23 @@ fn a_start_that_is_retried_is_reported_to_those_who_watch() {
 }
 
 #[test]
+fn the_wait_for_a_retry_says_whether_the_service_asked_for_it() {
+    for (refused, least, reason) in [
+        (status(429), 3, Reason::Backoff),
+        (with_header(status(429), "retry-after", "50"), 50, Reason::RetryAfter),
+    ] {
+        let mut now = Instant::now();
+        let mut set = empty(now);
+        start(&mut set, 1, false, now);
+        let (_, envelope) = sending(&mut set, &mut now);
+        receive(&mut set, envelope, refused, now);
+        assert_eq!(reports(&mut set, now), ["1 retrying Rejected"]);
+        let (pause, why) = wait(&mut set, now);
+        assert!(pause >= seconds(least) && why == reason, "{pause:?} {why:?}");
+    }
+}
+
+#[test]
 fn a_start_has_the_time_that_its_own_deadline_leaves() {
     let timed = |set: &mut Set<u8>, key: u8, timeout: u64, now: Instant| {
         let request = Request::post(format!("{ROOT}/teams/{key}/archive")).body(Bytes::new());
