@@ -175,7 +175,7 @@ where
     }
 
     /// Sets the limit of checks and starts per second: at least 1, by default 20. Graph allows 30
-    /// for an app and a tenant, in batches or not.
+    /// for an app and a tenant, and counts each request of a batch.
     pub fn rate(mut self, rate: u32) -> Self {
         self.machine.set_rate(rate);
         self
@@ -200,7 +200,7 @@ where
         self
     }
 
-    /// Adds an operation that `future` starts. The set polls the future when its turn comes.
+    /// Adds an operation that `future` starts.
     ///
     /// The future is first polled when fewer starts than [`starts_at_once`](Self::starts_at_once)
     /// are in flight and the rate allows one more. An error of a type other than [`Error`] becomes

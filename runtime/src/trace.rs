@@ -29,7 +29,9 @@ mod on {
     /// The span of one operation, until the operation ends; boxed, because most programs have none.
     pub(crate) struct Span {
         open: Option<Box<tracing::Span>>,
+        /// Whether the id is recorded.
         identified: bool,
+        /// Whether the type is recorded.
         typed: bool,
     }
 
@@ -105,7 +107,7 @@ mod on {
             self.open = None;
         }
 
-        /// Closes the span of an operation that its start finished.
+        /// Closes the span of an operation that has succeeded, unless a check has closed it.
         pub(crate) fn succeeded(self) {
             if let Some(span) = &self.open {
                 span.record("outcome", "succeeded");
@@ -139,10 +141,10 @@ mod off {
     use crate::error::Error;
     use crate::model::Kept;
 
-    /// Nothing.
+    /// A span that shows nothing.
     pub(crate) struct Span;
 
-    #[allow(clippy::unused_self)] // The shape is that of the span there is.
+    #[allow(clippy::unused_self, reason = "the methods are those of the other span")]
     impl Span {
         pub(crate) fn none() -> Self {
             Span

@@ -344,7 +344,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         claimed
     }
 
-    /// The queues that are not empty, the one with the oldest operation first.
+    /// The queues that are not empty: those with urgent operations first, then those with older
+    /// ones.
     fn by_age(&mut self) -> Vec<usize> {
         let mut queues = Vec::new();
         for (number, queue) in self.queues.iter_mut().enumerate() {
