@@ -158,11 +158,10 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return self.note_starts(members);
         }
         self.requests_in_flight += 1;
-        let lengthening = self.jitter.draw();
+        let (now, lengthening) = (self.now, self.jitter.draw());
         let mut items = Vec::with_capacity(members.len());
         for number in members {
             let stamp = self.new_stamp();
-            let now = self.now;
             let Some(member) = self.members.get_mut(number) else { continue };
             let policy = self.policies.get(member.policy);
             member.tracker.advance(member.elapsed(now));

@@ -256,10 +256,6 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// The step if nothing can be sent now: to wait for the next change.
     fn wait(&mut self, mut wake: Wake) -> SetStep<'_, K> {
-        // Picking operations may have ended one.
-        if let Some(report) = self.report() {
-            return SetStep::Event(report);
-        }
         let members = &self.members;
         for queue in &mut self.queues {
             if let Some((due, id)) = queue.waiting.next(|id| is_at(members, id, Place::Waiting)) {
