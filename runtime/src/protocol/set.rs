@@ -628,6 +628,11 @@ fn current<K: Eq + Hash>(members: &Slab<K, Member>, id: Id) -> Option<&Member> {
     members.get(id.member).filter(|member| member.stamp == id.stamp)
 }
 
+/// The same, to change it.
+fn current_mut<K: Eq + Hash>(members: &mut Slab<K, Member>, id: Id) -> Option<&mut Member> {
+    members.get_mut(id.member).filter(|member| member.stamp == id.stamp)
+}
+
 /// Whether the member has not moved since it had this id, and is in this place.
 fn is_at<K: Eq + Hash>(members: &Slab<K, Member>, id: Id, place: Place) -> bool {
     current(members, id).is_some_and(|member| member.place == place)

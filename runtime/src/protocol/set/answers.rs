@@ -10,7 +10,7 @@ use super::envelope::{Envelope, SentItem};
 use super::member::{Member, Place, Single};
 use super::queue::Id;
 use super::step::Received;
-use super::{Change, PutOff, Set, is_at};
+use super::{Change, PutOff, Set, current_mut, is_at};
 use crate::error::{Error, ErrorKind, ResponseFacts};
 use crate::model::State;
 use crate::model::json::lossy;
@@ -407,8 +407,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
                     queue.batching &= queue.refusals < MALFORMED;
                 }
                 for item in &items {
-                    if let Some(member) = self.members.get_mut(item.id.member)
-                        && member.stamp == item.id.stamp
+                    if let Some(member) = current_mut(&mut self.members, item.id)
                         && member.single == Single::No
                     {
                         member.single = Single::Once;

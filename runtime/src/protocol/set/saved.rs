@@ -19,7 +19,7 @@ use super::member::{Member, Place, Policies, Single};
 use super::queue::{Id, Queue};
 use super::schedule::lined_up;
 use super::step::Received;
-use super::{Change, PutOff, Set, is_at};
+use super::{Change, PutOff, Set, current_mut, is_at};
 use crate::error::Error;
 use crate::model::Model;
 use crate::protocol::clock::Clock;
@@ -521,8 +521,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let sent = instant(recorded.sent());
         let elapsed = self.advance(sent);
         for &SentItem { id, .. } in &envelope.items {
-            let member = self.members.get_mut(id.member);
-            let Some(member) = member.filter(|member| member.stamp == id.stamp) else { continue };
+            let Some(member) = current_mut(&mut self.members, id) else { continue };
             match member.place {
                 Place::InFlight => member.tracker.sent_at(member.elapsed(elapsed)),
                 Place::Starting => {

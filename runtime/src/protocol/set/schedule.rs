@@ -373,22 +373,12 @@ impl<K: Clone + Eq + Hash> Set<K> {
         while picked.len() < most
             && let Some(id) = self.queues.get_mut(number).and_then(Queue::pop)
         {
-            let Some(member) = self.members.get_mut(id.member) else { continue };
-            let is_due = matches!(member.place, Place::Ready | Place::Urgent);
+            let is_due = current(&self.members, id)
+                .is_some_and(|member| matches!(member.place, Place::Ready | Place::Urgent));
             // An operation that has become urgent is in the other line too.
-            if member.stamp != id.stamp || !is_due || picked.contains(&id.member) {
-                continue;
+            if is_due && !picked.contains(&id.member) && self.admit(id) {
+                picked.push(id.member);
             }
-            if let Some(owner) = self.owner_of(id.member)
-                && !self.owners.admit(owner, now)
-            {
-                if let Some(member) = self.members.get_mut(id.member) {
-                    member.place = Place::Aside;
-                }
-                self.owners.put_aside(owner, id);
-                continue;
-            }
-            picked.push(id.member);
         }
         if picked.is_empty() || (waits && picked.len() < most) {
             let send_at = self.queues.get(number)?.send_at;
@@ -400,6 +390,19 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
         self.update_send_at(number, most);
         Some(picked)
+    }
+
+    /// Whether the owner's rate allows a check of this operation now. If not, puts it aside.
+    fn admit(&mut self, id: Id) -> bool {
+        let Some(owner) = self.owner_of(id.member) else { return true };
+        let admitted = self.owners.admit(owner, self.now);
+        if !admitted {
+            if let Some(member) = self.members.get_mut(id.member) {
+                member.place = Place::Aside;
+            }
+            self.owners.put_aside(owner, id);
+        }
+        admitted
     }
 
     /// The owner to whose rate the check of a member counts.
