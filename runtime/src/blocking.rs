@@ -1,4 +1,4 @@
-//! The handles for programs without an executor. They implement the same protocol, and block the
+//! Handles for programs without an executor. They implement the same protocol, and block the
 //! thread.
 //!
 //! Each type here has the name of an asynchronous one and behaves in the same way; errors, updates,
@@ -123,8 +123,8 @@ pub trait Client: Clone + Send + Sync + 'static {
         random()
     }
 
-    /// A request to the path of these segments below the service root, each of them encoded; see
-    /// [`Client::request`](crate::Client::request).
+    /// A request to the path that these segments form below the service root, each of them encoded;
+    /// see [`Client::request`](crate::Client::request).
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ pub trait Client: Clone + Send + Sync + 'static {
         url::request_json(self.service_root(), method, segments, body)
     }
 
-    /// The URL of the path of these segments below the service root, each of them encoded.
+    /// The URL of the path that these segments form below the service root, each of them encoded.
     ///
     /// # Errors
     ///
@@ -242,7 +242,7 @@ pub trait Response {
 
 ready_responses!(Response,);
 
-/// A client that blocks, seen as one that is always ready.
+/// Adapts a blocking client to the asynchronous trait: its futures are always ready.
 #[derive(Clone)]
 struct AlwaysReady<C>(C);
 
@@ -269,7 +269,7 @@ impl<C: Client> crate::client::Client for AlwaysReady<C> {
         self.0.sleep(duration);
     }
 
-    // It is asked for only by a `send` that has pended.
+    // Not used: it limits only a `send` that has pended.
     fn time_limit(&self, _: Duration) -> impl Future<Output = ()> + Send {
         pending()
     }
@@ -297,7 +297,7 @@ pub(crate) fn connect<C: Client>(client: C) -> Arc<dyn Connection> {
 
 /// A long-running operation of Microsoft Graph; see the asynchronous
 /// [`Operation`](crate::Operation).
-#[must_use = "an operation runs on without its handle, but nobody learns how it ends"]
+#[must_use = "an operation continues without its handle, but nobody learns how it ends"]
 pub struct Operation<T = Value, M = TeamsAsyncOperation> {
     pub(crate) inner: crate::Operation<T, M>,
 }
@@ -440,7 +440,7 @@ impl<T, M: Model> Operation<T, M> {
         block_on(self.inner.poll())
     }
 
-    /// Polls by the policy until the operation has succeeded; see
+    /// Polls according to the policy until the operation has succeeded; see
     /// [`Operation::wait`](crate::Operation::wait).
     ///
     /// # Errors
@@ -460,7 +460,7 @@ impl<T, M: Model> Operation<T, M> {
         Ok(Completed { inner: block_on(self.inner.wait_with(see))? })
     }
 
-    /// Polls by the policy, and yields each check; see
+    /// Polls according to the policy, and yields each check; see
     /// [`Operation::updates`](crate::Operation::updates).
     pub fn updates(&mut self) -> Updates<'_, T, M> {
         Updates { inner: self.inner.updates() }

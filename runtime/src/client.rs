@@ -1,4 +1,4 @@
-//! How a library's author sends requests.
+//! The trait through which a library's author sends requests.
 
 use std::fmt::Display;
 use std::future::{Future, ready};
@@ -15,9 +15,9 @@ use crate::url;
 
 /// A client of Microsoft Graph: how starting requests and checks are sent.
 ///
-/// A handle keeps a clone of the client and calls it for every request, so a token may expire
-/// during the wait. `send` only gets requests of the service root's scheme, host and port, whatever
-/// the service says, so it can add the token to each of them.
+/// A handle keeps a clone of the client and calls it for every request, so it does no harm if a
+/// token expires during the wait. `send` only gets requests to the service root's scheme, host and
+/// port, whatever the service says, so it can add the token to each of them.
 ///
 /// **Your HTTP client must not follow redirects** (with reqwest, `redirect::Policy::none()`): a
 /// redirect that it follows could take the token to another host.
@@ -64,9 +64,9 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// boxed error.
     ///
     /// If an [`Error`](crate::Error) is among its sources, such as one of an adapter, the library
-    /// acts on that one: whether the request was sent, and whether a retry may help. A type whose
-    /// source is not the error inside but that one's source hides it, such as `anyhow::Error`
-    /// without a context and thiserror's `transparent`. A failed connection of reqwest or ureq is
+    /// acts on that one: whether the request was sent, and whether a retry may help. A wrapper
+    /// hides it by returning the source of the error inside as its own, as `anyhow::Error` without
+    /// a context and thiserror's `transparent` do. A failed connection of reqwest or ureq is
     /// recognized even then.
     type Error: Into<BoxError>;
 
@@ -77,22 +77,22 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// Sends one request and reads its response, error responses included.
     ///
     /// Return an error response as a response: with reqwest, do not call `error_for_status`, which
-    /// loses its body, its id and its `Retry-After`. Limit the size of the body and the time of the
-    /// request, which [`TimeLeft::of`](crate::TimeLeft::of) returns; the adapters do both. The
-    /// handle abandons the request at the operation's deadline, or a little later if it was sent
-    /// near the deadline: see [`Polling::timeout`](crate::Polling::timeout) and
+    /// loses its body, its id and its `Retry-After`. Limit the size of the body, and limit the
+    /// duration of the request to what [`TimeLeft::of`](crate::TimeLeft::of) returns; the adapters
+    /// do both. The handle abandons the request at the operation's deadline, or a little later if
+    /// it was sent near the deadline: see [`Polling::timeout`](crate::Polling::timeout) and
     /// [`time_limit`](Self::time_limit).
     fn send(
         &self,
         request: Request<Bytes>,
     ) -> impl Future<Output = Result<Response<Bytes>, Self::Error>> + Send;
 
-    /// Sends one request to another host than the service root's, **without a credential**, and reads
-    /// its response. Do not follow redirects.
+    /// Sends one request to a host other than the service root's, **without a credential**, and
+    /// reads its response. Do not follow redirects.
     ///
-    /// The monitor of a drive item copy is on another host. Its address is the credential, and it
-    /// rejects any other. See [`Monitor::Anonymous`](crate::Monitor::Anonymous). The error type is
-    /// always [`Error`], not [`Self::Error`].
+    /// The monitor of a drive item copy is on another host. Its address is the credential, and the
+    /// monitor rejects any other. See [`Monitor::Anonymous`](crate::Monitor::Anonymous). The error
+    /// type is always [`Error`], not [`Self::Error`].
     ///
     /// # Errors
     ///
@@ -107,12 +107,12 @@ pub trait Client: Clone + Send + Sync + 'static {
 
     /// Renews the credential after a 401, and returns whether there is a new one.
     ///
-    /// Called at most once for a check, a start or a target that gets a 401, until it gets another
-    /// response or its error has been returned. If it returns `true`, the request is retried at
-    /// once. If it returns `false`, as the provided method does, the 401 is final. A claims
-    /// challenge is in the response's `WWW-Authenticate`. The call counts towards the request's
-    /// time limit, and many operations may call it at the same time: renew the credential once for
-    /// all of them.
+    /// Called at most once for a check, a start or a target that gets a 401; it can be called again
+    /// once another response has come or the error has been returned. If it returns `true`, the
+    /// request is retried at once. If it returns `false`, as the provided method does, the 401 is
+    /// final. A claims challenge is in the response's `WWW-Authenticate`. The call counts towards
+    /// the request's time limit, and many operations may call it at the same time: renew the
+    /// credential once for all of them.
     fn unauthorized(&self, response: &Response<Bytes>) -> impl Future<Output = bool> + Send {
         let _ = response;
         ready(false)
@@ -173,7 +173,7 @@ pub trait Client: Clone + Send + Sync + 'static {
         random()
     }
 
-    /// A request to the path of these segments below the service root, with
+    /// A request to the path that these segments form below the service root, with
     /// `Accept: application/json`.
     ///
     /// Each segment is percent-encoded as one path segment, so no id can add, remove or escape one.
@@ -216,7 +216,7 @@ pub trait Client: Clone + Send + Sync + 'static {
         url::request_json(self.service_root(), method, segments, body)
     }
 
-    /// The URL of the path of these segments below the service root, encoded as in
+    /// The URL of the path that these segments form below the service root, encoded as in
     /// [`request`](Self::request).
     ///
     /// # Errors
@@ -245,7 +245,7 @@ pub trait Client: Clone + Send + Sync + 'static {
     }
 }
 
-/// A new seed each time, from the randomness that std's hash maps have.
+/// A new seed each time, from the source of randomness of std's hash maps.
 pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(())
 }

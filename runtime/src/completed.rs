@@ -1,4 +1,4 @@
-//! An operation that has succeeded, and the reading of its result.
+//! An operation that has succeeded, and how its result is read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,8 +23,9 @@ use crate::trace::Span;
 pub struct Completed<T = Value, M = TeamsAsyncOperation> {
     result: Arc<Succeeded>,
     connection: Arc<dyn Connection>,
-    /// The target that is being read. A reader takes it out, so that concurrent readers do not wait
-    /// for each other, and returns it when it is dropped, so that pace and patience survive.
+    /// A read of the target that is not finished. A call takes it out, so that concurrent calls do
+    /// not wait for each other, and puts it back when its future is dropped, so that the backoff
+    /// and the patience survive.
     reading: Mutex<Option<Box<TargetReading>>>,
     types: PhantomData<fn() -> (T, M)>,
 }
@@ -111,8 +112,7 @@ impl<T, M: Model> Completed<T, M> {
     /// [`Decode`](ErrorKind::Decode) if the target is not a `T`,
     /// [`MissingLocation`](ErrorKind::MissingLocation) if the operation names no target, or only
     /// its id (see [`target_at`](Self::target_at)), [`ForeignLocation`](ErrorKind::ForeignLocation)
-    /// if it is of another origin than the service root, and otherwise the fault that was not
-    /// retried.
+    /// if its origin is not that of the service root, and otherwise the fault that was not retried.
     pub async fn target(&self) -> Result<T>
     where
         T: DeserializeOwned,
@@ -155,7 +155,7 @@ impl<T, M: Model> Completed<T, M> {
                 _ => snapshot.target_id().map(Cow::Borrowed),
             });
             let Some(id) = id else {
-                let message = "the operation succeeded, but names no target by its id";
+                let message = "the operation succeeded, but does not give the id of its target";
                 return Err(self.result.complete(Error::new(ErrorKind::MissingLocation, message)));
             };
             let root = self.connection.service_root();
@@ -204,7 +204,7 @@ impl<T, M: Model> Completed<T, M> {
     }
 }
 
-/// A reading that goes back to its place when its reader is dropped.
+/// An unfinished read, which is put back when the call that took it is dropped.
 struct Taken<'a> {
     place: &'a Mutex<Option<Box<TargetReading>>>,
     reading: Option<Box<TargetReading>>,

@@ -1,5 +1,5 @@
-//! An author's client behind a pointer: one type of handle whatever the client, and the polling code
-//! compiled once.
+//! An author's client as a trait object, so that a handle has one type whatever the client, and the
+//! polling code is compiled once.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::protocol::Sent;
 
-/// A request under way, or a credential that is being renewed.
+/// A request in flight, or a credential that is being renewed.
 pub(crate) type Exchange = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// The result of an exchange.
@@ -24,7 +24,7 @@ pub(crate) enum Outcome {
     Renewed(Response<Bytes>, bool),
 }
 
-/// A client that handles use.
+/// A client as the handles use it.
 pub(crate) trait Connection: Send + Sync {
     fn service_root(&self) -> &Uri;
     fn now(&self) -> Instant;
@@ -37,11 +37,11 @@ pub(crate) trait Connection: Send + Sync {
     fn sleeper(self: Arc<Self>) -> Box<dyn Sleeper>;
 }
 
-/// Sleeps, one time after another in the same allocation.
+/// A sleep that can be restarted, always in the same allocation.
 pub(crate) trait Sleeper: Send {
     fn start(&mut self, duration: Duration);
     fn stop(&mut self);
-    /// Ready if nothing sleeps.
+    /// Ready once the sleep is over, or if there is none.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
@@ -89,7 +89,7 @@ impl<C: Client> Connection for Connected<C> {
                 let convert = |sent: Result<_>| {
                     Outcome::Sent(sent.map_err(|error| Error::of_client(error.into(), true)))
                 };
-                in_time(&self.client, limit, sending, convert, given_up).await
+                in_time(&self.client, limit, sending, convert, timed_out).await
             });
         }
         Box::pin(async move {
@@ -100,7 +100,7 @@ impl<C: Client> Connection for Connected<C> {
                     Error::of_client(error.into(), transient)
                 }))
             };
-            in_time(&self.client, limit, sending, convert, given_up).await
+            in_time(&self.client, limit, sending, convert, timed_out).await
         })
     }
 
@@ -121,21 +121,22 @@ impl<C: Client> Connection for Connected<C> {
     }
 }
 
-/// The remaining time of a request that was sent at `since`, in which its credential can be renewed.
+/// How long the credential of a request that was sent at `since` may take to be renewed: what
+/// remains of the request's limit.
 pub(crate) fn left(limit: Option<Duration>, since: Instant, now: Instant) -> Option<Duration> {
     limit.map(|limit| limit.saturating_sub(now.saturating_duration_since(since)))
 }
 
-fn given_up() -> Outcome {
-    Outcome::Sent(Err(Error::transport("the time for the request is up")))
+fn timed_out() -> Outcome {
+    Outcome::Sent(Err(Error::transport("the request timed out")))
 }
 
-/// The converted output of `future`, or that of `give_up` if the client's clock has advanced by
-/// `limit` before.
+/// The converted output of `future`, or the output of `give_up` if the client's clock advances by
+/// `limit` first.
 ///
-/// The limit is asked for only once the future has pended. A client whose sleeps return at once
-/// without moving its clock is not cut short. The output is converted before it is returned, because
-/// a client's error need not be `Send`.
+/// `time_limit` is called only once the future has pended. A client whose sleeps return at once
+/// without moving its clock is not cut short. The output is converted before it is returned,
+/// because a client's error need not be `Send`.
 async fn in_time<C: Client, F: Future, T>(
     client: &C,
     mut limit: Option<Duration>,
@@ -143,24 +144,24 @@ async fn in_time<C: Client, F: Future, T>(
     convert: impl Fn(F::Output) -> T,
     give_up: impl Fn() -> T,
 ) -> T {
-    let mut begun = None;
+    let mut started = None;
     let mut timer = pin!(None);
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(convert(output));
         }
         let Some(whole) = limit else { return Poll::Pending };
-        if begun.is_none() {
+        if started.is_none() {
             timer.set(Some(client.time_limit(whole)));
         }
-        let (begun, left) = begun.get_or_insert_with(|| (client.now(), whole));
+        let (started, left) = started.get_or_insert_with(|| (client.now(), whole));
         if let Some(timer) = timer.as_mut().as_pin_mut() {
             ready!(timer.poll(cx));
         }
-        match whole.checked_sub(client.now().saturating_duration_since(*begun)) {
+        match whole.checked_sub(client.now().saturating_duration_since(*started)) {
             None | Some(Duration::ZERO) => Poll::Ready(give_up()),
-            // A timer that is early, by its resolution or because sleeps return at once. The future is
-            // polled before the timer again.
+            // The timer was early, because of its resolution or because sleeps return at once. Poll
+            // the future before the timer again.
             Some(still) if still < *left => {
                 *left = still;
                 timer.set(Some(client.time_limit(still)));

@@ -29,7 +29,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// `{}` prints one line, and `{:#}` adds its sources. The library's own text contains no credential,
 /// no header that the client sent and no query of an address. The text of a source of another type
-/// is the client's.
+/// comes from the client.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -88,7 +88,7 @@ struct Inner {
     not_sent: bool,
 }
 
-/// What a response told about itself, which Microsoft's support asks for.
+/// The facts about a response that Microsoft's support asks for.
 #[derive(Debug)]
 pub(crate) struct ResponseFacts {
     pub(crate) status: StatusCode,
@@ -168,7 +168,7 @@ impl Error {
         Error::unsendable("the request could not be built", source)
     }
 
-    /// A failure before the request was sent, which would fail again.
+    /// A failure before the request was sent that a retry would meet again.
     fn unsendable(message: &str, source: impl Into<BoxError>) -> Self {
         let mut error = Error::new(ErrorKind::Transport, message);
         let inner = error.inner();
@@ -176,7 +176,7 @@ impl Error {
         error.with_source(source)
     }
 
-    /// What an author's client failed with, and whether a retry can help.
+    /// The error of an author's client. A retry can help only if it is `transient`.
     pub(crate) fn of_client(error: BoxError, transient: bool) -> Self {
         let error = match error.downcast::<Error>() {
             Ok(error) => *error,
@@ -189,7 +189,7 @@ impl Error {
             },
         };
         let retryable = transient && error.is_retryable();
-        // An error that speaks of a whole operation cannot come from one request.
+        // The other kinds concern a whole operation, and cannot come from a single request.
         let error = match error.kind() {
             ErrorKind::Transport
             | ErrorKind::Decode
@@ -239,7 +239,7 @@ impl Error {
         error
     }
 
-    /// A status outside of 2xx that came as an error of the HTTP client, without the response.
+    /// A status outside of 2xx that the HTTP client returned as an error, without the response.
     #[cfg(any(feature = "reqwest", feature = "ureq"))]
     pub(crate) fn rejected_status(status: StatusCode) -> Self {
         let mut response = http::Response::new(Bytes::new());
@@ -247,7 +247,7 @@ impl Error {
         Error::rejected("the request", &response)
     }
 
-    /// An operation that failed, and what is known of the response that told so.
+    /// An operation that failed, and what is known of the response that said so.
     pub(crate) fn failed(
         reader: &Reader,
         operation: Option<Kept>,
@@ -269,7 +269,7 @@ impl Error {
         error
     }
 
-    /// The error itself: a copy where it is shared.
+    /// The contents, cloned first if they are shared.
     fn inner(&mut self) -> &mut Inner {
         Arc::make_mut(&mut self.0)
     }
@@ -279,7 +279,7 @@ impl Error {
         self
     }
 
-    /// The source of an error of JSON: where it is, without the text, which may be a secret.
+    /// Adds a JSON error as the source: its position, without the text, which may be a secret.
     pub(crate) fn with_json(self, error: serde_json::Error) -> Self {
         self.with_source(JsonError::from(error))
     }
@@ -328,7 +328,8 @@ impl Error {
         self
     }
 
-    /// Says of a response that it is as good as none: the request was not carried out.
+    /// Marks an error response after which the request was certainly not carried out: it counts as
+    /// not sent.
     pub(crate) fn not_carried_out(mut self) -> Self {
         let inner = self.inner();
         (inner.not_sent, inner.retryable) = (true, true);
@@ -373,8 +374,8 @@ impl Error {
         self.facts().0.response.as_deref()
     }
 
-    /// The error that knows of a response: of a start that failed with an error of another type, the
-    /// first one of this library in its chain.
+    /// The error that has the response: for a start that failed with an error of another type, the
+    /// library's first error among the sources.
     fn facts(&self) -> &Error {
         if self.kind() != ErrorKind::NotStarted {
             return self;
@@ -434,7 +435,7 @@ impl Error {
             .or_else(|| facts.graph_error.as_ref()?.chain().find_map(|error| error.date.as_deref()))
     }
 
-    /// How long the service asked to wait.
+    /// How long the service asked the client to wait.
     pub fn retry_after(&self) -> Option<Duration> {
         self.response()?.retry_after
     }
@@ -468,7 +469,7 @@ impl Error {
         self.0.location.as_deref()
     }
 
-    /// How long the operation, its target or its start had been waited for.
+    /// How long the wait for the operation, its target or its start had lasted.
     pub fn waited(&self) -> Option<Duration> {
         self.0.waited
     }
@@ -485,7 +486,7 @@ fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| {
-        // The source of an `io::Error` is that of the error inside, which it passes over.
+        // `io::Error::source` skips the error inside, and returns that one's source.
         match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
             Some(inside) => Some(inside as _),
             None => error.source(),
@@ -493,8 +494,9 @@ fn chain<'a>(
     })
 }
 
-/// Converts an HTTP client's own error as its adapter does, which knows what was not sent, and omits
-/// the URL. If it is only a source of the error, it just decides whether the request was sent.
+/// Converts an HTTP client's own error as its adapter does, which omits the URL and recognizes a
+/// request that was not sent. An HTTP client's error among the sources only decides whether the
+/// request was sent.
 fn of_http_client(error: BoxError) -> Error {
     #[cfg(feature = "reqwest")]
     let error = match error.downcast::<reqwest::Error>() {
@@ -533,7 +535,7 @@ pub(crate) fn is_transient_status(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504 | 509)
 }
 
-/// An error of JSON without the text that it quotes.
+/// A JSON error without the text that it quotes.
 #[derive(Debug)]
 struct JsonError {
     category: serde_json::error::Category,
@@ -552,7 +554,7 @@ impl fmt::Display for JsonError {
         f.write_str(match self.category {
             serde_json::error::Category::Io => "the text cannot be read",
             serde_json::error::Category::Syntax => "the text is not JSON",
-            serde_json::error::Category::Data => "the JSON has another shape",
+            serde_json::error::Category::Data => "the JSON does not have the expected shape",
             serde_json::error::Category::Eof => "the JSON is cut off",
         })?;
         match self.line {
@@ -612,8 +614,8 @@ impl std::error::Error for Error {
     }
 }
 
-/// A request that could not be built, and so not be sent: [`ErrorKind::Transport`], not retryable. For
-/// a response that could not be built, use [`Error::transport`].
+/// A request that could not be built, and so was not sent: [`ErrorKind::Transport`], not retryable.
+/// For a response that could not be built, use [`Error::transport`].
 impl From<http::Error> for Error {
     fn from(error: http::Error) -> Self {
         Error::unbuilt(error)
@@ -635,14 +637,14 @@ impl From<http::uri::InvalidUri> for Error {
 }
 
 /// Returns an error of [`ErrorKind::InvalidToken`] if the text is not a token.
-// It is here because an error has a token.
+// It is here because errors depend on tokens, and not the other way round.
 impl FromStr for ResumeToken {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         serde_json::from_str(text).map_err(|error| {
             let message = if resume_token::is_of_another_version(text) {
-                "the resume token is of a version that this library does not know"
+                "the resume token has a version that this library does not know"
             } else {
                 "the text is not a resume token"
             };

@@ -1,5 +1,5 @@
-//! One operation with its client, without the types that its callers see: everything that waits is
-//! compiled once.
+//! One operation and its client, without the type parameters of the handles, so that everything
+//! that waits is compiled once.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,8 @@ use crate::trace::{Found, Span};
 /// One operation and its client.
 pub(crate) struct Follower {
     pub(crate) poller: Poller,
-    /// Never contended: the lock only makes the handle `Sync`, although its future need not be.
+    /// Never contended: the lock only makes the handle `Sync`, although the futures inside need not
+    /// be.
     line: Mutex<Line>,
     target: Option<Box<Target>>,
 }
@@ -94,7 +95,8 @@ impl Follower {
         }
     }
 
-    /// Makes checks by the policy until the operation has succeeded, or an error says why not.
+    /// Makes checks according to the policy until the operation has succeeded, or an error says why
+    /// not.
     pub(crate) fn poll_end(
         &mut self,
         cx: &mut Context<'_>,
@@ -111,7 +113,7 @@ impl Follower {
         }
     }
 
-    /// Makes one check by the policy, or finds that there is nothing more to do.
+    /// Makes one check according to the policy, or finds that there is nothing more to do.
     pub(crate) fn poll_next_check(
         &mut self,
         reading: &mut Reading,
@@ -119,7 +121,7 @@ impl Follower {
     ) -> Poll<Driven<()>> {
         let (poller, line) = self.parts();
         if poller.is_ended() {
-            // What is under way, if anything, is for the target.
+            // A request in flight can only be for the target.
             let now = poller.latest();
             if let crate::protocol::Step::Done(result) = poller.next(now) {
                 return Poll::Ready(Driven::Done(result));
@@ -175,7 +177,7 @@ impl Follower {
         Ok(Begun::Target(self.target.insert(target), line))
     }
 
-    /// Changes the policy, also of a target that is being read.
+    /// Changes the policy, including that of a target that is being read.
     pub(crate) fn set_polling(&mut self, polling: Polling) {
         self.poller.set_polling(polling);
         if let Some(target) = &mut self.target {
@@ -184,14 +186,14 @@ impl Follower {
     }
 }
 
-/// A target that a follower has begun to read.
+/// How the target of a follower is read.
 enum Begun<'a> {
     /// It needs no request.
     Here(Response<Bytes>),
     Target(&'a mut Target, &'a mut Line),
 }
 
-/// Shows what the last check found.
+/// Records in the span what the last check found.
 pub(crate) fn show(span: &mut Span, poller: &Poller) {
     if !span.is_enabled() {
         return;
@@ -220,7 +222,7 @@ pub(crate) fn operation_id(poller: &Poller) -> Option<&str> {
     (!key.is_empty() && !key.contains('/')).then_some(key)
 }
 
-/// What the operation works on, as far as its address or the starting response tells.
+/// What the operation works on, if its address or the starting response says so.
 pub(crate) fn target_hint(poller: &Poller) -> Option<&str> {
     let named = poller.origin()?.content_location.as_deref();
     named.or_else(|| {
@@ -229,7 +231,7 @@ pub(crate) fn target_hint(poller: &Poller) -> Option<&str> {
     })
 }
 
-/// `/v1.0/teams('1')` and `('2')` of `/v1.0/teams('1')/operations('2')`.
+/// Splits `/v1.0/teams('1')/operations('2')` into `/v1.0/teams('1')` and `('2')`.
 fn split_operations(path: &str) -> Option<(&str, &str)> {
     let at = path.to_ascii_lowercase().rfind("operations")?;
     let (before, rest) = path.split_at(at);

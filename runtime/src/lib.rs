@@ -7,8 +7,9 @@
 //!
 //! # For callers
 //!
-//! A function that starts such an operation returns an [`Operation`]. Await it to wait for its end. Its
-//! methods show progress, read the result, and hand it over to another process:
+//! A function that starts such an operation returns an [`Operation`]. Await it to wait until the
+//! operation ends. Its methods show progress, read the result, and hand the operation over to
+//! another process:
 //!
 //! ```no_run
 //! # #[cfg(feature = "testing")]
@@ -35,7 +36,7 @@
 //! An [`OperationSet`] handles thousands at once. An [`Error`] says what failed, and
 //! [`Error::resume_token`] names the operation if it may still be running.
 //!
-//! # For the author of a client library
+//! # For authors of client libraries
 //!
 //! Write a function that returns the request, and annotate it with
 //! [`#[async_operation]`](macro@async_operation). Implement [`Client`](trait@Client) once, to send
@@ -86,7 +87,7 @@
 //! | page | answers |
 //! |---|---|
 //! | [Starting](docs::starting) | Is the start retried? What if I drop it? What does each response mean? How does another process continue? |
-//! | [Errors](docs::errors) | Which error comes from where? Which ones carry a token? What happens on a 401? Is it worth a retry? |
+//! | [Errors](docs::errors) | Which error comes from where? Which ones carry a token? What happens on a 401? Is a retry worthwhile? |
 //! | [Many operations](docs::many) | How are thousands started and checked? How is the rate limited? |
 //! | [Testing](docs::testing) | How do I test annotated functions without a network? How do I run a simulator? |
 //! | [Other families](docs::families) | Which operations are there besides those of Teams? How do I add one? |
@@ -104,13 +105,13 @@
 //!
 //! # Guarantees
 //!
-//! - [`Client::send`] only gets requests of the service root's origin, so no token goes elsewhere.
+//! - [`Client::send`] only gets requests to the service root's origin, so no token goes elsewhere.
 //! - No check comes earlier than the policy or a `Retry-After` allows, except one that
 //!   [`Operation::poll`] asks for, and a retry with a renewed credential. The policy allows a last
 //!   check shortly before the deadline, however little of the interval has passed.
 //! - Dropping the future of a handle's method loses no response: the request stays with the handle.
-//! - Only the body's status says that an operation has ended, not its `error` property. The monitor of
-//!   a copy may also end with a 303.
+//! - Only the status in the body says that an operation has ended, not its `error` property. The
+//!   monitor of a copy may also end with a 303.
 //!
 //! # Features
 //!
@@ -123,7 +124,7 @@
 //! | `ureq` | | [`Response`](trait@Response) and a `send` for ureq 3; enables `blocking` |
 //! | `reqwest-blocking` | | the same for reqwest's blocking client |
 //! | `http-body` | | collects any `http_body::Body`, for other HTTP clients |
-//! | `tracing` | | [a span](docs::errors#tracing) for each operation, events for its checks and retries |
+//! | `tracing` | | [a span](docs::errors#tracing) for each operation, and events for its checks and retries |
 //! | `families` | | models of Graph's other families of operations |
 //! | `testing` | | a scripted client with a virtual clock, for tests |
 //!

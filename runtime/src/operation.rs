@@ -44,10 +44,10 @@ use crate::update::Update;
 /// # }
 /// ```
 ///
-/// Awaiting it polls by the policy until the operation ends, and returns [`Completed`]. The methods
-/// do not consume it: [`poll`](Self::poll) checks once, [`updates`](Self::updates) yields each
-/// check, [`wait`](Self::wait) can be dropped and called again, [`target`](Self::target) waits and
-/// reads the result.
+/// Awaiting it polls according to the policy until the operation ends, and returns [`Completed`].
+/// The methods do not consume it: [`poll`](Self::poll) checks once, [`updates`](Self::updates)
+/// yields each check, [`wait`](Self::wait) can be dropped and called again,
+/// [`target`](Self::target) waits and reads the result.
 ///
 /// Dropping the future of a method loses nothing. A request in flight stays with the handle and keeps
 /// its connection; the next call resumes it instead of sending another. A request that no call
@@ -56,7 +56,7 @@ use crate::update::Update;
 ///
 /// `T` is the type that the target deserializes to, and `M` the operation's [`Model`]. The type
 /// does not depend on the client, so an operation is easy to store and to send to another task.
-#[must_use = "an operation runs on without its handle, but nobody learns how it ends"]
+#[must_use = "an operation continues without its handle, but nobody learns how it ends"]
 pub struct Operation<T = Value, M = TeamsAsyncOperation> {
     follower: Box<Follower>,
     types: PhantomData<fn() -> (T, M)>,
@@ -92,9 +92,9 @@ impl Operation {
     ///
     /// # Errors
     ///
-    /// [`ForeignLocation`](ErrorKind::ForeignLocation), before anything is sent, if the request is not
-    /// of the service root's origin; the errors of [`accept`](crate::protocol::accept()); and otherwise
-    /// the fault that was not retried.
+    /// [`ForeignLocation`](ErrorKind::ForeignLocation), before anything is sent, if the request
+    /// does not go to the service root's origin; the errors of
+    /// [`accept`](crate::protocol::accept()); and otherwise the fault that was not retried.
     pub async fn start(client: impl Client, request: Request<Bytes>) -> Result<Self> {
         Self::start_as(client, request).await
     }
@@ -173,8 +173,8 @@ impl Operation {
     ///
     /// # Errors
     ///
-    /// [`InvalidToken`](ErrorKind::InvalidToken), before any request, if the token is of another
-    /// origin than the client's service root, or of another model.
+    /// [`InvalidToken`](ErrorKind::InvalidToken), before any request, if the token's origin is not
+    /// that of the client's service root, or its model is another one.
     pub fn resume(client: impl Client, token: ResumeToken) -> Result<Self> {
         Self::resume_as(client, token)
     }
@@ -234,7 +234,7 @@ impl Operation {
     ) -> Result<Self> {
         if token.model() != reader.model {
             let (model, expected) = (Printable(token.model()), reader.model);
-            let message = format!("the resume token is of a {model}, not of a {expected}");
+            let message = format!("the resume token is for a {model}, not for a {expected}");
             return Err(Error::new(ErrorKind::InvalidToken, message));
         }
         let location = located(reader, connection.service_root(), &token.location().to_string())?;
@@ -242,7 +242,7 @@ impl Operation {
         Ok(Self::follow(connection, reader, (reader.polling)(), started.into(), None))
     }
 
-    /// Follows what was accepted, in the span of the start if there is one.
+    /// Follows the accepted operation, in the span of its start if there is one.
     fn follow(
         connection: Arc<dyn Connection>,
         reader: &'static Reader,
@@ -305,7 +305,7 @@ impl<T, M: Model> Operation<T, M> {
         Ok(self.update())
     }
 
-    /// Polls by the policy until the operation has succeeded.
+    /// Polls according to the policy until the operation has succeeded.
     ///
     /// The future may be dropped at any time, and `wait` called again: it resumes the request in
     /// flight, and neither the interval nor the deadline starts over.
@@ -323,8 +323,8 @@ impl<T, M: Model> Operation<T, M> {
         Ok(self.completed())
     }
 
-    /// Polls by the policy until the operation has succeeded, and calls `see` with each check,
-    /// including those that failed and are retried.
+    /// Polls according to the policy until the operation has succeeded, and calls `see` with each
+    /// check, including those that failed and are retried.
     ///
     /// # Errors
     ///
@@ -338,13 +338,13 @@ impl<T, M: Model> Operation<T, M> {
         Ok(self.completed())
     }
 
-    /// Polls by the policy, and yields each check until the operation has ended.
+    /// Polls according to the policy, and yields each check until the operation has ended.
     ///
     /// A check that failed and is retried is an update with a [`fault`](Update::fault). An
     /// operation that has failed is not an error here: the last update says so, and a
     /// [`wait`](Self::wait) afterwards returns the error. Any other error ends the updates and
-    /// leaves the operation as it was. Return it with `?`, because another wait would start to
-    /// retry again.
+    /// leaves the operation as it was. Return it with `?`, because another wait would start over
+    /// with the retries.
     ///
     /// ```no_run
     /// # async fn example(mut operation: graph_operation::Operation) -> graph_operation::Result<()> {
@@ -458,7 +458,7 @@ impl<T, M> fmt::Debug for Operation<T, M> {
     }
 }
 
-/// Polls by the policy until the operation has succeeded, as [`Operation::wait`] does.
+/// Polls according to the policy until the operation has succeeded, as [`Operation::wait`] does.
 impl<T, M: Model> IntoFuture for Operation<T, M> {
     type Output = Result<Completed<T, M>>;
     type IntoFuture = OperationFuture<T, M>;
@@ -523,7 +523,7 @@ impl<T, M: Model> Updates<'_, T, M> {
             }
             Driven::Done(result) => {
                 self.ended = true;
-                // The last update has told of a failure.
+                // The last update has reported a failure.
                 let error = result.err().filter(|error| error.kind() != ErrorKind::Failed);
                 return Poll::Ready(error.map(Err));
             }

@@ -1,4 +1,4 @@
-//! Text of a service in messages and logs.
+//! The service's text in messages and logs.
 
 use std::fmt::{self, Write as _};
 
@@ -7,7 +7,7 @@ use http::Uri;
 /// How much of a text a message shows, in bytes.
 const LONGEST: usize = 2_000;
 
-/// A text of the service on one line, whatever it contains.
+/// The service's text on one line, whatever it contains.
 ///
 /// Control characters, line breaks and marks that change the direction of text are shown as spaces;
 /// what follows after about 2 kB is cut off.
@@ -19,7 +19,7 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// A code and a message, whichever there are, on one line.
+/// A code, a message, or both, on one line.
 pub(crate) struct Reason<'a> {
     pub(crate) code: Option<&'a str>,
     pub(crate) message: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! The response to a request that starts an operation, of any HTTP client.
+//! The response to a request that starts an operation, from any HTTP client.
 
 use std::future::Future;
 
@@ -41,7 +41,7 @@ pub trait Response {
     fn into_answer(self) -> impl Future<Output = Result<Answer>> + Send;
 }
 
-/// Implements a response trait for the bodies that are there at once.
+/// Implements a response trait for bodies that are already in memory.
 macro_rules! ready_responses {
     ($trait:ident, $($async:ident)?) => {
         /// Returns the answer itself.

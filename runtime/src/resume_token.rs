@@ -9,8 +9,8 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::printable::shown;
 
-/// The only form so far. Properties that came later are optional, and older versions of the library
-/// skip them.
+/// The only version so far. Properties that were added later are optional, and older versions of
+/// the library skip them.
 const VERSION: u32 = 1;
 
 /// Names an operation, so that another process can follow it.
@@ -84,7 +84,7 @@ impl ResumeToken {
     }
 }
 
-/// Without the query of the address.
+/// Omits the query of the address.
 impl fmt::Debug for ResumeToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResumeToken")

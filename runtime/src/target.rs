@@ -1,4 +1,4 @@
-//! Where the target of an operation that has succeeded is, and the reading of it.
+//! Where the target of an operation that has succeeded is, and how it is read.
 
 use std::task::{Context, Poll, ready};
 
@@ -83,10 +83,11 @@ pub(crate) fn decode_final<T: DeserializeOwned>(response: &Response<Bytes>) -> R
     decode(response).map_err(|error| error.with_retryable(false))
 }
 
-/// Decodes the target's body. An empty one is a null, which is what `()` and `Value` read from.
+/// Decodes the target's body. An empty body counts as a null, from which `()` and `Value` can be
+/// read.
 ///
-/// The error is retryable if another response may be read: this one was empty, not JSON, or cut
-/// off.
+/// The error is retryable if the next response may be readable: this one was empty, not JSON, or
+/// cut off.
 fn decode<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T> {
     let empty = response.body().is_empty();
     let body = if empty { b"null" } else { &response.body()[..] };

@@ -78,7 +78,7 @@ pub struct ScriptedClient {
 }
 
 struct Shared {
-    begun: Instant,
+    start: Instant,
     elapsed: Duration,
     script: VecDeque<Scripted>,
     batch_script: VecDeque<Scripted>,
@@ -106,7 +106,7 @@ impl ScriptedClient {
         ScriptedClient {
             service_root,
             shared: Arc::new(Mutex::new(Shared {
-                begun: Instant::now(),
+                start: Instant::now(),
                 elapsed: Duration::ZERO,
                 script: VecDeque::new(),
                 batch_script: VecDeque::new(),
@@ -195,7 +195,7 @@ impl ScriptedClient {
         self.lock().waits.clone()
     }
 
-    /// How far the virtual clock has come.
+    /// How far the virtual clock has advanced.
     pub fn elapsed(&self) -> Duration {
         self.lock().elapsed
     }
@@ -215,7 +215,7 @@ impl ScriptedClient {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a request, and of a batch its items, with their ids.
+    /// Records a request, and the items of a batch. Returns the ids of the items.
     fn record(&self, request: Request<Bytes>) -> Option<Vec<Value>> {
         let items = batch_items(&request);
         let mut shared = self.lock();
@@ -253,7 +253,7 @@ impl ScriptedClient {
         let responses = ids.into_iter().filter_map(|id| match shared.script.pop_front() {
             Some(Scripted::Answer(answer)) => Some(item_response(&id, &answer)),
             Some(Scripted::Failure(_)) => None,
-            // No status that is tried again.
+            // A status that is not retried.
             None => {
                 let error = graph_error(501, "noAnswer", "The script has no answer to this.");
                 Some(item_response(&id, &error))
@@ -270,13 +270,13 @@ impl ScriptedClient {
 
     fn time(&self) -> Instant {
         let shared = self.lock();
-        shared.begun.checked_add(shared.elapsed).unwrap_or(shared.begun)
+        shared.start.checked_add(shared.elapsed).unwrap_or(shared.start)
     }
 
-    /// The virtual clock, counted from the beginning of 2026.
+    /// The virtual clock as a wall clock, which starts at the beginning of 2026.
     fn wall_clock(&self) -> SystemTime {
-        let begun = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
-        begun.checked_add(self.lock().elapsed).unwrap_or(begun)
+        let start = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+        start.checked_add(self.lock().elapsed).unwrap_or(start)
     }
 
     fn seed(&self) -> u64 {
@@ -323,7 +323,7 @@ impl Client for ScriptedClient {
         }
     }
 
-    // The clock moves with the sleeps alone, and a request takes no time by it.
+    // Only sleeps advance the clock, so a request takes no time.
     fn time_limit(&self, _: Duration) -> impl Future<Output = ()> + Send {
         std::future::pending()
     }
@@ -422,7 +422,7 @@ fn item_request(base: &str, item: &Value) -> Request<Bytes> {
     request.body(body).unwrap_or_default()
 }
 
-/// A response as an item of a batch's.
+/// A response as an item of a batch response.
 fn item_response(id: &Value, answer: &Response<Bytes>) -> Value {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let mut headers = serde_json::Map::new();
@@ -488,7 +488,7 @@ pub fn json_answer(code: impl TryInto<StatusCode>, body: &Value) -> Response<Byt
     with_header(answer, "content-type", "application/json")
 }
 
-/// An error response of Graph's, with this status, a `StatusCode` or a number.
+/// A Graph error response with this status, a `StatusCode` or a number.
 ///
 /// # Panics
 ///
@@ -509,7 +509,7 @@ pub fn status(code: impl TryInto<StatusCode>) -> Response<Bytes> {
     answer
 }
 
-/// The answer with another header.
+/// The answer with an additional header.
 ///
 /// # Panics
 ///

@@ -40,7 +40,7 @@ mod on {
             Span { open: None, identified: false, typed: false }
         }
 
-        /// A span of an operation whose id is recorded when it is known.
+        /// A span for an operation whose id is recorded when it is known.
         pub(crate) fn open() -> Self {
             let span = info_span!(
                 target: TARGET,
@@ -79,7 +79,7 @@ mod on {
             self.enter(|| event!(target: TARGET, Level::DEBUG, request, "request sent"));
         }
 
-        /// Shows what a check found, and closes the span if that was the end.
+        /// Records what a check found, and closes the span if the operation has ended.
         pub(crate) fn updated(&mut self, found: &Found<'_>, kept: impl FnOnce() -> Option<Kept>) {
             let Some(span) = &self.open else { return };
             let Found { check, state, status } = *found;

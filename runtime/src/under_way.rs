@@ -22,7 +22,7 @@ pub(crate) struct UnderWay {
     /// Starts that wait for their turn.
     queued: VecDeque<(Ticket, StartFuture)>,
     starts: Vec<(Ticket, OncePerPoll<StartFuture>)>,
-    /// The start that is being polled. If it panics, it is still here in the next poll.
+    /// The start that is being polled. It is still set in the next poll if the start has panicked.
     polled: Option<Ticket>,
     sleeper: Option<Box<dyn Sleeper>>,
     /// When the sleep ends.
@@ -48,7 +48,7 @@ impl<F: Future + Unpin> OncePerPoll<F> {
         OncePerPoll { future, polled: false }
     }
 
-    /// Pending if it was polled already.
+    /// Polls the future, or returns pending if it was already polled.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
         if std::mem::replace(&mut self.polled, true) {
             return Poll::Pending;
@@ -103,7 +103,7 @@ impl UnderWay {
         self.queued.retain(|(other, _)| *other != ticket);
     }
 
-    /// Takes a request whose response `envelope` waits for.
+    /// Adds a request in flight, whose result goes to the set with `envelope`.
     pub(crate) fn send(
         &mut self,
         exchange: Exchange,
@@ -222,8 +222,8 @@ impl UnderWay {
     }
 }
 
-/// Lets a poller continue by the time of the set, which sleeps that took no time have moved ahead of
-/// the client's clock.
+/// Lets a poller continue at the set's time. It is ahead of the client's clock if sleeps took no
+/// time.
 pub(crate) fn take_over<K: Clone + Eq + Hash>(
     poller: &mut Poller,
     machine: &Set<K>,

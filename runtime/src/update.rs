@@ -69,12 +69,12 @@ impl<M: Model> Update<M> {
         self.checks
     }
 
-    /// How long the operation has been waited for, since it was started, as of the last check.
+    /// The time from the start of the operation to the last check.
     pub fn waited(&self) -> Duration {
         self.waited
     }
 
-    /// How long after this update the next check is due, by the policy; `None` if there is none.
+    /// How long after this update the next check is due; `None` if no check follows.
     pub fn next_check(&self) -> Option<Duration> {
         self.next_check
     }
@@ -118,8 +118,8 @@ impl<M> Clone for Update<M> {
     }
 }
 
-/// For status pages and journals. Durations are in seconds, and the operation is written as the
-/// service sent it; of a fault, its message.
+/// For status pages and journals. Durations are in seconds, the operation is written as the service
+/// sent it, and a fault as its message.
 impl<M: Model> Serialize for Update<M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut update = serializer.serialize_struct("Update", 8)?;

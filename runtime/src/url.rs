@@ -28,7 +28,7 @@ where
         let segment = segment.as_ref();
         let wrong = match segment {
             "" => "is empty",
-            // URL parsers step up at their encoded form too.
+            // URL parsers go up a level for their encoded forms too.
             "." | ".." => "is a dot segment",
             _ => {
                 url.push('/');
@@ -79,8 +79,8 @@ fn base(root: &Uri) -> String {
     format!("{origin}{}", root.path().trim_end_matches('/'))
 }
 
-/// Percent-encodes what is not a character of a path segment by RFC 3986, `%` included. What OData
-/// gives a meaning to (`$ref`, `('1')`) stays: it is within its segment.
+/// Percent-encodes what is not a character of a path segment by RFC 3986, `%` included. What has a
+/// meaning in OData (`$ref`, `('1')`) stays: it does not leave its segment.
 fn encode(segment: &str, url: &mut String) {
     const HEX: [char; 16] =
         ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];

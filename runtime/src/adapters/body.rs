@@ -1,4 +1,5 @@
-//! What every adapter does with a response: limit its body, and refuse one of another origin.
+//! What every adapter does with a response: it limits the body, and refuses a response from another
+//! origin.
 
 #[cfg(any(feature = "reqwest-blocking", feature = "ureq"))]
 use std::sync::mpsc::RecvTimeoutError;
@@ -13,8 +14,8 @@ use http::Uri;
 use crate::protocol::location;
 use crate::{Error, ErrorKind};
 
-/// The largest body that is read: Graph's responses to checks are a few kilobytes, targets less
-/// than a megabyte. It also stops a server that never stops sending.
+/// The largest body that is read. Graph's responses to checks are a few kilobytes, and targets less
+/// than a megabyte; without a limit, a server that never stops sending would fill the memory.
 pub(crate) const LIMIT: usize = 4 * 1024 * 1024;
 
 /// A body that grows chunk by chunk, up to the limit. The chunks are copied, so that a kept body
@@ -54,10 +55,10 @@ pub(crate) fn check_origin(asked: &Uri, answered: &str) -> Result<(), Error> {
     }
 }
 
-/// How long the body of a 202 is waited for: nearly all that matters is in its headers.
+/// How long to wait for the body of a 202: nearly all that matters is in its headers.
 const PATIENCE_WITH_ACCEPTED: Duration = Duration::from_secs(5);
 
-/// How long the body of a response is waited for, of the time that is left.
+/// How much of the time that is left may be spent on reading the body of a response.
 pub(crate) fn time_for_body(status: StatusCode, time: Duration) -> Duration {
     match status {
         StatusCode::ACCEPTED => time.min(PATIENCE_WITH_ACCEPTED),
@@ -66,7 +67,7 @@ pub(crate) fn time_for_body(status: StatusCode, time: Duration) -> Duration {
 }
 
 /// Whether a body can be used. The part of a 202's body that was received always can: an operation
-/// may be running, and a fault of the body must not lose it.
+/// may be running, and a fault in the body must not lose it.
 pub(crate) fn usable(status: StatusCode, outcome: Result<(), Error>) -> Result<(), Error> {
     if status == StatusCode::ACCEPTED { Ok(()) } else { outcome }
 }
@@ -120,9 +121,9 @@ fn collect_in_time(
     limit: Duration,
     body: &mut Bounded,
 ) -> Result<(), Error> {
-    let begun = std::time::Instant::now();
+    let start = std::time::Instant::now();
     loop {
-        let chunk = match chunks.recv_timeout(limit.saturating_sub(begun.elapsed())) {
+        let chunk = match chunks.recv_timeout(limit.saturating_sub(start.elapsed())) {
             Ok(chunk) => chunk.map_err(Error::transport)?,
             Err(RecvTimeoutError::Timeout) => return Err(took_too_long()),
             // The reader has panicked.
@@ -144,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    /// A connection that gives one byte, and then nothing more for as long as its other end lives.
+    /// A connection that delivers one byte, and then blocks for as long as its other end lives.
     struct Dripping(Receiver<()>, bool);
 
     impl Read for Dripping {
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_never_ends_is_waited_for_so_long() {
+    fn a_body_that_never_ends_is_abandoned() {
         let (other_end, dripping) = dripping();
         let (body, outcome) = read_in_time(dripping, Duration::from_millis(20));
         assert_eq!(body, "x");
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_202_is_given_as_far_as_it_came() {
+    fn the_part_of_a_202_that_arrived_is_returned() {
         for (silent, received) in [(false, "x"), (true, "")] {
             let (other_end, mut dripping) = dripping();
             dripping.1 = silent;

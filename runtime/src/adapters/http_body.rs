@@ -16,14 +16,14 @@ use http::Response;
 use super::body::{Bounded, time_for_body, took_too_long, usable};
 use crate::{BoxError, Error, Result, TimeLeft};
 
-/// Collects the body of a response, at most 4 MiB of it, into what
-/// [`Response`](trait@crate::Response) takes.
+/// Collects the body of a response, at most 4 MiB of it, into a type that implements
+/// [`Response`](trait@crate::Response).
 ///
 /// It waits 5 seconds for the body of a 202, and [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT)
-/// for any other. If the body pends, a thread keeps the time, so no executor is needed.
+/// for any other. If the body pends, a thread keeps time, so no executor is needed.
 ///
 /// Unlike the other adapters, it leaves the rest to the client: following no redirects (or
-/// rejecting a response of another origin, see [`same_origin`](crate::protocol::same_origin)),
+/// rejecting a response from another origin, see [`same_origin`](crate::protocol::same_origin)),
 /// keeping to [`TimeLeft`](crate::TimeLeft), and returning an [`Answer`](crate::protocol::Answer)
 /// with the URL of a starting response whose version may differ from the root's.
 ///
@@ -39,7 +39,7 @@ use crate::{BoxError, Error, Result, TimeLeft};
 /// # Errors
 ///
 /// [`Transport`](crate::ErrorKind::Transport) if the body ends early or takes too long, and
-/// [`Decode`](crate::ErrorKind::Decode) if it is too large. A fault of the body of a 202 is not an
+/// [`Decode`](crate::ErrorKind::Decode) if it is too large. A fault in the body of a 202 is not an
 /// error, because the operation would be lost: the part that was received is returned.
 pub async fn collect<B>(response: Response<B>) -> Result<Response<Bytes>>
 where
@@ -60,15 +60,15 @@ where
     B::Error: Into<BoxError>,
 {
     let mut body = pin!(body);
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut timer = Timer { limit, running: None };
     loop {
         let frame = poll_fn(|cx| {
             let frame = body.as_mut().poll_frame(cx);
-            // A body may also be ready forever, with empty frames.
+            // A body of empty frames can be ready forever.
             let is_over = match &frame {
                 Poll::Ready(None) => false,
-                Poll::Ready(Some(_)) => begun.elapsed() >= limit,
+                Poll::Ready(Some(_)) => start.elapsed() >= limit,
                 Poll::Pending => timer.is_over(cx),
             };
             if is_over {
@@ -87,7 +87,7 @@ where
     }
 }
 
-/// A time limit that needs no executor: a thread that sleeps, from when it is first asked for.
+/// A time limit that needs no executor: a thread sleeps, starting with the first call of `is_over`.
 struct Timer {
     limit: Duration,
     running: Option<(Thread, Arc<Mutex<Clock>>)>,
@@ -96,7 +96,7 @@ struct Timer {
 struct Clock {
     waker: Waker,
     over: bool,
-    /// Nobody waits any longer.
+    /// The body was read or dropped, so the thread can end.
     stopped: bool,
 }
 
@@ -120,9 +120,9 @@ impl Timer {
 }
 
 fn keep_time(limit: Duration, clock: &Mutex<Clock>) {
-    let begun = Instant::now();
+    let start = Instant::now();
     loop {
-        let left = limit.saturating_sub(begun.elapsed());
+        let left = limit.saturating_sub(start.elapsed());
         let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
         if clock.stopped {
             return;
@@ -130,7 +130,7 @@ fn keep_time(limit: Duration, clock: &Mutex<Clock>) {
         if left.is_zero() {
             clock.over = true;
             let waker = clock.waker.clone();
-            // An executor may poll the task in here, which asks for the clock.
+            // An executor may poll the task inside `wake`, and the task locks the clock.
             drop(clock);
             waker.wake();
             return;
@@ -160,7 +160,7 @@ mod tests {
 
     use super::*;
 
-    /// A body that gives one frame and never ends.
+    /// A body that yields one frame and never ends.
     struct Dripping(bool);
 
     impl Body for Dripping {
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// A body that gives empty frames and never ends.
+    /// A body that yields empty frames and never ends.
     struct Empty;
 
     impl Body for Empty {
@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    /// Notes whether the clock was free when it woke.
+    /// Records whether the clock was unlocked when `wake` was called.
     #[derive(Default)]
     struct Probe {
         clock: OnceLock<Arc<Mutex<Clock>>>,
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_never_ends_is_given_up() {
+    fn a_body_that_never_ends_is_abandoned() {
         let mut collected = Bounded::default();
         let waker = Waker::from(Arc::new(Waiting(std::thread::current())));
         let outcome = {
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_frames_without_an_end_are_given_up() {
+    fn empty_frames_without_an_end_are_abandoned() {
         let mut collected = Bounded::default();
         let mut reading = pin!(read(Empty, &mut collected, Duration::from_millis(20)));
         match reading.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

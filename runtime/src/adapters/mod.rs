@@ -1,4 +1,4 @@
-//! What connects the HTTP clients that people use.
+//! Adapters for HTTP clients.
 
 #[cfg(any(feature = "reqwest", feature = "ureq", feature = "http-body"))]
 mod body;

@@ -90,16 +90,16 @@ pub async fn send(
 ) -> Result<Response<Bytes>> {
     let asked = request.uri().clone();
     let time_left = TimeLeft::of(&request);
-    let begun = Instant::now();
+    let start = Instant::now();
     let sending = async { Ok(client.execute(request.try_into()?).await?) };
     let response = timeout(time_left, sending)
         .await
-        .unwrap_or_else(|_| Err(Error::transport("the time for the request is up")))?;
+        .unwrap_or_else(|_| Err(Error::transport("the request timed out")))?;
     check_origin(&asked, response.url().as_str())?;
-    collect(response, time_left.saturating_sub(begun.elapsed())).await
+    collect(response, time_left.saturating_sub(start.elapsed())).await
 }
 
-/// Reads the body; that of a 202, as far as it comes in a few seconds.
+/// Reads the body. Of that of a 202, only what arrives within a few seconds.
 async fn collect(mut response: http_client::Response, time: Duration) -> Result<Response<Bytes>> {
     let head = head_of!(response);
     let mut body = Bounded::default();
@@ -122,10 +122,11 @@ impl crate::Response for http_client::Response {
     }
 }
 
-/// An error response that `error_for_status` made an error of becomes
-/// [`Rejected`](crate::ErrorKind::Rejected), a body that is not what it should be
-/// [`Decode`](crate::ErrorKind::Decode), and anything else [`Transport`](crate::ErrorKind::Transport).
-/// The URL, whose query may hold a session's id, is left out.
+/// An error response that `error_for_status` turned into an error becomes
+/// [`Rejected`](crate::ErrorKind::Rejected), a body that cannot be decoded
+/// [`Decode`](crate::ErrorKind::Decode), and anything else
+/// [`Transport`](crate::ErrorKind::Transport). The URL is left out, because its query may contain a
+/// session id.
 impl From<http_client::Error> for Error {
     fn from(error: http_client::Error) -> Self {
         let error = error.without_url();

@@ -19,12 +19,12 @@ use crate::{Result, TimeLeft};
 pub fn send(client: &http_client::Client, request: Request<Bytes>) -> Result<Response<Bytes>> {
     let asked = request.uri().clone();
     let time_left = TimeLeft::of(&request);
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut request: http_client::Request = request.try_into()?;
     *request.timeout_mut() = Some(time_left);
     let response = client.execute(request)?;
     check_origin(&asked, response.url().as_str())?;
-    collect(response, time_left.saturating_sub(begun.elapsed()))
+    collect(response, time_left.saturating_sub(start.elapsed()))
 }
 
 fn collect(response: http_client::Response, time: Duration) -> Result<Response<Bytes>> {

@@ -50,14 +50,14 @@ use crate::{Error, Result, TimeLeft};
 /// [`Decode`](crate::ErrorKind::Decode) if it is too large.
 pub fn send(agent: &Agent, request: Request<Bytes>) -> Result<Response<Bytes>> {
     let time_left = TimeLeft::of(&request);
-    let begun = Instant::now();
+    let start = Instant::now();
     let response = if request.body().is_empty() {
         configured(agent, request.map(|_| ()), time_left)
     } else {
         configured(agent, request.map(Vec::from), time_left)
     }?;
     let (head, body) = response.into_parts();
-    let time_left = time_left.saturating_sub(begun.elapsed());
+    let time_left = time_left.saturating_sub(start.elapsed());
     let body = read_response(head.status, body.into_reader(), time_left)?;
     Ok(Response::from_parts(head, body))
 }
@@ -79,8 +79,8 @@ fn configured<B: http_client::AsSendBody>(
 
 impl crate::blocking::Response for Response<Body> {
     fn into_answer(self) -> Result<Answer> {
-        // Only a response that ureq received knows its URL. Asking another one for it panics, and
-        // nothing else tells whether it knows.
+        // `get_uri` panics for a response that ureq did not receive, and nothing else tells the two
+        // apart.
         let url = || std::panic::catch_unwind(AssertUnwindSafe(|| self.get_uri().clone())).ok();
         let url = if self.extensions().is_empty() { None } else { url() };
         let (head, body) = self.into_parts();
@@ -101,8 +101,9 @@ pub(crate) fn is_unconnected(error: &http_client::Error) -> bool {
     }
 }
 
-/// An error response that ureq made an error of becomes [`Rejected`](crate::ErrorKind::Rejected),
-/// without its body, its id and its `Retry-After`: [`send`] keeps it a response. Anything else becomes
+/// An error response that ureq turned into an error becomes
+/// [`Rejected`](crate::ErrorKind::Rejected), without its body, its request id and its
+/// `Retry-After`; [`send`] returns it as a response instead. Anything else becomes
 /// [`Transport`](crate::ErrorKind::Transport).
 impl From<http_client::Error> for Error {
     fn from(error: http_client::Error) -> Self {

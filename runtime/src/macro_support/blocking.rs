@@ -1,4 +1,4 @@
-//! What the expansions of functions that block use.
+//! What the expansions of blocking functions use.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -44,7 +44,7 @@ fn start<C: Client, O>(client: C) -> Start<C, Verbs<C, O>> {
 }
 
 impl<C, O> Start<C, Verbs<C, O>> {
-    /// With what the function returned.
+    /// Begins the operation with what the function returned.
     pub fn begin<R, E, T, M>(self, result: O) -> Result<Operation<T, M>, E>
     where
         O: ResultType<Ok = R, Error = E>,
@@ -73,7 +73,7 @@ impl<C, O> Start<C, Verbs<C, O>> {
     }
 }
 
-/// What an annotated function that blocks returns: a request, or the response to one.
+/// What an annotated blocking function returns: a request, or the response to one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a request nor the response to one",
     label = "does not implement `graph_operation::blocking::Response`",

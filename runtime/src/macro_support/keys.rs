@@ -1,5 +1,5 @@
-//! The keys of the attribute, for editors: in rust-analyzer, an expansion names the keys that its
-//! author wrote.
+//! The keys of the attribute, for editors: under rust-analyzer, an expansion names the keys that
+//! the author wrote, so that they can be completed and documented.
 #![allow(non_upper_case_globals, reason = "they are named like the keys")]
 
 /// The client that sends the request and the checks. The function clones it:

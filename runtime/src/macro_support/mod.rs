@@ -107,7 +107,7 @@ pub struct Verbs<C> {
     begin: fn(C, &'static Reader, Polling, http::Request<Bytes>, bool) -> Starting,
 }
 
-/// From a receiver, cloned before the request runs.
+/// From a receiver, which is cloned before the function's code runs.
 pub fn client<C: Client>(client: &C) -> Start<C, Verbs<C>> {
     client_from(client.clone())
 }
@@ -117,10 +117,10 @@ pub fn client_from<C: Client>(client: C) -> Start<C, Verbs<C>> {
     Start::new(client, Verbs { accept: Operation::accept, begin: Operation::begin })
 }
 
-/// The generic parameters are in this order because the expansion gives each of them the place in
-/// the author's code at which its bounds are to be reported.
+/// The generic parameters are in this order because the expansion gives each of them the span at
+/// which the compiler is to report its bounds.
 impl<C> Start<C, Verbs<C>> {
-    /// With the function's code.
+    /// Begins the operation with the function's code.
     pub fn begin<'a, O, R, E, T, M, F>(self, code: F) -> Begin<'a, F, C, E, T, M>
     where
         O: ResultType<Ok = R, Error = E>,
@@ -159,8 +159,8 @@ pin_project! {
     /// Runs the function's code, sends the request that it returned or reads the response, and
     /// begins the operation.
     ///
-    /// `E` need not be `Send`: it is returned where it appears. Only `F` has a bound, which says
-    /// nothing of its output, so that no other bound is checked again where this is awaited.
+    /// `E` need not be `Send`: it is returned where it appears. Only `F` has a bound, which does
+    /// not mention its output, so that no other bound is checked again where this is awaited.
     #[must_use]
     pub struct Begin<'a, F: Future, C, E, T, M> {
         #[pin]
@@ -179,7 +179,7 @@ pin_project! {
     }
 }
 
-/// What an annotated function returned, under way.
+/// Turns what an annotated function returned into an operation.
 pub struct Begun<'a, C>(Inner<'a, C>);
 
 enum Inner<'a, C> {
@@ -258,7 +258,7 @@ impl<R: Response> Returned for R {
 #[derive(Debug)]
 pub struct Idempotent(http::Request<Bytes>);
 
-/// From the `idempotent` key. The expansion gives `R` the place of the key.
+/// From the `idempotent` key. The expansion gives `R` the span of the key.
 pub fn idempotent<O, R, F>(code: F) -> IdempotentCode<F, O::Idempotent>
 where
     O: ResultType<Ok = R>,
@@ -268,7 +268,7 @@ where
     IdempotentCode { code, idempotent: O::idempotent }
 }
 
-/// The same for what a function that blocks returned.
+/// The same for what a blocking function returned.
 pub fn idempotent_result<O, R>(result: O) -> O::Idempotent
 where
     O: ResultType<Ok = R>,
@@ -297,7 +297,7 @@ impl<F: Future, I> Future for IdempotentCode<F, I> {
 
 /// `http::Request` with a body in memory.
 #[diagnostic::on_unimplemented(
-    message = "`idempotent` is for functions that return a request, and `{Self}` is none",
+    message = "`idempotent` is for functions that return a request, and `{Self}` is not one",
     label = "the function does not return a request",
     note = "return the request (`http::Request<Bytes>`), which the library then sends and retries; or remove `idempotent`"
 )]
@@ -381,19 +381,20 @@ pub fn call<T>(code: impl FnOnce() -> T) -> T {
 }
 
 /// What a function that returns an `impl Future` returns. Clippy would take a function that ends in
-/// an `async` block for an `async fn`, and require the docs of one.
+/// an `async` block for an `async fn`, and require the same documentation.
 pub fn future<F: Future>(future: F) -> impl Future<Output = F::Output> {
     future
 }
 
-/// The value of the dead branch at the start of a request, which gives the result its type.
+/// The value of a branch at the start of the function's code that is never taken. It gives the
+/// result its type.
 pub fn never<T>() -> T {
     unreachable!("the branch that calls this is never taken")
 }
 
-/// `Result`, also behind an alias.
+/// `Result`, even behind an alias.
 #[diagnostic::on_unimplemented(
-    message = "an annotated function has to return a `Result`, and `{Self}` is none",
+    message = "an annotated function has to return a `Result`, and `{Self}` is not one",
     label = "not a `Result`",
     note = "return the request, or what sending it returned: `Result<http::Request<Bytes>, MyError>`",
     note = "for a future, write `impl Future<Output = Result<R, E>>` or `BoxFuture<'_, Result<R, E>>`"
@@ -403,7 +404,8 @@ pub trait ResultType {
     type Error;
     /// The client itself. In this form, its bounds are checked only if `Self` is a `Result`.
     type Client<C>;
-    /// What [`idempotent`] returns. It is unknown unless `Self` is a `Result`, and causes no error then.
+    /// What [`idempotent`] returns. Unless `Self` is a `Result`, the type is unknown and causes no
+    /// further error.
     type Idempotent;
 
     fn into_result(self) -> Result<Self::Ok, Self::Error>;
@@ -451,7 +453,7 @@ pub fn in_alias<O: FirstIsSuccess<D>, D>(result: O) -> D {
 /// The same type twice: the result, and the author's alias with `Operation` as its first argument.
 #[diagnostic::on_unimplemented(
     message = "the first argument of this alias is not the success type of its `Result`",
-    label = "`Operation` is put in the place of the first argument",
+    label = "`Operation` replaces the first argument",
     note = "write `Result<R, E>`, or an alias that has the success type first"
 )]
 pub trait FirstIsSuccess<D> {
@@ -511,7 +513,7 @@ mod tests {
 
     #[cfg(feature = "testing")]
     #[test]
-    fn requests_are_begun_as_they_were_returned() {
+    fn requests_are_sent_as_they_were_returned() {
         use std::future::ready;
         use std::sync::{Arc, Mutex};
 

@@ -16,8 +16,8 @@ use super::shown::ShownValue;
 /// The properties of a document that the metadata does not declare, by name.
 ///
 /// A map of JSON values, decoded on first access. It also contains declared properties whose value
-/// is not of their type. A value that [`Value`] cannot represent, such as `1e400`, is contained as
-/// its raw text, and serialized unchanged.
+/// does not have the declared type. A value that [`Value`] cannot represent, such as `1e400`, is
+/// kept as its raw text, and serialized unchanged.
 ///
 /// ```
 /// # use graph_operation::TeamsAsyncOperation;
@@ -44,7 +44,7 @@ struct Decoded {
 impl AdditionalData {
     /// Adds a property as it is written in the document.
     pub(super) fn push(&mut self, name: &str, raw: &str) {
-        // Most documents have two such properties: an address, and a longer one.
+        // Most documents have two such properties: an address, and a longer text.
         let length = name.len() + raw.len() + r#""":,"#.len();
         self.raw.reserve(if self.raw.is_empty() { length.max(384) } else { length });
         if name.contains(|c: char| c.is_control() || c == '"' || c == '\\') {
@@ -78,11 +78,11 @@ impl AdditionalData {
         })
     }
 
-    /// Writes the properties into the object that `map` is.
+    /// Writes the properties into the object that `map` serializes.
     pub(super) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let decoded = self.decoded();
         for (name, value) in &decoded.map {
-            // Not every serializer takes the raw form: a `Value` cannot hold it either.
+            // Not every serializer accepts the raw form: one that builds a `Value` does not.
             let raw = decoded.raw.get(name).map(|raw| map.serialize_entry(name, raw));
             if !matches!(raw, Some(Ok(()))) {
                 map.serialize_entry(name, value)?;

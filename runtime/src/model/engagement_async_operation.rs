@@ -15,7 +15,7 @@ evolvable! {
     EngagementAsyncOperationType {
         /// Creates a community.
         CreateCommunity = "createCommunity",
-        /// Stands for a newer member.
+        /// The sentinel that stands for newer members.
         UnknownFutureValue = "unknownFutureValue",
     }
 }
@@ -38,7 +38,7 @@ resource! {
         "lastActionDateTime" => last_action_date_time: Option<OffsetDateTime>,
         /// The status of the operation.
         "status" => status: LongRunningOperationStatus,
-        /// Details of the status: the only reason that a failure has.
+        /// Details of the status: the only reason that the service gives for a failure.
         "statusDetail" => status_detail: Option<String>,
         /// The id of the community.
         "resourceId" => resource_id: Option<String>,
@@ -59,7 +59,7 @@ resource! {
         self.resource_id.as_deref()
     }
 
-    /// The location that the service gave, else the one that the community's id leads to.
+    /// The location that the service gave, or else one made from the community's id.
     fn target_location(&self) -> Option<Cow<'_, str>> {
         if let Some(location) = self.resource_location.as_deref().filter(|text| !text.is_empty()) {
             return Some(Cow::Borrowed(location));
@@ -76,7 +76,7 @@ resource! {
     }
 }
 
-/// Whether an id is a path segment as it is: base64 text, mostly.
+/// Whether an id can be a path segment as it is. Most ids are base64 text.
 fn is_path_segment(id: &str) -> bool {
     !matches!(id, "" | "." | "..")
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~=".contains(&b))

@@ -5,13 +5,13 @@ use super::property::Spellings;
 
 /// A status: an enumeration, or an object around one.
 pub(super) trait Status {
-    /// The property of the object that holds the word, if the status is an object.
+    /// If the status is an object, its property that holds the word.
     const WITHIN: Option<&'static str> = None;
 
     /// The state that a member of the enumeration stands for; `None` if it is not known.
     fn state_of(word: &str) -> Option<State>;
 
-    /// The member, or the service's own word where it is not known.
+    /// The member's text, or the service's own if the member is not known.
     fn word(&self) -> &str;
 
     /// The word as the service spelled it, given the spellings of the whole operation.
@@ -20,9 +20,10 @@ pub(super) trait Status {
     }
 }
 
-/// Declares an enumeration that reads and writes as on the wire and keeps members it does not know.
+/// Declares an enumeration that is read and written as on the wire, and keeps members that it does
+/// not know.
 ///
-/// With a state for each member it declares a status.
+/// If each member has a state, the enumeration is a status.
 macro_rules! evolvable {
     (
         $(#[$meta:meta])*
@@ -52,8 +53,8 @@ macro_rules! evolvable {
         #[non_exhaustive]
         pub enum $name {
             $( $(#[$member_meta])* $member, )+
-            /// A member that this version of the library does not know, by its own text; empty
-            /// if the service sent nothing.
+            /// The text of a member that this version of the library does not know; empty if the
+            /// service sent nothing.
             Unknown(String),
         }
 
@@ -66,14 +67,14 @@ macro_rules! evolvable {
                 }
             }
 
-            /// Services differ in case between pages and versions.
+            /// Ignores case, in which the documentation's pages and the service's versions differ.
             fn known(text: &str) -> Option<Self> {
                 $( if text.eq_ignore_ascii_case($text) { return Some(Self::$member); } )+
                 None
             }
         }
 
-        /// Stands for an absent member.
+        /// An absent member.
         impl Default for $name {
             fn default() -> Self {
                 Self::Unknown(String::new())

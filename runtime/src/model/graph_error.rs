@@ -31,18 +31,18 @@ pub struct GraphError {
     pub details: Vec<GraphError>,
     /// A more specific error, nearer to the cause.
     pub inner_error: Option<Box<GraphError>>,
-    /// When the error came, without an offset.
+    /// When the error occurred, without an offset.
     pub date: Option<String>,
     /// The request's id, which Microsoft's support asks for. Not always a GUID.
     pub request_id: Option<String>,
     /// The id that the client gave the request.
     pub client_request_id: Option<String>,
-    /// The properties that the documentation does not know.
+    /// The properties that the documentation does not mention.
     pub additional_data: Map<String, Value>,
 }
 
 impl GraphError {
-    /// Reads the body of an error response; `None` if it is not one of Graph's, but a proxy's page.
+    /// Reads the body of an error response; `None` if it is not Graph's, but a proxy's page.
     pub(crate) fn from_body(body: &[u8]) -> Option<Self> {
         let Value::Object(mut body) = serde_json::from_str(&json::text_of(body)).ok()? else {
             return None;
@@ -108,7 +108,7 @@ impl GraphError {
     }
 }
 
-/// The outermost code and message that there are.
+/// The outermost code and the outermost message.
 impl fmt::Display for GraphError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let code = self.chain().find_map(|error| error.code.as_deref());

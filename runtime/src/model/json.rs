@@ -1,4 +1,4 @@
-//! JSON as services send it: what can be read is, whatever cannot.
+//! Lenient reading of JSON: a part that cannot be read does not keep the others from being read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Reads a body, as [`text_of`] repairs it if it cannot be read as it is.
+/// Reads a body, repaired by [`text_of`] if it cannot be read as it is.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(body).or_else(|error| {
         if error.is_data() { Err(error) } else { serde_json::from_str(&text_of(body)) }
@@ -70,7 +70,7 @@ fn surrogate(text: &str) -> Option<u16> {
     (0xD800..=0xDFFF).contains(&code).then_some(code)
 }
 
-/// A text from its raw form, quotes included.
+/// The text of a raw JSON string, quotes included.
 pub(super) fn unquoted(raw: &str) -> Cow<'_, str> {
     let inner = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw);
     if !inner.bytes().any(|byte| byte == b'\\') {
@@ -80,18 +80,18 @@ pub(super) fn unquoted(raw: &str) -> Cow<'_, str> {
     read.map_or(Cow::Borrowed(inner), Cow::Owned)
 }
 
-/// A value from its raw form, or `None` where a [`Value`] cannot hold it: a number out of range, or
-/// what is nested too deeply.
+/// A value from its raw form, or `None` if a [`Value`] cannot hold it: a number out of range, or
+/// nesting that is too deep.
 pub(crate) fn value(raw: &str) -> Option<Value> {
     serde_json::from_str(raw).or_else(|_| serde_json::from_str(&repaired(raw))).ok()
 }
 
-/// A value from its raw form, or that form as a text.
+/// A value from its raw form, or the raw form as a string.
 pub(super) fn value_or_raw(raw: &str) -> Value {
     value(raw).unwrap_or_else(|| raw.into())
 }
 
-/// Shows each property of the object that `text` is, its name unescaped, its value raw.
+/// Passes each property of the object in `text` to `take`: its name unescaped, its value raw.
 pub(super) fn properties<'a>(
     text: &'a str,
     take: impl FnMut(Cow<'a, str>, &'a str),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_cannot_be_held_stays_raw() {
+    fn what_no_value_can_hold_stays_raw() {
         assert_eq!(value_or_raw(r#"{"a":"\ud800"}"#), serde_json::json!({"a": "\u{FFFD}"}));
         assert_eq!(value_or_raw("1e400"), "1e400");
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));

@@ -18,7 +18,7 @@ evolvable! {
         Failed = "failed" => Failed,
         /// Skipped; the operation counts as failed, because it had no effect.
         Skipped = "skipped" => Failed,
-        /// Stands for a newer member; not terminal.
+        /// The sentinel that stands for newer members; not terminal.
         UnknownFutureValue = "unknownFutureValue" => Running,
     }
 }

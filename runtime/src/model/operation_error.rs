@@ -37,7 +37,7 @@ impl OperationError {
     }
 }
 
-/// The code and the message, whichever there are.
+/// The code, the message, or both.
 impl fmt::Display for OperationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reason { code: self.code.as_deref(), message: self.message.as_deref() }.fmt(f)

@@ -17,7 +17,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress of `done` parts in `total`; at most `total` are done.
+    /// Progress of `done` parts out of `total`. A larger `done` counts as `total`.
     pub fn new(done: usize, total: usize) -> Self {
         Progress { done: done.min(total), failed: 0, total, percent: None }
     }
@@ -28,7 +28,7 @@ impl Progress {
         Progress { done: 0, failed: 0, total: 0, percent: Some(percent) }
     }
 
-    /// Progress in percent that came as a text.
+    /// Progress in percent that the service sent as text.
     #[cfg(feature = "families")]
     pub(super) fn from_text(percent: &str) -> Option<Self> {
         let percent: f64 = percent.trim().trim_end_matches('%').parse().ok()?;
@@ -50,7 +50,7 @@ impl Progress {
         self.total
     }
 
-    /// From 0 to 100: what the service says, else the share of the parts that have succeeded.
+    /// From 0 to 100: what the service says, or else the share of the parts that have succeeded.
     pub fn percent(self) -> Option<f64> {
         // The numbers of parts are small.
         #[allow(clippy::cast_precision_loss)]
@@ -58,7 +58,7 @@ impl Progress {
         self.percent.or_else(share)
     }
 
-    /// Reads the undocumented `Value` of a `createTeam` operation, and gives nothing for any other.
+    /// Reads the undocumented `Value` of a `createTeam` operation; `None` for any other text.
     ///
     /// Undocumented means that every part of it may be missing or different.
     pub(super) fn from_value(text: &str) -> Option<Self> {
@@ -82,7 +82,7 @@ impl Progress {
     }
 }
 
-/// An object of `done`, `failed` and `total`, where there are parts, and `percent`, where it is known.
+/// An object with `done`, `failed` and `total` if there are parts, and `percent` if it is known.
 impl Serialize for Progress {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_gives_no_progress() {
+    fn anything_else_is_not_progress() {
         for value in [
             "",
             "7",

@@ -47,22 +47,22 @@ impl<'a> Wire<'a> {
 
 /// A type that a declared property can have.
 pub(super) trait Property: PartialEq + Sized + Default {
-    /// Reads a value; `None` if it is of another type. A null reads as the absent value.
+    /// Reads a value; `None` if it has another type. A null is read as the absent value.
     fn read(wire: &Wire<'_>) -> Option<Self>;
 
-    /// Whether [`write`](Self::write) gives the value in the form in which it came.
+    /// Whether [`write`](Self::write) writes the value in the form in which it was read.
     fn is_written_as(&self, wire: &Wire<'_>) -> bool;
 
     /// Writes the value, unless it is the absent one.
     fn write<M: SerializeMap>(&self, map: &mut M, name: &'static str) -> Result<(), M::Error>;
 
-    /// The text of a nullable property of texts.
+    /// The text, if the property is a nullable string.
     fn text(&self) -> Option<&str> {
         None
     }
 }
 
-/// A type of values that a nullable property can have.
+/// A type that the value of a nullable property can have.
 pub(super) trait Scalar: PartialEq + Sized {
     fn read(wire: &Wire<'_>) -> Option<Self>;
 
@@ -93,7 +93,7 @@ impl<T: Scalar> Property for Option<T> {
     }
 }
 
-/// A text that is empty where the service sent nothing.
+/// A string that is empty if the service sent nothing.
 impl Property for String {
     fn read(wire: &Wire<'_>) -> Option<Self> {
         Some(Option::read(wire)?.unwrap_or_default())
@@ -173,7 +173,7 @@ impl Scalar for OffsetDateTime {
     }
 }
 
-/// What is part of an operation, of whatever type.
+/// A value of any type that is embedded in an operation.
 impl Scalar for Value {
     fn read(wire: &Wire<'_>) -> Option<Self> {
         match wire {
@@ -192,8 +192,8 @@ impl Scalar for Value {
     }
 }
 
-/// How the service wrote the values that are written in another form here: a status in other case,
-/// digits of a number or an instant, an empty text.
+/// How the service wrote the values that this library would write differently: a status in another
+/// case, a number or an instant with other digits, an empty text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Spellings(Vec<(&'static str, Wire<'static>)>);
 
@@ -208,7 +208,7 @@ impl Spellings {
         self.0.iter().find(|(of, _)| *of == name).map(|(_, wire)| wire)
     }
 
-    /// The text that the service sent for `word`, which differs from it in case at most.
+    /// The text that the service sent for `word`, which differs from it at most in case.
     pub(super) fn word<'a>(&'a self, name: &str, word: &'a str) -> &'a str {
         match self.of(name) {
             Some(Wire::Text(text)) if text.eq_ignore_ascii_case(word) => text,

@@ -11,9 +11,8 @@ use super::{AdditionalData, Model, OperationError, State, Summary, TargetRef, js
 
 /// Declares a type of the metadata: each property's name on the wire, its field, and its type.
 ///
-/// A resource type is one with a name, and with properties called `id` and `status`. What its
-/// [`Model`] has beyond those follows the properties. A type without a name is complex: a part of
-/// another one.
+/// A resource type has a name, and properties called `id` and `status`; the rest of its [`Model`]
+/// follows the properties. A type without a name is a complex type, a part of another one.
 macro_rules! resource {
     (
         $(#[$meta:meta])*
@@ -154,7 +153,7 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Finds the declared properties; of those that occur twice the last one counts.
+    /// Finds the declared properties. If one occurs twice, the last value counts.
     pub(super) fn read(text: &'a str, names: &'static [&'static str]) -> serde_json::Result<Self> {
         let mut values = [None; PROPERTIES];
         let mut additional_data = AdditionalData::default();
@@ -168,7 +167,7 @@ impl<'a> Document<'a> {
         Ok(Document { names, values, next: 0, odd: None, additional_data, spellings })
     }
 
-    /// Refuses a document that does not even try to be an operation.
+    /// Refuses a document with neither a `status` nor an `operationType`.
     pub(super) fn require_status(&self) -> serde_json::Result<()> {
         let found =
             self.names.iter().zip(&self.values).any(|(name, value)| {
@@ -177,7 +176,8 @@ impl<'a> Document<'a> {
         if found { Ok(()) } else { Err(serde_json::Error::missing_field("status")) }
     }
 
-    /// Reads the next declared property. One of another type stays with the undeclared ones.
+    /// Reads the next declared property. A value of another type is kept with the undeclared
+    /// properties.
     pub(super) fn next<T: Property>(&mut self) -> T {
         let (name, value) = (self.names[self.next], self.values[self.next]);
         self.next += 1;
@@ -192,12 +192,13 @@ impl<'a> Document<'a> {
         T::default()
     }
 
-    /// Refuses a document with a property of another type, unless its status is known.
+    /// Refuses a document with a property that does not have its declared type, unless the status
+    /// is known.
     pub(super) fn finish(self, known: bool) -> serde_json::Result<()> {
         match self.odd {
-            Some(name) if !known => {
-                Err(serde_json::Error::custom(format_args!("`{name}` is of another type")))
-            }
+            Some(name) if !known => Err(serde_json::Error::custom(format_args!(
+                "`{name}` does not have its declared type"
+            ))),
             _ => Ok(()),
         }
     }
@@ -207,7 +208,7 @@ pub(super) fn is_known<S: Status>(status: &S) -> bool {
     S::state_of(status.word()).is_some()
 }
 
-/// The state that a status stands for. One that is not known is not terminal.
+/// The state that a status stands for. An unknown status is not terminal.
 pub(super) fn state<S: Status>(status: &S) -> State {
     S::state_of(status.word()).unwrap_or(State::Running)
 }
@@ -229,7 +230,7 @@ pub(super) fn summarize<'a, M: Model, S: Status>(
     M::from_json(body).map(|operation| Summary::of(&operation))
 }
 
-/// The location of what an operation made or works on, else its id.
+/// The location of what an operation created or works on, or else its id.
 pub(super) fn target<'a>(location: Option<&'a String>, id: Option<&'a String>) -> TargetRef<'a> {
     match (location, id) {
         (Some(location), _) if !location.is_empty() => TargetRef::Location(location.into()),
@@ -238,7 +239,7 @@ pub(super) fn target<'a>(location: Option<&'a String>, id: Option<&'a String>) -
     }
 }
 
-/// The text that goes with a status, where that is a failure: a success can have one as well.
+/// The text that accompanies a failure. The same property can have a text after a success.
 pub(super) fn failure_text(
     operation: &impl Model,
     text: Option<&String>,

@@ -1,7 +1,7 @@
-//! The quick reading of an answer: its status and its attempts, in place.
+//! A fast path for reading a response: its status and its attempts, in place.
 //!
-//! The whole document is checked to be JSON. The scanner only ever says yes: a document that is in
-//! any way unusual is left to serde, which decides what is wrong with it, if anything.
+//! The whole document is checked to be JSON. The scanner never rejects one: a document that is in
+//! any way unusual is left to serde, which decides whether anything is wrong with it.
 
 /// What was found.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(super) struct Scanned<'a> {
 
 /// Finds the `status` of an object, a text without escapes, and its `attemptsCount`, if it has one.
 ///
-/// Where the status is an object, its text is the property `within` that.
+/// If the status is an object, its text is that object's property `within`.
 pub(super) fn scan<'a>(body: &'a [u8], within: Option<&str>) -> Option<Scanned<'a>> {
     let mut scanner = Scanner { body, at: 0, ascii: true };
     let mut status = None;
@@ -90,7 +90,7 @@ impl<'a> Scanner<'a> {
         Some(())
     }
 
-    /// An object whose names have no escapes: which property such a name means is not known here.
+    /// An object whose names have no escapes: an escaped name could be that of any property.
     fn object(&mut self, mut property: impl FnMut(&mut Self, &[u8]) -> Option<()>) -> Option<()> {
         self.expect(b'{')?;
         self.space();
@@ -150,14 +150,15 @@ impl<'a> Scanner<'a> {
         Some(())
     }
 
-    /// Passes over a part of a string up to a quote or a backslash, and gives that.
+    /// Skips the part of a string up to a quote or a backslash, and returns that byte.
     fn plain(&mut self) -> Option<u8> {
         let mut rest = self.body.get(self.at..)?;
         loop {
             while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
                 let word = u64::from_le_bytes(*chunk);
-                // The high bit of each byte to look at: a backslash, one up to a quote, one that is
-                // not ASCII. A borrow spoils bits above such a byte only: the lowest bit is right.
+                // Sets the high bit of each byte that needs a look: a backslash, one up to a quote,
+                // one that is not ASCII. A borrow only spoils bits above such a byte, so the lowest
+                // bit is right.
                 let marks = (word.wrapping_sub(BEYOND_QUOTES)
                     | (word ^ BACKSLASHES).wrapping_sub(ONES))
                     & HIGHS;
@@ -181,7 +182,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A plain count of attempts; `None` for a null.
-    #[allow(clippy::option_option, reason = "the outer one is the scanner's")]
+    #[allow(clippy::option_option, reason = "the outer one says whether the scanner goes on")]
     fn count(&mut self) -> Option<Option<u32>> {
         if self.peek() == Some(b'n') {
             return self.literal(b"null").map(|()| None);
@@ -224,7 +225,8 @@ impl<'a> Scanner<'a> {
         matches.then_some(())
     }
 
-    /// Any value. Its open objects and arrays are bits, below one that marks the start.
+    /// Any value. The bits of `open` are the open objects and arrays, below a 1 that marks the
+    /// start.
     fn value(&mut self) -> Option<()> {
         const OBJECT: u64 = 1;
         let mut open = 1_u64;
@@ -361,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_not_accepted() {
+    fn malformed_json_is_not_accepted() {
         for rest in [
             "",
             ",}",

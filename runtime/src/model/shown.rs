@@ -19,7 +19,7 @@ impl<T: Property + fmt::Debug> fmt::Debug for ShownProperty<'_, T> {
     }
 }
 
-/// A JSON value, in its usual form but for addresses within.
+/// A JSON value in its usual form, except for the addresses in it.
 pub(super) struct ShownValue<'a>(pub(super) &'a Value);
 
 impl fmt::Debug for ShownValue<'_> {
@@ -43,7 +43,7 @@ impl fmt::Debug for ShownValue<'_> {
     }
 }
 
-/// A text without its secrets, if it is an address that has some.
+/// A text without its secrets, if it is an address that contains any.
 fn hidden(text: &str) -> Option<String> {
     let is_address =
         [":/", ":\\"].iter().any(|scheme| text.contains(scheme)) || text.starts_with(['/', '\\']);

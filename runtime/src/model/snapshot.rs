@@ -1,4 +1,4 @@
-//! Models behind a pointer, so that the polling code is compiled once and not for each model.
+//! Models as trait objects, so that the polling code is compiled once and not for each model.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -125,7 +125,8 @@ impl Kept {
         Kept { reader, body, decoded: OnceLock::new() }
     }
 
-    /// The operation; `None` if the body is not one, which the summary of a built-in model excludes.
+    /// The operation; `None` if the body is not one, which the summary of a built-in model has
+    /// ruled out.
     pub(crate) fn snapshot(&self) -> Option<&dyn Snapshot> {
         self.decoded.get_or_init(|| self.reader.decode(&self.body).ok()).as_deref()
     }
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_decoded_once_and_again_by_its_clone() {
+    fn a_response_is_decoded_once_and_again_by_its_clone() {
         let kept = kept::<TeamsAsyncOperation>(r#"{"id":"1","status":"Succeeded"}"#);
         let first: *const _ = kept.downcast_ref::<TeamsAsyncOperation>().unwrap();
         assert!(std::ptr::eq(first, kept.downcast_ref::<TeamsAsyncOperation>().unwrap()));

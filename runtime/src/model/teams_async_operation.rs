@@ -1,4 +1,4 @@
-//! `teamsAsyncOperation`: requests to Microsoft Teams.
+//! `teamsAsyncOperation`: operations of Microsoft Teams.
 
 use std::borrow::Cow;
 
@@ -11,8 +11,8 @@ use super::{OperationError, Progress};
 evolvable! {
     /// The type of a [`TeamsAsyncOperation`].
     ///
-    /// Members are known by name alone, because their numbers differ between v1.0 and beta. Polls
-    /// ask for all members (`Prefer: include-unknown-enum-members`).
+    /// Members are identified by name alone, because their numbers differ between v1.0 and beta.
+    /// Checks ask for all members (`Prefer: include-unknown-enum-members`).
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/teamsasyncoperation>
     TeamsAsyncOperationType {
@@ -26,9 +26,9 @@ evolvable! {
         UnarchiveTeam = "unarchiveTeam",
         /// Creates a team.
         CreateTeam = "createTeam",
-        /// Stands for a newer member where the request did not ask for those.
+        /// The sentinel that stands for newer members if the request did not ask for them.
         UnknownFutureValue = "unknownFutureValue",
-        /// Makes a group a team.
+        /// Turns a group into a team.
         TeamifyGroup = "teamifyGroup",
         /// Creates a channel.
         CreateChannel = "createChannel",
@@ -56,7 +56,7 @@ evolvable! {
         Succeeded = "succeeded" => Succeeded,
         /// Failed.
         Failed = "failed" => Failed,
-        /// Stands for a newer member; not terminal.
+        /// The sentinel that stands for newer members; not terminal.
         UnknownFutureValue = "unknownFutureValue" => Running,
     }
 }
@@ -109,9 +109,9 @@ resource! {
         "attemptsCount" => attempts_count: Option<i32>,
         /// The id of what the operation works on; not always a GUID.
         "targetResourceId" => target_resource_id: Option<String>,
-        /// Its address, which is opaque: do not parse it.
+        /// The address of what the operation works on. It is opaque: do not parse it.
         "targetResourceLocation" => target_resource_location: Option<String>,
-        /// Why the operation failed. A failed operation may have none.
+        /// Why the operation failed. It may be absent even then.
         "error" => error: Option<OperationError>,
     }
 

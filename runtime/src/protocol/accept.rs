@@ -85,7 +85,7 @@ impl Origin {
 }
 
 impl Started {
-    /// An operation at `location`, an address that did not come from the response that started it.
+    /// An operation at `location`, without the response that started it.
     pub fn at(location: Uri) -> Self {
         let origin = Origin::at(location);
         Started { origin, retry_after: None, fresh: false, age: Duration::ZERO }
@@ -106,14 +106,15 @@ impl Started {
         &self.origin.location
     }
 
-    /// Sets when the operation was started by the wall clock, which its resume tokens then contain.
+    /// Sets the wall-clock time at which the operation was started, which its resume tokens then
+    /// contain.
     #[must_use]
     pub fn started_at(mut self, instant: SystemTime) -> Self {
         self.origin.started_at = Some(instant);
         self
     }
 
-    /// The same where it is not known yet.
+    /// The same, unless the time is known already.
     pub(crate) fn or_started_at(mut self, instant: impl FnOnce() -> SystemTime) -> Self {
         if self.fresh {
             self.origin.started_at.get_or_insert_with(instant);
@@ -146,8 +147,8 @@ impl fmt::Debug for Started {
 /// - [`ErrorKind::NotAccepted`] for any other status than 200, 201, 202 and 204,
 /// - [`ErrorKind::MissingLocation`] if a 202 names no operation,
 /// - [`ErrorKind::InvalidLocation`] if the address in a 202 cannot be used,
-/// - [`ErrorKind::ForeignLocation`] if that address, or the response itself whatever its status, is
-///   of another origin than `root`.
+/// - [`ErrorKind::ForeignLocation`] if the origin of that address, or of the response itself
+///   whatever its status, is not that of `root`.
 pub fn accept(root: &Uri, answer: Answer) -> Result<Accepted, Error> {
     accept_from(root, Monitor::ServiceRoot, answer, false)
 }
@@ -181,7 +182,7 @@ pub(crate) fn accept_from(
         }
         _ => Err(Error::new(
             ErrorKind::NotAccepted,
-            format!("the request was answered with {status}, which starts no operation"),
+            format!("the request was answered with {status}, which does not start an operation"),
         )
         .with_response(answer.response())),
     }
@@ -219,9 +220,9 @@ pub(super) fn was_refused(status: StatusCode) -> bool {
 
 /// The header that names the operation.
 ///
-/// `Location` as a rule; `Operation-Location` where `Location` names the resource being made;
-/// `Content-Location`, which names the team that is being created, only where it is an operation,
-/// as the documentation of shared channels has it.
+/// Usually `Location`; `Operation-Location` if `Location` names the resource that is being created.
+/// `Content-Location` names the team that is being created, and counts only if it names an
+/// operation, as in the documentation of shared channels.
 fn operation_header(headers: &HeaderMap) -> Option<&HeaderValue> {
     let location = headers.get(LOCATION);
     let operation_location = headers.get(OPERATION_LOCATION);
@@ -234,7 +235,8 @@ fn operation_header(headers: &HeaderMap) -> Option<&HeaderValue> {
         .or(operation_location)
 }
 
-/// `/operations/`, `engagementAsyncOperations('…')`, `getOperationStatus(…)`.
+/// Whether an address contains `/operations/`, `engagementAsyncOperations('…')`,
+/// `getOperationStatus(…)` or the like.
 fn names_an_operation(value: &[u8]) -> bool {
     value.windows(9).any(|window| window.eq_ignore_ascii_case(b"operation"))
 }

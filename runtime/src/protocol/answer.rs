@@ -7,7 +7,7 @@ use http::{Response, Uri};
 
 use crate::printable::shown;
 
-/// A response of the service, with the URL that it came from if that is known.
+/// A response from the service, with the URL that it came from if that is known.
 #[derive(Clone)]
 pub struct Answer {
     response: Response<Bytes>,
@@ -44,7 +44,7 @@ impl From<Response<Bytes>> for Answer {
     }
 }
 
-/// Shows neither the headers, of which any may be a cookie, nor the body.
+/// Shows neither the headers, any of which may be a cookie, nor the body.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")

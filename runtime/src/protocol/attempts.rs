@@ -1,4 +1,4 @@
-//! What a machine has tried that sends one request until it gets the answer.
+//! The attempts of a machine that sends one request until it gets the answer.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::elapsed::Elapsed;
 use super::step::{Note, Reason};
 use crate::error::Error;
 
-/// What was tried so far, and when the next request is due. Times count from the first request.
+/// The attempts so far, and when the next request is due. Times count from the first request.
 #[derive(Clone, Debug)]
 pub(super) struct Attempts {
     pub(super) clock: Clock,
@@ -19,7 +19,7 @@ pub(super) struct Attempts {
     pub(super) why: Reason,
     pub(super) sent: u32,
     pub(super) faults: u32,
-    /// Whether the credential was renewed after a 401, and no other response came since.
+    /// Whether the credential was renewed after a 401, and no other response has come since.
     pub(super) renewed: bool,
     pub(super) jitter: Jitter,
 }

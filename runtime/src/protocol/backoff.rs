@@ -1,4 +1,4 @@
-//! How waits grow: after faults by doubling, and always by a random part.
+//! How waits grow: they double after faults, and always get a random addition.
 
 use super::elapsed::Elapsed;
 
@@ -14,7 +14,7 @@ pub(super) fn backoff(base: Elapsed, faults_in_a_row: u32) -> Elapsed {
 
 /// Random numbers for the jitter, which spreads operations that were started together.
 ///
-/// The generator is SplitMix64: enough to spread a crowd, and a seed makes it repeatable.
+/// The generator is SplitMix64: good enough to spread a crowd, and a seed makes it reproducible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Jitter(u64);
 

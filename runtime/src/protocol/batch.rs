@@ -127,7 +127,7 @@ pub(super) enum ItemAnswer<'a> {
     /// Nothing.
     Missing,
     /// More than one response.
-    Doubled,
+    Duplicated,
     /// A response without a status.
     Unusable,
     Item(Item<'a>),
@@ -166,7 +166,7 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// The headers, with names in any case.
+    /// The headers, whose names may be in any case.
     pub(super) fn headers(&self) -> HeaderMap {
         type Values = std::collections::BTreeMap<String, serde_json::Value>;
 
@@ -220,7 +220,7 @@ struct Written<'a> {
     body: Option<&'a RawValue>,
 }
 
-/// The same, whatever the types of its properties.
+/// The same, with properties of any type.
 #[derive(Deserialize)]
 struct Odd<'a> {
     #[serde(borrow, default)]
@@ -276,7 +276,7 @@ fn place<'a>(answers: &mut [ItemAnswer<'a>], id: &str, answer: ItemAnswer<'a>) {
     let position = id.parse().ok().and_then(|id: usize| id.checked_sub(1));
     // Unknown ids are ignored.
     if let Some(place) = position.and_then(|position| answers.get_mut(position)) {
-        *place = if matches!(place, ItemAnswer::Missing) { answer } else { ItemAnswer::Doubled };
+        *place = if matches!(place, ItemAnswer::Missing) { answer } else { ItemAnswer::Duplicated };
     }
 }
 
@@ -359,19 +359,19 @@ mod tests {
     }
 
     #[test]
-    fn answers_come_in_any_order_and_each_fault_is_one_items() {
+    fn answers_come_in_any_order_and_a_fault_affects_one_item() {
         let text = r#"{"responses":[{"id":"3","status":200},{"id":"1","status":404},
             {"id":"9","status":200},{"id":"","status":200},{"id":"2","status":200},
             {"id":"2","status":200},{"id":"4","status":99}]}"#;
         assert_eq!(statuses(text, 5), [Some(404), None, Some(200), None, None]);
         let answers = take_apart(text, 5).unwrap();
-        assert!(matches!(answers[1], ItemAnswer::Doubled));
+        assert!(matches!(answers[1], ItemAnswer::Duplicated));
         assert!(matches!(answers[3], ItemAnswer::Unusable));
         assert!(matches!(answers[4], ItemAnswer::Missing));
     }
 
     #[test]
-    fn an_odd_item_does_not_cost_the_others() {
+    fn an_odd_item_does_not_affect_the_others() {
         let text = r#"{"responses":[{"id":1,"status":"200"},{"id":"2"},7,null,
             {"id":"3","status":200,"status":200},{"id":"4","status":200,"body":{"a":1}}]}"#;
         assert_eq!(statuses(text, 4), [Some(200), None, None, Some(200)]);

@@ -30,7 +30,7 @@ impl Elapsed {
         Elapsed::from_nanos(secs.saturating_mul(1_000_000_000))
     }
 
-    /// How long before `now` the start was.
+    /// The time from `start` to `now`.
     pub(super) fn since(start: Instant, now: Instant) -> Self {
         now.saturating_duration_since(start).into()
     }

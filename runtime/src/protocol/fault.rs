@@ -22,7 +22,7 @@ pub(super) fn refused(what: &str, asked: Option<&Uri>, response: &Response<Bytes
     Error::rejected(what, response)
 }
 
-/// A response whose body is not the model.
+/// A response whose body does not match the model.
 pub(super) fn unreadable(
     reader: &Reader,
     unreadable: Unreadable,

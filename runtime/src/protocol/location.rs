@@ -2,7 +2,7 @@
 //!
 //! Graph writes it relative and **without a version**: `/teams('1')/operations('2')`. Resolved by
 //! RFC 3986 against the request's URL it would lose the version and be refused; it has to be
-//! appended to the service root. Absolute ones are kept, if they stay at the service root's own
+//! appended to the service root. Absolute ones are kept, if they stay on the service root's own
 //! scheme, host and port: the caller's token goes wherever the address says.
 
 use std::borrow::Cow;
@@ -15,14 +15,14 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::model::Monitor;
 use crate::printable::{shown, shown_text};
 
-/// No server that this library talks to takes a longer one.
+/// No server that this library talks to accepts a longer one.
 const LONGEST: usize = 16 * 1024;
 
 /// Resolves an address as the service wrote it: against `base`, a URL below the service root, or
 /// against the root itself.
 ///
 /// A relative address, with or without its leading slash, is appended to the service root, with the
-/// version that `base` has. An absolute one is returned as it is if it is of the root's origin.
+/// version that `base` has. An absolute one is returned as it is if it has the root's origin.
 ///
 /// ```
 /// use graph_operation::protocol::resolve;
@@ -41,7 +41,7 @@ const LONGEST: usize = 16 * 1024;
 /// # Errors
 ///
 /// [`ErrorKind::ForeignLocation`] for another origin, and [`ErrorKind::InvalidLocation`] for a text
-/// that is not an address, or leaves the service root by `..`.
+/// that is not an address, or leaves the service root through `..`.
 pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, Error> {
     let text = printable(reference)?;
     let uri = match scheme(text) {
@@ -84,7 +84,7 @@ fn relative(root: &Uri, base: Option<&Uri>, text: &str) -> Result<Uri, Error> {
         .map_err(|error| malformed(text, error))
 }
 
-/// The path of an address without a scheme: below the root's, unless it begins with that.
+/// The path of an address without a scheme: below the root's path, unless it begins with that path.
 fn path_below(root: &Uri, base: Option<&Uri>, text: &str) -> String {
     let path = text.strip_prefix('/').unwrap_or(text);
     let below = root.path().trim_end_matches('/');
@@ -115,8 +115,8 @@ pub(crate) fn resolve_at(
     }
 }
 
-/// Reads the address of a monitor on another host, which gets no credential: absolute, and of the
-/// scheme https, or http on this machine.
+/// Reads the address of a monitor on another host, which gets no credential: absolute, and https,
+/// or http on this machine.
 fn resolve_anonymous(reference: &[u8]) -> Result<Uri, Error> {
     let text = printable(reference)?;
     let uri: Uri = text.parse().map_err(|error: InvalidUri| malformed(text, error))?;
@@ -140,7 +140,7 @@ fn is_loopback(host: &str) -> bool {
         || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Fails unless `uri` is of the origin of `root`, and an address that can be called.
+/// Fails unless `uri` has the origin of `root`, and is an address to which a request can be sent.
 pub(super) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
     if holds_credentials(root) {
         let host = root.host().unwrap_or_default();
@@ -160,8 +160,8 @@ pub(super) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
 
 /// Whether both are absolute and have the same scheme, host and port.
 ///
-/// A client that cannot be configured to follow no redirects compares the URL that a response came
-/// from with its service root, as the adapters do, and refuses a response of another origin.
+/// A client that always follows redirects compares the URL that a response came from with its
+/// service root, as the adapters do, and refuses a response from another origin.
 pub fn same_origin(one: &Uri, other: &Uri) -> bool {
     let same_host = match (one.host(), other.host()) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
@@ -251,12 +251,13 @@ fn segment_after<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     Some(segment).filter(|segment| !segment.is_empty())
 }
 
-/// `/prefix` and `v1.0` of `/prefix/v1.0`.
+/// Splits `/prefix/v1.0` into `/prefix` and `v1.0`.
 pub(super) fn split_version(path: &str) -> (&str, &str) {
     path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", ""))
 }
 
-/// `v1.0` and `beta`, which no resource of the service is called.
+/// Whether a segment is an API version, such as `v1.0` or `beta`. No resource of the service is
+/// called that.
 pub(super) fn is_version(segment: &str) -> bool {
     segment == "beta"
         || segment
@@ -285,7 +286,7 @@ fn is_dot_segment(segment: &str) -> bool {
 pub(crate) fn foreign_response(asked: &Uri, url: &str) -> Error {
     let url = shown_text(url);
     let message = format!(
-        "the response came from {url}, which is of another origin than {}; \
+        "the response came from {url}, whose origin is not that of {}; \
          configure the HTTP client to follow no redirects",
         shown(asked)
     );
@@ -295,7 +296,7 @@ pub(crate) fn foreign_response(asked: &Uri, url: &str) -> Error {
 fn foreign(text: &str) -> Error {
     let shown = shown_text(text);
     let message = format!(
-        "the location {shown:?} is of another origin than the service root's, and is not followed"
+        "the location {shown:?} does not have the service root's origin, and is not followed"
     );
     Error::new(ErrorKind::ForeignLocation, message).with_location(shown.to_string())
 }
@@ -347,11 +348,11 @@ mod tests {
             assert_eq!(resolved(&format!("{ROOT}/"), "", path), expected);
             assert_eq!(resolved(ROOT, &format!("{ROOT}/teams"), path), expected);
             assert_eq!(resolved(ROOT, "", &format!(" {path}, ")), expected);
-            // Absolute ones are kept, of whichever version.
+            // Absolute ones are kept, whatever their version.
             assert_eq!(resolved(ROOT, "", &format!("{ROOT}{path}")), expected);
             // The leading slash is not needed.
             assert_eq!(resolved(ROOT, "", path.trim_start_matches('/')), expected);
-            // A version that is there already is not put there twice.
+            // A version that is there already is not added again.
             assert_eq!(resolved(ROOT, "", &format!("/v1.0{path}")), expected);
         }
     }
@@ -383,7 +384,8 @@ mod tests {
             ),
             ("http://[::1]:8080/proxy/v1.0", "", "/proxy/v1.0/y", "/proxy/v1.0/y"),
             ("http://[::1]:8080/proxy/v1.0", "", "/beta/y", "/proxy/beta/y"),
-            // The prefix of a root without a version is kept, and no resource is taken for a version.
+            // The prefix of a root without a version is kept, and no resource is mistaken for a
+            // version.
             ("http://[::1]:8080/graph", "", "/v1.0/y", "/graph/v1.0/y"),
             ("http://[::1]:8080/graph", "", "v1.0/y", "/graph/v1.0/y"),
             ("http://[::1]:8080/v1.0", "http://[::1]:8080/me/x", "/y", "/v1.0/y"),
@@ -397,7 +399,7 @@ mod tests {
             ),
             ("http://[::1]:8080", "http://[::1]:8080/teams/1", "/y", "/y"),
             ("http://[::1]:8080", "", "/v1.0/y", "/v1.0/y"),
-            // One that is written stays.
+            // A version in the address stays.
             (
                 "http://[::1]:8080/graph",
                 "http://[::1]:8080/graph/beta/teams/1",
@@ -413,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn the_origin_is_compared_as_such() {
+    fn origins_are_compared_by_scheme_host_and_port() {
         for same in [
             "https://graph.microsoft.com:443/v1.0/teams",
             "HTTPS://GRAPH.MICROSOFT.COM/v1.0/teams",
@@ -441,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_known_port_is_of_no_origin() {
+    fn without_a_known_port_no_origins_are_the_same() {
         for one in ["https://graph.microsoft.com:99999/a", "ftp://graph.microsoft.com/a", "/a"] {
             let one: Uri = one.parse().unwrap();
             assert!(!same_origin(&one, &one), "{one}");
@@ -530,7 +532,7 @@ mod tests {
             (
                 ROOT,
                 "//u:secret@evil/",
-                "the location \"//evil/\" is of another origin than the service root's, \
+                "the location \"//evil/\" does not have the service root's origin, \
                  and is not followed",
             ),
             ("/v1.0", "/teams", "the client's service root is not absolute"),
@@ -542,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn a_monitor_elsewhere_is_encrypted_or_on_this_machine() {
+    fn a_monitor_elsewhere_is_https_or_on_this_machine() {
         for text in [
             "https://contoso.sharepoint.com/_api/v2.0/monitor/4A3407B5?tempauth=secret",
             "https://api.onedrive.com/monitor/1",

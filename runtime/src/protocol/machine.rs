@@ -19,7 +19,7 @@ use crate::model::{Reader, State, Summary};
 /// How long the service may not know an operation that it has just accepted.
 const GRACE: Elapsed = Elapsed::from_secs(5 * 60);
 
-/// How often JSON that is not an operation is retried.
+/// How many times JSON that is not an operation is retried.
 const RETRIES_OF_OTHER_JSON: u8 = 2;
 
 /// The state of one operation. All times count from its start.
@@ -53,13 +53,13 @@ pub(super) struct Tracker {
     pub(super) fresh: bool,
     /// Whether the last response counts another attempt of the service.
     pub(super) retried: bool,
-    /// Whether the credential was renewed after a 401, and no other response came since.
+    /// Whether the credential was renewed after a 401, and no other response has come since.
     pub(super) renewed: bool,
     /// Whether the next check is due now, whatever the policy says.
     pub(super) at_once: bool,
 }
 
-/// The parts that few operations have.
+/// State that few operations have.
 #[derive(Debug, Default)]
 pub(super) struct Rare {
     pub(super) first_retry_after: Option<Elapsed>,
@@ -100,7 +100,7 @@ pub(super) enum Next {
 /// A body that could not be read as an operation.
 pub(super) struct Unreadable {
     pub(super) source: serde_json::Error,
-    /// Whether the address seems to be that of something else.
+    /// Whether the address seems to name something else.
     pub(super) other_json: bool,
     pub(super) retryable: bool,
 }
@@ -568,7 +568,7 @@ mod tests {
         tracker.sent();
         assert!(tracker.fault(&policy, Fault::Transient, None, last));
         assert_eq!(tracker.next(&policy, last), Next::TimedOut);
-        // A check that was sent before the last one has no such right.
+        // This does not apply to a check that was sent before the last one.
         assert!(!checked_at(5, 1).fault(&policy, Fault::Transient, None, at(5)));
         // One that was in flight at the deadline was the last one.
         let mut tracker = checked_at(5, 1);

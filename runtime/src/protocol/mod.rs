@@ -32,7 +32,7 @@
 //!
 //! now += pause;
 //! let Step::Send(check) = poller.next(now) else { unreachable!() };
-//! let request = check.request(); // notes the sending
+//! let request = check.request(); // records that it was sent
 //! assert_eq!(request.uri(), "https://graph.microsoft.com/v1.0/teams('1')/operations('2')");
 //!
 //! let response = http::Response::new(bytes::Bytes::from(r#"{"id":"2","status":"succeeded"}"#));

@@ -183,8 +183,8 @@ impl Poller {
         self.fault(error, fault, now)
     }
 
-    /// Takes a response that means something else from a monitor on another host than from the
-    /// service root; `None` for other responses.
+    /// Takes a response that means something else if it comes from a monitor on another host;
+    /// `None` for other responses.
     ///
     /// Source: <https://learn.microsoft.com/graph/long-running-actions-overview>
     fn received_from_monitor(
@@ -368,7 +368,8 @@ impl Poller {
         self.tracker.now.into()
     }
 
-    /// Sets the clock: what was `now` so far is `later` from here on. The operation's age stays.
+    /// Moves the clock: the instant that was `now` is `later` from here on. The operation's age
+    /// does not change.
     pub(crate) fn move_clock(&mut self, now: Instant, later: Instant) {
         let age = self.tracker.advance(self.clock.elapsed(now));
         self.clock = Clock::new(later, age);
@@ -379,7 +380,7 @@ impl Poller {
         self.clock.instant(self.tracker.now)
     }
 
-    /// How long the responses have not changed.
+    /// How long the responses have been the same.
     pub fn unchanged_for(&self) -> Duration {
         self.tracker.unchanged_for().into()
     }

@@ -20,8 +20,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
 /// | [`first_check`](Self::first_check) | after 5 s, or what the 202's `Retry-After` says | |
 /// | [`interval`](Self::interval) | more than 30 s | "more than 30 seconds between checks" |
 /// | [`timeout`](Self::timeout) | 1 h | outages have left operations running forever |
-/// | [`retries`](Self::retries) | 10 faults in a row | as Graph's own SDKs |
-/// | [`target_patience`](Self::target_patience) | 5 min | a created team can be read late |
+/// | [`retries`](Self::retries) | 10 faults in a row | like Graph's own SDKs |
+/// | [`target_patience`](Self::target_patience) | 5 min | a created team may not be readable at once |
 /// | [`longest_interval`](Self::longest_interval) | no limit | |
 ///
 /// Every wait is lengthened by 1 to 10 percent at random (the first one by up to 25 percent), so that
@@ -77,15 +77,15 @@ impl Polling {
     /// How long to wait for the end, counted from the start of the operation, up to 1,000 days.
     ///
     /// A request in flight is abandoned at the deadline. One that is sent near the deadline gets a
-    /// tenth of the timeout, at least 1 and at most 10 seconds, even if that ends later. It carries
-    /// the time that it has left, as [`TimeLeft`](crate::TimeLeft).
+    /// tenth of the timeout, at least 1 and at most 10 seconds, even if that ends after the
+    /// deadline. It carries the time that it has left, as [`TimeLeft`](crate::TimeLeft).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout.clamp(SHORTEST, LONGEST_TIMEOUT).into());
         self
     }
 
-    /// Waits without a deadline. There have been operations that never end.
+    /// Waits without a deadline. There have been operations that never ended.
     #[must_use]
     pub fn no_timeout(mut self) -> Self {
         self.timeout = None;
@@ -137,7 +137,8 @@ impl Polling {
         self.timeout
     }
 
-    /// How long a request may take that is sent this long after the start; `None` without a deadline.
+    /// How long a request that is sent this long after the start may take; `None` without a
+    /// deadline.
     ///
     /// At least a tenth of the timeout, but no less than 1 second and no more than 10.
     pub(super) fn time_left(&self, elapsed: Elapsed) -> Option<Elapsed> {

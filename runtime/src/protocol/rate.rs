@@ -1,4 +1,4 @@
-//! The limit of requests per second: a token bucket.
+//! The limit on requests per second: a token bucket.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ const BURST: u32 = 20;
 /// The bucket counts in billionths of a token: a rate of one per second adds one in a nanosecond.
 const TOKEN: u64 = 1_000_000_000;
 
-/// A token bucket with reservations. They are served in order, however few tokens a later one
+/// A token bucket with reservations, which are served in order, however few tokens a later one
 /// needs. A reservation promises a time. Its tokens are taken when it is claimed, so that a late
 /// claim does not get more than the bucket holds.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ impl Bucket {
         self.updated
     }
 
-    fn add(&mut self, tokens_more: u64) {
-        self.tokens = self.tokens.saturating_add(tokens_more).min(tokens(BURST));
+    fn add(&mut self, more: u64) {
+        self.tokens = self.tokens.saturating_add(more).min(tokens(BURST));
     }
 
     /// Reserves this many tokens, and returns when they will be available.
@@ -104,7 +104,7 @@ fn tokens(count: u32) -> u64 {
 /// Clones share one bucket of 20 tokens, which fills at the rate: in any `t` seconds there are at
 /// most `rate × t + 20` requests. Requests are served in order. When the service throttles, the
 /// rate halves for all of them, down to a 64th; from 5 seconds after the last refusal it recovers
-/// by a twentieth of the setting per second.
+/// by a twentieth of the full rate per second.
 ///
 #[cfg_attr(feature = "testing", doc = "```")]
 #[cfg_attr(not(feature = "testing"), doc = "```ignore")]
@@ -158,7 +158,7 @@ impl RateLimit {
         Reservation { limit: self.clone(), at, count, claimed: false }
     }
 
-    /// Takes the refusal of a request that was sent at `sent`.
+    /// Records that a request that was sent at `sent` was refused.
     pub(super) fn refused(&self, sent: Instant, now: Instant) {
         let mut shared = self.lock();
         let (clock, elapsed) = shared.elapsed(now);
@@ -184,7 +184,7 @@ impl fmt::Debug for RateLimit {
     }
 }
 
-/// The extension of a request that the limit has admitted already.
+/// An extension that marks a request as admitted by this limit already.
 #[derive(Clone)]
 pub(crate) struct Admitted(pub(crate) RateLimit);
 
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_can_be_had_at_once() {
+    fn returned_tokens_are_available_at_once() {
         let mut bucket = Bucket::new(20, at(0));
         assert_eq!(bucket.reserve(20, at(0)), at(0));
         bucket.give_back(20);
@@ -295,7 +295,7 @@ mod tests {
         bucket.refused(at(1_000), at(1_200));
         assert_eq!(interval(&bucket, 1_200), at(100));
         assert_eq!(interval(&bucket, 6_200), at(100));
-        // A twentieth of the setting per second: from 10 to 15 in five seconds.
+        // A twentieth of the full rate per second: from 10 to 15 in five seconds.
         assert_eq!(interval(&bucket, 11_200), Elapsed::from_nanos(66_666_667));
         assert_eq!(interval(&bucket, 16_200), at(50));
         assert_eq!(interval(&bucket, 600_000), at(50));
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_earned_while_the_rate_recovers_is_its_integral() {
+    fn a_recovering_rate_earns_its_integral() {
         let earned = |from: u64, to: u64| {
             let mut bucket = Bucket::new(20, at(0));
             bucket.refused(at(0), at(0));
@@ -323,13 +323,13 @@ mod tests {
     }
 
     #[test]
-    fn the_least_rate_is_one() {
+    fn the_lowest_rate_is_one() {
         let limit = RateLimit::new(0);
         assert_eq!(limit.interval(1, Instant::now()), Duration::from_secs(1));
     }
 
     #[test]
-    fn an_earlier_time_earns_nothing_twice() {
+    fn an_earlier_time_earns_nothing_again() {
         let mut bucket = Bucket::new(20, at(0));
         assert_eq!(bucket.reserve(20, at(10_000)), at(10_000));
         assert_eq!(bucket.claim(20, 20, at(10_000)), Ok(()));
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn in_any_window_there_are_no_more_than_the_rate_and_a_bucket() {
+    fn no_window_gets_more_than_the_rate_and_a_full_bucket() {
         for rate in [1, 7, 20, 1_000] {
             let limit = RateLimit::new(rate);
             let begin = Instant::now();

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 ///
 /// Only the headers that the protocol reads are kept. The body can be private.
 ///
-/// It needs a self-describing format, such as JSON.
+/// Serialize it in a self-describing format, such as JSON.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recorded {

@@ -1,9 +1,9 @@
-//! A setting that refusals lower, and that recovers: a rate, or the size of batches.
+//! A setting that refusals lower and that recovers afterwards: a rate, or the size of batches.
 
 use super::elapsed::Elapsed;
 
-/// The level of a setting that is not lowered. A lowered one grows by a twentieth per second, and
-/// so by one in a nanosecond.
+/// The level of a setting that has not been lowered. A lowered level grows by a twentieth of this
+/// per second, which is one per nanosecond.
 pub(super) const FULL: u64 = 20_000_000_000;
 
 /// The lowest level: a 64th.
@@ -30,10 +30,10 @@ impl Recovery {
         self.level.saturating_add(now.minus(self.refused.plus(CALM)).nanos()).min(FULL)
     }
 
-    /// Takes the refusal of a request that was sent at `sent`.
+    /// Records that a request that was sent at `sent` was refused.
     ///
-    /// A burst of refusals halves the level once: requests that were sent before the last halving
-    /// belong to it.
+    /// A burst of refusals halves the level once: the refusal of a request that was sent before the
+    /// last halving belongs to the same burst.
     pub(super) fn refused(&mut self, sent: Elapsed, now: Elapsed) {
         let level = self.level(now);
         if self.halved.is_none_or(|halved| sent > halved) {
@@ -76,7 +76,8 @@ mod tests {
     fn a_late_refusal_keeps_what_has_grown_back() {
         let mut recovery = Recovery::new();
         recovery.refused(at(0), at(0));
-        // Two seconds after the calm, of a request that was sent before the last halving.
+        // Two seconds after the recovery began, for a request that was sent before the last
+        // halving.
         recovery.refused(at(0), at(7_000));
         assert_eq!(recovery.level(at(7_000)), 12_000_000_000);
         assert_eq!(recovery.level(at(12_000)), 12_000_000_000);
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn no_setting_is_lowered_to_nothing() {
+    fn no_setting_is_lowered_to_zero() {
         let mut recovery = Recovery::new();
         assert_eq!(recovery.of(20, at(0)), 20);
         recovery.refused(at(0), at(0));

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, Method, Request, Uri};
 
 use super::elapsed::Elapsed;
 
-/// The time that a request may take, an extension of each request that is sent while a deadline is
+/// The time that a request may take: an extension of each request that is sent while a deadline is
 /// near.
 ///
 /// The adapters obey it; a `send` that calls one of them need not read it.
@@ -26,7 +26,7 @@ pub struct TimeLeft(pub Duration);
 impl TimeLeft {
     /// The time limit of a request if no deadline is nearer, the same as in Graph's own SDKs.
     ///
-    /// A check that gets no response is abandoned after this time and retried, and does not block
+    /// A check that gets no response is abandoned after this time and retried, instead of blocking
     /// the caller until the deadline.
     pub const DEFAULT: TimeLeft = TimeLeft(Duration::from_secs(100));
 
@@ -41,8 +41,8 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// What every GET accepts.
 pub(super) const APPLICATION_JSON: &str = "application/json";
 
-/// What every GET prefers: without it, members of an enumeration that came later are all delivered
-/// as one.
+/// What every GET prefers: without it, the service replaces every member that was added to an
+/// enumeration later with `unknownFutureValue`.
 ///
 /// Source: <https://learn.microsoft.com/graph/best-practices-concept#handling-future-members-in-evolvable-enumerations>
 pub(super) const INCLUDE_UNKNOWN_MEMBERS: &str = "include-unknown-enum-members";
@@ -62,9 +62,9 @@ pub(super) enum Outgoing {
         /// Whether it goes to another host than the service root's, without a credential.
         anonymous: bool,
     },
-    /// A starting request, which may be sent again.
+    /// A starting request, which may be sent more than once.
     Start(Arc<Request<Bytes>>),
-    /// A request of a set, complete.
+    /// A request that a set has built.
     Built { request: Box<Request<Bytes>>, anonymous: bool },
 }
 
@@ -100,7 +100,7 @@ impl Outgoing {
     }
 }
 
-/// Says in the request how long it may take. An extension costs three allocations, so one that would
+/// Adds the time that the request may take. An extension costs three allocations, so one that would
 /// only repeat the default is left out.
 pub(super) fn limit(request: &mut Request<Bytes>, time_left: Option<Duration>) {
     if let Some(left) = time_left.filter(|&left| left < TimeLeft::DEFAULT.0) {

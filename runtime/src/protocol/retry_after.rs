@@ -6,13 +6,13 @@ use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 use time::{Date, Month, PrimitiveDateTime, Time};
 
-/// The shortest wait, so that a "0" does not lead to a retry at once.
+/// The shortest wait, so that a "0" does not cause an immediate retry.
 const FLOOR: Duration = Duration::from_secs(1);
 
 /// The longest wait that a service may ask for, as a limit for absurd values.
 const CAP: Duration = Duration::from_secs(60 * 60);
 
-/// How long the service asks to wait: at least a second, at most an hour.
+/// How long the service asks the client to wait: at least a second, at most an hour.
 ///
 /// Reads whole and fractional seconds (`10`, `2.128`), several values merged into one header
 /// (`0,120`: the longest counts) and a date, measured against the response's own `Date` so that the
@@ -42,7 +42,7 @@ fn seconds(text: &str) -> Option<Duration> {
     if !digits(whole) || !digits(fraction) {
         return None;
     }
-    // More digits than fit are more than the cap.
+    // A number with more digits than fit exceeds the cap.
     let whole = whole.parse().unwrap_or(u64::MAX);
     let milliseconds = fraction
         .bytes()
@@ -52,7 +52,7 @@ fn seconds(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(whole).saturating_add(Duration::from_millis(milliseconds)))
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT`, the one form of RFC 9110 that a service may send.
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, the only form that RFC 9110 allows a service to send.
 fn http_date(text: &str) -> Option<PrimitiveDateTime> {
     let text = text.trim_matches([' ', '\t']);
     let (_, date) = text.strip_suffix(" GMT")?.split_once(", ")?;

@@ -30,7 +30,7 @@ pub(super) const VERSION: u32 = 1;
 /// Like a [`ResumeToken`](crate::ResumeToken) of the same operation, it is a secret if the
 /// operation's address is one. The last response in it can be private.
 ///
-/// It needs a self-describing format, such as JSON.
+/// Serialize it in a self-describing format, such as JSON.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Saved {
@@ -41,7 +41,7 @@ pub struct Saved {
     tracker: SavedTracker,
 }
 
-/// The state of one operation. Values that equal a new one's are not written.
+/// The state of one operation. Values that are the same in a new tracker are not written.
 #[allow(clippy::struct_excessive_bools, reason = "they are those of the machine")]
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -308,11 +308,11 @@ pub(super) fn reader<M: Model>(version: u32, model: &str) -> Result<&'static Rea
     let reader = Reader::of::<M>();
     if version != VERSION {
         return Err(invalid_data(
-            "the saved machine is of a version that this library does not know",
+            "the saved machine has a version that this library does not know",
         ));
     }
     if model != reader.model {
-        return Err(invalid_data("the saved machine is of another model"));
+        return Err(invalid_data("the saved machine is for another model"));
     }
     Ok(reader)
 }
@@ -329,9 +329,9 @@ impl Poller {
         }
     }
 
-    /// Restores a saved machine, for a service root. `now` is the instant at which it was saved, by
-    /// the driver's clock: a driver that was away passes later instants afterwards, and the time
-    /// away counts.
+    /// Restores a saved machine, for a service root. `now` is the instant, by the driver's clock,
+    /// at which it was saved. A driver that was down since then passes later instants afterwards,
+    /// so that the time counts.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -381,7 +381,7 @@ impl Poller {
 pub(crate) fn located(reader: &Reader, root: &Uri, text: &str) -> Result<Uri, Error> {
     location::resolve_at(reader.monitor, root, None, text.as_bytes()).map_err(|error| {
         let message = match error.kind() {
-            ErrorKind::ForeignLocation => "the operation is of another service root",
+            ErrorKind::ForeignLocation => "the operation belongs to another service root",
             _ => "the operation's address is not usable",
         };
         invalid_data(message).with_source(error)

@@ -44,14 +44,14 @@ pub struct Start {
 }
 
 impl Start {
-    /// Sends `request`, which has to be of the origin of `root`, and reads the response for a model
-    /// `M`. The seed decides the jitter.
+    /// Sends `request`, which has to have the origin of `root`, and reads the response for a model
+    /// `M`. The seed determines the jitter.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ForeignLocation`](crate::ErrorKind::ForeignLocation) if the request is of another
-    /// origin, and [`ErrorKind::InvalidLocation`](crate::ErrorKind::InvalidLocation) if its URL holds
-    /// credentials or dot segments.
+    /// [`ErrorKind::ForeignLocation`](crate::ErrorKind::ForeignLocation) if the request has another
+    /// origin, and [`ErrorKind::InvalidLocation`](crate::ErrorKind::InvalidLocation) if its URL
+    /// holds credentials or dot segments.
     pub fn new<M: Model>(
         root: &Uri,
         request: Request<Bytes>,
@@ -111,21 +111,21 @@ impl Start {
         self.policy.time_left(now)
     }
 
-    /// Time counts from the first sending.
+    /// Time counts from when the request is first sent.
     fn begin(&mut self, now: Instant) {
         if self.attempts.sent == 0 {
             self.attempts.clock = Clock::new(now, Elapsed::ZERO);
         }
     }
 
-    /// Notes that the request is sent at `now`, perhaps with others in one.
+    /// Records that the request is sent at `now`, perhaps in one batch with others.
     pub(super) fn sending(&mut self, now: Instant) {
         self.begin(now);
         self.attempts.advance(now);
         self.attempts.sent();
     }
 
-    /// Takes the last sending back: the service did not get the request.
+    /// Undoes the last `sending`: the request counts as not sent.
     pub(super) fn unsent(&mut self) {
         self.attempts.sent = self.attempts.sent.saturating_sub(1);
         self.attempts.retry_now();
@@ -162,8 +162,8 @@ impl Start {
                 })
             }
             Err(error) => {
-                let repeatable = was_refused(status) || self.idempotent;
-                self.fault(error, is_transient_status(status) && repeatable)
+                let may_repeat = was_refused(status) || self.idempotent;
+                self.fault(error, is_transient_status(status) && may_repeat)
             }
         }
     }
@@ -171,22 +171,22 @@ impl Start {
     /// Takes the failure to send the request, or to receive its response, at `now`.
     pub fn failed(&mut self, error: Error, now: Instant) -> Event<Accepted> {
         self.attempts.advance(now);
-        let repeatable = self.idempotent || error.is_not_sent();
-        let repeat = error.is_retryable() && repeatable;
-        self.fault(if repeatable { error } else { error.perhaps_carried_out() }, repeat)
+        let may_repeat = self.idempotent || error.is_not_sent();
+        let retry = error.is_retryable() && may_repeat;
+        self.fault(if may_repeat { error } else { error.perhaps_carried_out() }, retry)
     }
 
-    fn fault(&mut self, error: Error, repeat: bool) -> Event<Accepted> {
+    fn fault(&mut self, error: Error, retry: bool) -> Event<Accepted> {
         let faults = self.attempts.count_fault();
         let error = self.attempts.with_effort(error);
-        if repeat && self.policy.allows(faults) && self.put_off(&error) {
+        if retry && self.policy.allows(faults) && self.put_off(&error) {
             return Event::Retrying(error);
         }
         self.done = Some(Err(error.clone()));
         Event::Failed(error)
     }
 
-    /// Waits before the next sending; `false` if the wait would end after the deadline.
+    /// Waits before the next attempt; `false` if the wait would end after the deadline.
     fn put_off(&mut self, error: &Error) -> bool {
         let (pause, why) = self.attempts.pause(error, backoff(PAUSE, self.attempts.faults));
         self.attempts.put_off(pause, why);

@@ -32,8 +32,8 @@ use crate::Error;
 ///           └───────────────────────────────────────────────────────────────────┘
 /// ```
 ///
-/// A driver cannot forget a step: taking the request of a [`Check`] notes that it was sent, a wait
-/// that [`waited`](Self::waited) does not end is ended by the clock, and a 401 that
+/// A driver cannot forget a step: taking the request of a [`Check`] records that it was sent, a
+/// wait that [`waited`](Self::waited) does not end is ended by the clock, and a 401 that
 /// [`authorized`](Self::authorized) does not follow up is retried once; the next one is final.
 ///
 /// Instants are values. A machine that is called later than it asked for acts late, and one that is
@@ -49,8 +49,8 @@ pub trait Machine {
     /// client whose sleeps take no time polls at full speed.
     fn waited(&mut self);
 
-    /// Moves the time at which the last request was sent to `now`, for a driver that sent it later
-    /// than it took it. It is never moved back.
+    /// Moves the time at which the last request was sent to `now`, for a driver that sent the
+    /// request some time after taking it. The time is never moved back.
     fn sent_at(&mut self, now: Instant);
 
     /// Takes the response to the last request, received at `now`.
@@ -104,7 +104,7 @@ pub enum Step<'a> {
     Wait(Duration, Reason),
     /// Send a request.
     Send(Check<'a>),
-    /// Nothing more: it has succeeded, or failed for good.
+    /// Nothing more: the machine has succeeded, or failed for good.
     Done(Result<(), Error>),
 }
 
@@ -122,13 +122,13 @@ pub enum Reason {
     /// Backoff after faults.
     Backoff,
     /// The last check before the deadline, or the deadline itself if `Retry-After` allows no check
-    /// before it. For a target, the last request at the end of patience.
+    /// before it. For a target, the last request, at the end of the policy's patience.
     Deadline,
     /// In a set, a check waits a moment for others, to share a request with them.
     Batch,
-    /// In a set, the rate.
+    /// In a set, the rate limit.
     Rate,
-    /// In a set, the rate of one owner, such as a team.
+    /// In a set, the rate limit of one owner, such as a team.
     Owner,
 }
 
@@ -140,7 +140,7 @@ pub struct Check<'a> {
     note: &'a mut dyn Note,
 }
 
-/// A request that is noted as sent.
+/// A request that is recorded as sent.
 pub(crate) struct Sent {
     outgoing: Outgoing,
     time_left: Option<Elapsed>,
@@ -170,7 +170,7 @@ impl Sent {
     }
 }
 
-/// Notes that a request was sent.
+/// Records that a request was sent.
 pub(super) trait Note: Send + Sync {
     fn sent(&mut self);
 }
@@ -196,18 +196,18 @@ impl<'a> Check<'a> {
     }
 
     /// The address alone, for a driver that builds the request itself, such as an item of a batch.
-    /// The request is noted as sent.
+    /// The request is recorded as sent.
     pub fn into_uri(self) -> Uri {
         self.note.sent();
         self.outgoing.into_uri()
     }
 
-    /// The request, which is noted as sent.
+    /// The request, which is recorded as sent.
     pub fn request(self) -> Request<Bytes> {
         self.into_sent().into_request()
     }
 
-    /// The same, to be built where it is sent: it is smaller than a request.
+    /// The same, but built only when it is sent: until then it is smaller than a request.
     pub(crate) fn into_sent(self) -> Sent {
         self.note.sent();
         Sent { outgoing: self.outgoing, time_left: self.time_left }

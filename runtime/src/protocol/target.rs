@@ -1,5 +1,5 @@
-//! The machine that reads the target: an operation's success can be known before its result can be
-//! read.
+//! The machine that reads the target. It has patience, because an operation can succeed before its
+//! result can be read.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -17,8 +17,7 @@ use super::step::{Check, Event, Machine, Reason, Step, verbs};
 use crate::error::{Error, ErrorKind, is_transient_status};
 use crate::printable::shown;
 
-/// The first pause after a target that is not found, unless the policy's interval is shorter; it
-/// doubles.
+/// The first pause after a 404, unless the policy's interval is shorter; it doubles.
 const PAUSE: Elapsed = Elapsed::from_secs(2);
 
 /// The longest of these pauses.
@@ -38,13 +37,13 @@ pub struct Target {
     location: Uri,
     policy: Polling,
     attempts: Attempts,
-    /// How many responses were a 404.
+    /// How many responses were 404s.
     missing: u32,
 }
 
 impl Target {
-    /// Reads `location`, an address that [`resolve`](super::resolve) has checked. The seed decides
-    /// the jitter. Patience begins at `now`.
+    /// Reads `location`, an address that [`resolve`](super::resolve) has checked. The seed
+    /// determines the jitter. Patience begins at `now`.
     pub fn new(location: Uri, polling: Polling, now: Instant, seed: u64) -> Self {
         Target { location, policy: polling, attempts: Attempts::new(now, seed), missing: 0 }
     }
@@ -136,8 +135,8 @@ impl Target {
         PAUSE.min(self.policy.between())
     }
 
-    /// Puts the next request off by `pause`, or for as long as `error` asks; `false` if it is not
-    /// made within patience. A caller who continues anyway keeps the backoff.
+    /// Puts the next request off by `pause`, or for as long as `error` asks; `false` if that would
+    /// be after the patience has ended. A caller who continues anyway keeps the backoff.
     fn put_off(&mut self, pause: Elapsed, error: &Error) -> bool {
         let left = self.policy.patience().minus(self.attempts.now);
         let (pause, why) = self.attempts.pause(error, pause);

@@ -1,5 +1,5 @@
-//! What each adapter's `send` bounds, the time of a request and the origin that answers it, and what
-//! becomes of an HTTP client's own error.
+//! What each adapter's `send` limits, the time of a request and the origin of its response, and how
+//! an HTTP client's own error is converted.
 
 use std::error::Error as _;
 use std::time::{Duration, Instant};
@@ -38,21 +38,21 @@ fn a_request_takes_no_longer_than_it_has_left() {
     for send in sends {
         for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"] {
             let (origin, server) = serve(answer);
-            let begun = Instant::now();
+            let start = Instant::now();
             let outcome = send(get(&origin, Duration::from_millis(200)));
             let kind = outcome.as_ref().err().map(Error::kind);
             assert_eq!(kind, Some(ErrorKind::Transport), "{outcome:?}");
             // The provided limit is 100 s, and that of reqwest's blocking client 30 s.
-            assert!(begun.elapsed() < Duration::from_secs(20));
+            assert!(start.elapsed() < Duration::from_secs(20));
             server.join().unwrap();
         }
     }
 }
 
 #[test]
-fn a_time_that_is_up_is_not_called_a_deadline() {
+fn the_error_of_a_request_that_timed_out_mentions_no_deadline() {
     for (answer, source) in [
-        ("", "the time for the request is up"),
+        ("", "the request timed out"),
         ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", "the body of the response took too long"),
     ] {
         let (origin, _) = serve(answer);
@@ -75,7 +75,7 @@ fn a_body_that_comes_slowly_takes_no_longer_than_the_request_has_left() {
 
 /// The clients here follow redirects, which the library's documentation tells them not to.
 #[test]
-fn an_answer_of_another_origin_is_refused() {
+fn a_response_from_another_origin_is_refused() {
     let sends: [Send; 2] = [async_reqwest, blocking_reqwest];
     for send in sends {
         let ok = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
@@ -155,7 +155,7 @@ async fn an_http_clients_own_error_is_read_like_the_adapters() {
     assert_eq!((error.kind(), error.checks()), (ErrorKind::Transport, Some(11)), "{error:?}");
 }
 
-/// Clients whose error passes over the one that it was made from.
+/// Clients whose error hides the one that it was made from.
 #[derive(Clone)]
 struct Opaque<C>(Plain<C>);
 

@@ -1,4 +1,4 @@
-//! Operations that another process goes on with.
+//! Operations that another process continues to follow.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -45,7 +45,7 @@ fn a_token_goes_through_text_and_json() {
 /// Tokens as the library has written them since its first version, and as a later one may.
 #[test]
 fn tokens_of_every_version_are_read() {
-    let started = 1_767_225_540_000; // a minute before the client's clock begins
+    let started = 1_767_225_540_000; // a minute before the client's clock starts
     for (rest, at, request_id) in [
         ("", None, None),
         (r#","started":1767225540000"#, Some(started), None),
@@ -73,7 +73,7 @@ fn tokens_of_every_version_are_read() {
 }
 
 #[test]
-fn what_is_no_token_is_refused() {
+fn what_is_not_a_token_is_refused() {
     for text in [
         "",
         "null",
@@ -92,10 +92,10 @@ fn what_is_no_token_is_refused() {
     }
 }
 
-/// Whatever else is in it.
+/// Whatever else the token contains.
 #[test]
 fn the_token_of_a_later_version_is_recognized() {
-    let message = "the resume token is of a version that this library does not know";
+    let message = "the resume token has a version that this library does not know";
     for text in [
         r#"{"version":2,"model":"x","location":"https://graph.microsoft.com/v1.0/x"}"#,
         r#"{"operation":{"location":"/x"},"version":2}"#,
@@ -107,7 +107,7 @@ fn the_token_of_a_later_version_is_recognized() {
 }
 
 #[test]
-fn a_token_of_elsewhere_is_refused_before_any_request() {
+fn a_token_from_elsewhere_is_refused_before_any_request() {
     for location in [
         "https://graph.microsoft.us/v1.0/teams('1')/operations('2')",
         "http://graph.microsoft.com/v1.0/teams('1')/operations('2')",
@@ -126,7 +126,7 @@ fn a_token_of_elsewhere_is_refused_before_any_request() {
     let error =
         Operation::resume_as::<EngagementAsyncOperation>(ScriptedClient::new(), token).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidToken);
-    assert!(error.to_string().contains("of a teamsAsyncOperation"), "{error}");
+    assert!(error.to_string().contains("for a teamsAsyncOperation"), "{error}");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_token_is_compared_by_origin_alone() {
 }
 
 #[test]
-fn a_resumed_operation_that_is_gone_is_gone() {
+fn a_404_of_a_resumed_operation_is_final() {
     let client = ScriptedClient::new();
     let (_, operation) = started();
     client.answer(status(404));
@@ -174,7 +174,7 @@ fn every_error_that_leaves_the_operation_alive_names_it() {
     for _ in 0..2 {
         assert_eq!(block_on(operation.wait()).unwrap_err().resume_token(), token);
     }
-    // The script has ended: a fault that the client calls final.
+    // The script has ended, which is a fault that is not retried.
     assert_eq!(block_on(operation.wait()).unwrap_err().resume_token(), token);
 }
 

@@ -42,7 +42,8 @@ fn failure(poller: &mut Poller, now: Instant) -> Error {
     }
 }
 
-/// The machine that was written down and read again. It saves the same.
+/// Writes the machine as text, and restores it from that. The restored machine is saved as the same
+/// text.
 fn reread<M: Model>(poller: &Poller, now: Instant) -> Poller {
     let written = serde_json::to_string(&poller.save()).unwrap();
     let read: Saved = serde_json::from_str(&written).unwrap();
@@ -53,7 +54,7 @@ fn reread<M: Model>(poller: &Poller, now: Instant) -> Poller {
 }
 
 #[test]
-fn what_the_202_said_is_kept() {
+fn what_the_202_said_is_saved() {
     let now = Instant::now();
     let response = [
         ("retry-after", "100"),
@@ -79,14 +80,14 @@ fn what_the_202_said_is_kept() {
 }
 
 #[test]
-fn a_header_that_names_the_operation_again_is_no_hint_at_its_target() {
+fn a_header_that_names_the_operation_again_is_not_a_hint_at_its_target() {
     let response = with_header(accepted(LOCATION), "content-location", LOCATION);
     let saved = serde_json::to_value(poller(started(response), Instant::now()).save()).unwrap();
     assert_eq!(saved["subject"]["operation"].get("contentLocation"), None);
 }
 
 #[test]
-fn a_fault_that_is_retried_is_kept() {
+fn a_fault_that_is_retried_is_saved() {
     let now = Instant::now();
     let mut begun = poller(started(accepted(LOCATION)), now);
     drop(begun.check_now(now).unwrap().request());
@@ -99,7 +100,7 @@ fn a_fault_that_is_retried_is_kept() {
 }
 
 #[test]
-fn why_an_operation_failed_is_kept() {
+fn why_an_operation_failed_is_saved() {
     let now = Instant::now();
     let mut begun = poller(started(accepted(LOCATION)), now);
     let response = with_header(failed("Code", "Message."), "request-id", "r");
@@ -135,9 +136,9 @@ fn a_service_that_finished_at_once_has_finished() {
     assert!(matches!(restored.next(now), Step::Done(Ok(()))));
 }
 
-/// Ten thousand saved machines are a file that is written often.
+/// Ten thousand saved machines make a large file, which is written often.
 #[test]
-fn what_is_as_at_the_beginning_is_not_written() {
+fn values_that_have_not_changed_since_the_beginning_are_not_written() {
     let now = Instant::now();
     let names = |poller: &Poller| {
         let saved = serde_json::to_value(poller.save()).unwrap();
@@ -155,11 +156,11 @@ fn what_is_as_at_the_beginning_is_not_written() {
 }
 
 #[test]
-fn an_address_of_another_root_is_told_apart_from_one_that_is_none() {
+fn an_address_of_another_root_is_distinguished_from_an_invalid_one() {
     let now = Instant::now();
     let saved = serde_json::to_value(poller(started(accepted(LOCATION)), now).save()).unwrap();
     for (location, message) in [
-        ("https://graph.microsoft.us/v1.0/x", "the operation is of another service root"),
+        ("https://graph.microsoft.us/v1.0/x", "the operation belongs to another service root"),
         ("https://graph.microsoft.com/v1.0/../x", "the operation's address is not usable"),
     ] {
         let mut changed = saved.clone();

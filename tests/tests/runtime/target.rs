@@ -1,4 +1,4 @@
-//! Reading what the operation made.
+//! Reading what the operation created.
 
 use graph_operation::testing::{
     self, ScriptedClient, block_on, graph_error, json_answer, operation, status, succeeded,
@@ -64,23 +64,27 @@ fn patience_ends() {
         client.answer(graph_error(404, "NotFound", "No team found with Group Id 1"));
     }
     let completed = block_on(operation.wait()).unwrap();
-    let begun = client.elapsed();
+    let start = client.elapsed();
     let error = block_on(completed.target()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TargetNotReady);
-    assert_eq!(client.elapsed() - begun, seconds(60), "the last try is made when patience ends");
+    assert_eq!(
+        client.elapsed() - start,
+        seconds(60),
+        "the last request is sent when patience ends"
+    );
     assert_eq!(error.status(), Some(http::StatusCode::NOT_FOUND));
     assert_eq!(error.resume_token(), operation.resume_token());
     assert!(error.operation::<TeamsAsyncOperation>().unwrap().target_resource_id.is_some());
     assert!(format!("{error:#}").contains("No team found"), "{error:#}");
 
-    // Nothing is lost by it.
+    // Nothing is lost.
     drain(&client);
     client.answer(json_answer(200, &json!({"id": "1"})));
     block_on(completed.target()).unwrap();
 }
 
 #[test]
-fn passing_faults_are_tried_again_and_others_are_not() {
+fn transient_faults_are_retried_and_others_are_not() {
     let (client, mut operation) = started();
     client
         .answer(succeeded("/teams('1')"))
@@ -111,7 +115,7 @@ fn passing_faults_are_tried_again_and_others_are_not() {
 }
 
 #[test]
-fn a_client_that_knows_better_stops_the_reading() {
+fn a_client_that_knows_better_stops_the_retries() {
     let client = ScriptedClient::new();
     client.answer(succeeded("/teams('1')")).fail("connection reset");
     let mut operation =
@@ -168,14 +172,15 @@ fn a_target_that_came_at_once_is_read_from_the_answer() {
 }
 
 #[test]
-fn a_target_of_another_shape_is_a_clear_error() {
+fn a_target_of_another_type_is_a_clear_error() {
     let (client, operation) = started();
     let answer = testing::with_header(json_answer(200, &json!({"name": 1})), "request-id", "r");
     client.answer(succeeded("/teams('1')")).answer(answer);
     let error = block_on(operation.with_target::<Team>().target()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Decode);
     assert!(
-        format!("{error:#}").contains("the JSON has another shape (line 1, column 10)"),
+        format!("{error:#}")
+            .contains("the JSON does not have the expected shape (line 1, column 10)"),
         "{error:#}"
     );
     assert!(error.resume_token().is_some());
@@ -183,7 +188,7 @@ fn a_target_of_another_shape_is_a_clear_error() {
     assert_eq!((error.request_id(), error.status()), (Some("r"), Some(http::StatusCode::OK)));
 }
 
-/// As with the operation itself: a text that no string can hold costs a character.
+/// As in the operation itself, a character that no string can hold is replaced.
 #[test]
 fn a_target_with_odd_text_is_read_at_once() {
     for (body, id) in [
@@ -228,10 +233,10 @@ fn a_longer_retry_after_than_patience_is_not_cut() {
         "600",
     ));
     let completed = block_on(operation.wait()).unwrap();
-    let begun = client.elapsed();
+    let start = client.elapsed();
     let error = block_on(completed.target()).unwrap_err();
     assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Rejected, Some(seconds(600))));
-    assert_eq!((client.elapsed(), client.requests().len()), (begun, 2));
+    assert_eq!((client.elapsed(), client.requests().len()), (start, 2));
 
     // A caller who continues still waits for that long.
     client.answer(json_answer(200, &json!({"id": "1"})));

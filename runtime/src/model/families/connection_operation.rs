@@ -14,13 +14,13 @@ evolvable! {
     ConnectionOperationStatus {
         /// Not specified; not terminal.
         Unspecified = "unspecified" => Running,
-        /// Running. The service writes it without a capital letter.
+        /// Running. The service writes it in lower case.
         InProgress = "inprogress" => Running,
         /// Succeeded.
         Completed = "completed" => Succeeded,
         /// Failed.
         Failed = "failed" => Failed,
-        /// Stands for a newer member; not terminal.
+        /// The sentinel that stands for newer members; not terminal.
         UnknownFutureValue = "unknownFutureValue" => Running,
     }
 }
@@ -29,8 +29,8 @@ resource! {
     /// The registration of an external connection's schema, as read by one check.
     ///
     /// `PATCH /external/connections/{id}/schema` starts one. It takes between 5 and 15 minutes, so the
-    /// family is polled every minute by default. It names no result: read the schema where it was
-    /// written to.
+    /// family is polled every minute by default. It names no result: read the schema from the
+    /// address to which it was written.
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/externalconnectors-connectionoperation>
     ConnectionOperation = "connectionOperation" {

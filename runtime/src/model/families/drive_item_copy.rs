@@ -1,4 +1,4 @@
-//! `asyncJobStatus`: files and folders copied, moved, or uploaded from a URL.
+//! `asyncJobStatus`: copies and moves of files and folders, and uploads from a URL.
 
 use std::borrow::Cow;
 
@@ -43,7 +43,7 @@ resource! {
     ///
     /// `POST …/items/{id}/copy` starts one; with `Prefer: respond-async` so do
     /// `PATCH …/items/{id}` with another drive as the parent, and `POST …/children` with a URL to
-    /// upload from. Some errors, such as that of a name that exists, are only reported here.
+    /// upload from. Some errors, such as a name conflict, are reported only here.
     ///
     /// The operation is monitored outside of Graph and has to be read without a token: its address is
     /// the credential ([`Monitor::Anonymous`]). The result is an item's id, in the drive that the
@@ -55,17 +55,17 @@ resource! {
     /// Sources: <https://learn.microsoft.com/graph/long-running-actions-overview>,
     /// <https://learn.microsoft.com/onedrive/developer/rest-api/resources/asyncjobstatus>
     DriveItemCopy = "asyncJobStatus" {
-        /// The operation's id, which only SharePoint gives. Empty if absent.
+        /// The operation's id, which only SharePoint sends. Empty if absent.
         "id" => id: String,
-        /// When the operation was created; only SharePoint gives it, and always as the year 1.
+        /// When the operation was created; only SharePoint sends it, always in the year 1.
         "createdDateTime" => created_date_time: Option<OffsetDateTime>,
         /// When the operation was last worked on; as above.
         "lastActionDateTime" => last_action_date_time: Option<OffsetDateTime>,
-        /// What the operation does, such as `ItemCopy`; only OneDrive personal gives it.
+        /// What the operation does, such as `ItemCopy`; only OneDrive personal sends it.
         "operation" => operation: Option<String>,
         /// The status of the operation.
         "status" => status: DriveItemCopyStatus,
-        /// Details of the status. It may be the only reason of a failure.
+        /// Details of the status. It may be the only reason given for a failure.
         "statusDescription" => status_description: Option<String>,
         /// How far the operation has come, from 0 to 100. It can stay at 0.
         "percentageComplete" => percentage_complete: Option<f64>,
@@ -75,7 +75,7 @@ resource! {
         "resourceLocation" => resource_location: Option<String>,
         /// Why the operation failed. The codes may be in the details only.
         "error" => error: Option<GraphError>,
-        /// Why the operation failed, as OneDrive personal says it.
+        /// The code that OneDrive personal sends for a failure.
         "errorCode" => error_code: Option<String>,
         /// Why the operation failed, in words.
         "message" => message: Option<String>,

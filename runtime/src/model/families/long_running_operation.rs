@@ -1,4 +1,4 @@
-//! `longRunningOperation`: passwords reset.
+//! `longRunningOperation`: password resets.
 
 use time::OffsetDateTime;
 
@@ -6,7 +6,8 @@ use crate::model::resource::{failure_text, resource, target};
 use crate::model::{LongRunningOperationStatus, OperationError, TargetRef};
 
 resource! {
-    /// A long-running operation of no more specific type, as read by one check: resetting a password.
+    /// A long-running operation without a more specific type, as read by one check: a password
+    /// reset.
     ///
     /// `POST /users/{id}/authentication/methods/{id}/resetPassword` starts one. The new password, if
     /// the service chose it, is only in the body of the starting response. The operation's address does
@@ -22,7 +23,7 @@ resource! {
         "lastActionDateTime" => last_action_date_time: Option<OffsetDateTime>,
         /// The status of the operation.
         "status" => status: LongRunningOperationStatus,
-        /// More about the status, such as `ResetSuccess`.
+        /// Details of the status, such as `ResetSuccess`.
         "statusDetail" => status_detail: Option<String>,
         /// The location of what the operation works on.
         "resourceLocation" => resource_location: Option<String>,

@@ -1,4 +1,4 @@
-//! `onenoteOperation`: notebooks, sections and pages copied in OneNote.
+//! `onenoteOperation`: copies of OneNote notebooks, sections and pages.
 
 use time::OffsetDateTime;
 

@@ -1,4 +1,4 @@
-//! `printOperation`: printers registered with Universal Print.
+//! `printOperation`: registrations of printers with Universal Print.
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -22,7 +22,7 @@ evolvable! {
         Succeeded = "succeeded" => Succeeded,
         /// Failed.
         Failed = "failed" => Failed,
-        /// Stands for a newer member; not terminal.
+        /// The sentinel that stands for newer members; not terminal.
         UnknownFutureValue = "unknownFutureValue" => Running,
     }
 }
@@ -34,7 +34,7 @@ resource! {
     PrintOperationStatus {
         /// The status of the operation.
         "state" => state: PrintOperationProcessingState,
-        /// More about that, in a sentence.
+        /// Details of the status, in a sentence.
         "description" => description: Option<String>,
     }
 }

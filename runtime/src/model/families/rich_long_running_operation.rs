@@ -1,4 +1,4 @@
-//! `richLongRunningOperation`: content types copied from a hub, sites created.
+//! `richLongRunningOperation`: copies of content types from a hub, and new sites.
 
 use time::OffsetDateTime;
 
@@ -8,9 +8,10 @@ use crate::model::{GraphError, LongRunningOperationStatus, OperationError, Progr
 resource! {
     /// A long-running operation of SharePoint, as read by one check.
     ///
-    /// `POST /sites/{id}/contentTypes/addCopyFromContentTypeHub`, the same of a list, and
-    /// `POST /sites` (beta) start one, unless they finish at once. The id of a copy names the content
-    /// type: copying it again gives the same operation, which may still show the end of the run before.
+    /// `POST /sites/{id}/contentTypes/addCopyFromContentTypeHub`, the same for a list, and
+    /// `POST /sites` (beta) start one, unless they finish at once. The id of a copy names the
+    /// content type: copying it again returns the same operation, which may still show how the
+    /// previous copy ended.
     ///
     /// Source: <https://learn.microsoft.com/graph/api/resources/richlongrunningoperation>
     RichLongRunningOperation = "richLongRunningOperation" {
@@ -22,15 +23,15 @@ resource! {
         "lastActionDateTime" => last_action_date_time: Option<OffsetDateTime>,
         /// The status of the operation.
         "status" => status: LongRunningOperationStatus,
-        /// More about the status.
+        /// Details of the status.
         "statusDetail" => status_detail: Option<String>,
         /// Why the operation failed.
         "error" => error: Option<GraphError>,
         /// How far the operation has come, from 0 to 100.
         "percentageComplete" => percentage_complete: Option<i32>,
-        /// The id of what the operation made.
+        /// The id of what the operation created.
         "resourceId" => resource_id: Option<String>,
-        /// The location of what the operation made.
+        /// The location of what the operation created.
         "resourceLocation" => resource_location: Option<String>,
         /// What the operation does, such as `contentTypeCopy`. (`type` on the wire.)
         "type" => operation_type: Option<String>,

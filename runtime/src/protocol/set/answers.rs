@@ -27,14 +27,15 @@ use crate::protocol::step::{Event, Step};
 /// The wait after a refused batch, as in Graph's own SDKs; it doubles, up to three minutes.
 const PAUSE: Elapsed = Elapsed::from_secs(3);
 
-/// After how many operations that a batch refused, but a separate request read, a version gets no
-/// more batches.
+/// The number of operations, refused in a batch but read with a separate request, after which a
+/// version gets no more batches.
 const CONTRADICTIONS: u8 = 3;
 
-/// After how many consecutive batches refused as malformed a version gets no more batches.
+/// The number of consecutive batches, refused as malformed, after which a version gets no more
+/// batches.
 const MALFORMED: u8 = 2;
 
-/// How a response to a batch refuses it as a whole.
+/// How a batch is refused as a whole.
 enum Refusal {
     /// Temporarily.
     Throttled,
@@ -50,7 +51,7 @@ impl Refusal {
             429 | 503 | 509 => Some(Refusal::Throttled),
             404 | 405 | 501 => Some(Refusal::Unsupported),
             408 | 500 | 502 | 504 => None,
-            // The service may accept the items although it refuses the batch: they are sent alone.
+            // The service may accept the items although it refuses the batch: send them separately.
             _ => Some(Refusal::Malformed),
         }
     }
@@ -157,7 +158,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Carries out the poller's decision; `true` if the check needs a new credential.
+    /// Carries out the poller's decision. Returns `true` if the check needs a new credential.
     fn apply(&mut self, number: u32, event: Option<Event<()>>) -> bool {
         match event {
             Some(Event::Unauthorized(_)) => return true,
@@ -174,7 +175,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         false
     }
 
-    /// Takes the response to one check; `true` if it needs a new credential.
+    /// Takes the response to one check. Returns `true` if the check needs a new credential.
     fn receive_check(&mut self, number: u32, response: Response<Bytes>) -> bool {
         let before = self.members.get(number).map(changed);
         let event = self.decide(number, |poller, now| poller.received(response, now));
@@ -271,7 +272,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let answers = match batch::take_apart(&text, items.len()) {
             Ok(answers) => answers,
             Err(error) => {
-                let message = "the response is not that of a batch";
+                let message = "the response is not a batch response";
                 let error = Error::new(ErrorKind::Decode, message).with_json(error);
                 self.fail_all(items, &error.with_response(response));
                 return (Vec::new(), None);
@@ -292,7 +293,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
                     continue;
                 }
                 ItemAnswer::Missing => "the response to the batch has no response to this request",
-                ItemAnswer::Doubled => {
+                ItemAnswer::Duplicated => {
                     "the response to the batch has two responses to this request"
                 }
                 ItemAnswer::Unusable => "the response to the batch has no status for this request",
@@ -458,7 +459,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     fn take_start_back(&mut self, id: Id) {
         let Some(member) = self.members.get_mut(id.member) else { return };
         if member.single == Single::Once {
-            // Alone, because the batch was refused as malformed.
+            // It is sent separately, because the batch was refused as malformed.
             member.single = Single::No;
             member.version = 0;
         }
@@ -468,8 +469,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.starts.push_front(id);
     }
 
-    /// Lets a start that is in flight make a decision, and carries it out; `true` if it needs a new
-    /// credential.
+    /// Lets a start in flight make a decision, and carries it out. Returns `true` if the start needs
+    /// a new credential.
     fn decide_start(
         &mut self,
         item: &SentItem,
@@ -509,12 +510,12 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// The accepted operation, with the wall-clock time of its start.
     fn dated(&self, accepted: Accepted) -> Accepted {
         let Accepted::Started(started) = accepted else { return accepted };
-        let begun = self.wall_clock.and_then(|(at, time)| {
+        let started_at = self.wall_clock.and_then(|(at, time)| {
             let since = Duration::from(self.now.minus(at));
             time.checked_add(since)?.checked_sub(started.age)
         });
-        Accepted::Started(match begun {
-            Some(begun) => started.started_at(begun),
+        Accepted::Started(match started_at {
+            Some(started_at) => started.started_at(started_at),
             None => started,
         })
     }

@@ -45,7 +45,7 @@ impl<K: Clone + Eq + Hash> Dispatch<'_, K> {
         self.picked.as_ref().map_or(&[], |picked| &picked.members)
     }
 
-    /// How long the request may take: the longest time that one of its operations has left; `None`
+    /// How long the request may take: the longest time that any of its operations has left; `None`
     /// if one has no deadline.
     pub fn time_left(&self) -> Option<Duration> {
         let mut longest = Elapsed::ZERO;

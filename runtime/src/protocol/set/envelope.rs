@@ -62,7 +62,7 @@ impl fmt::Debug for Envelope {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SentItem {
     pub(super) id: Id,
-    /// What to restore if the check turns out not to be sent; `None` for a start.
+    /// What to restore if the check turns out not to have been sent; `None` for a start.
     pub(super) before: Option<BeforeSending>,
 }
 

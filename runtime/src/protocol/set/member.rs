@@ -72,7 +72,7 @@ pub(super) enum Single {
     Always,
 }
 
-/// The parts that few members have.
+/// State that few members have.
 #[derive(Debug, Default)]
 pub(super) struct Rest {
     /// The address, unless its authority is written as in the service root.
@@ -81,7 +81,7 @@ pub(super) struct Rest {
     finished: Option<Arc<Response<Bytes>>>,
     /// Why it ended, if the tracker does not know.
     pub(super) outcome: Option<Error>,
-    /// What a batch said and a separate request has to confirm.
+    /// The status that a batch gave and a separate request has to confirm.
     pub(super) doubted: Option<StatusCode>,
     /// A start that the set sends itself.
     pub(super) own_start: Option<Start>,
@@ -107,7 +107,7 @@ impl Member {
         }
     }
 
-    /// Takes over the operation of a poller, by a clock that shows `now`.
+    /// Takes over the operation of a poller. The set's `clock` shows `now`.
     pub(super) fn follow(&mut self, poller: Poller, root: &Uri, clock: Clock, now: Elapsed) {
         let Poller { tracker, clock: own, subject, .. } = poller;
         self.tracker = tracker;
@@ -226,7 +226,7 @@ impl Member {
         self.poller(tracker, known, policy)
     }
 
-    /// Lets a poller make an uncommon decision.
+    /// Makes an uncommon decision, for which it turns into a poller for a moment.
     pub(super) fn with_poller<R>(
         &mut self,
         known: &Known<'_>,
@@ -267,7 +267,7 @@ pub(super) fn with_path(root: &Uri, path: &str) -> Uri {
     Uri::from_parts(parts).unwrap_or_default()
 }
 
-/// Policies by number: a set has few.
+/// The policies of the members, by number. Many members share one.
 #[derive(Debug, Default)]
 pub(super) struct Policies {
     all: Vec<(Polling, u32)>,
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_what_was_there() {
+    fn a_stored_operation_is_read_back_unchanged() {
         let root = Uri::from_static("https://graph.microsoft.com/v1.0");
         for (location, is_own) in [
             ("https://graph.microsoft.com/v1.0/teams('1')/operations('2')?a=b", true),
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_few_members_have_takes_no_place_in_the_others() {
+    fn state_that_few_members_have_takes_no_space_in_the_others() {
         let root = Uri::from_static("https://graph.microsoft.com/v1.0");
         let started = Started::at(Uri::from_static("https://graph.microsoft.com/v1.0/x"));
         let mut member = Member::unstarted();
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_is_stored_once_and_its_number_is_used_again() {
+    fn a_policy_is_stored_once_and_its_number_is_reused() {
         let mut policies = Policies::default();
         let policy = |retries| Polling::default().retries(retries);
         let first = policies.add(policy(1));

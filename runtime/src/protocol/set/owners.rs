@@ -9,7 +9,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use crate::protocol::elapsed::Elapsed;
 
-/// The number of checks of an owner in a [`WINDOW`].
+/// The most checks that an owner gets in a [`WINDOW`].
 const CHECKS: usize = 4;
 
 /// One second, and a margin because requests may arrive closer together than they were sent.
@@ -84,7 +84,7 @@ impl<T> Owners<T> {
         true
     }
 
-    /// Takes back the latest check, which is not sent.
+    /// Takes back the latest check, because it was not sent.
     pub(super) fn revoke(&mut self, owner: Owner) {
         if let Some(recent) = self.recent.get_mut(&owner) {
             recent.next = (recent.next + CHECKS - 1) % CHECKS;
@@ -105,12 +105,12 @@ impl<T> Owners<T> {
         recent.aside.push_back(value);
     }
 
-    /// When an operation may be taken back.
+    /// When the next operation that was put aside may be checked.
     pub(super) fn due(&self) -> Option<Elapsed> {
         Some(self.due.peek()?.0.0)
     }
 
-    /// Takes back the operations that may be checked at `now`.
+    /// Passes the operations that may be checked at `now` to `take`.
     pub(super) fn release(&mut self, now: Elapsed, mut take: impl FnMut(T)) {
         while let Some(&Reverse((due, owner))) = self.due.peek()
             && due <= now
@@ -246,7 +246,7 @@ mod tests {
 
     /// An entry that was put aside is admitted when it is released, or put aside again.
     #[test]
-    fn what_is_left_aside_is_released_when_the_next_check_may_be_made() {
+    fn operations_put_aside_are_released_when_the_next_check_may_be_made() {
         let mut owners = Owners::new();
         for millis in [0, 0, 500, 500] {
             assert!(owners.admit(7, at(millis)));
@@ -266,7 +266,7 @@ mod tests {
         owners.release(at(2_100), |value| released.push(value));
         assert_eq!((&released[..], owners.due()), (&[0, 1, 2][..], None));
 
-        // Where others came first, it is released with the next place.
+        // If others came first, it is released when the next place is free.
         let mut owners = Owners::new();
         for millis in [0, 0, 500, 500] {
             assert!(owners.admit(7, at(millis)));
@@ -275,7 +275,7 @@ mod tests {
         assert!(owners.admit(7, at(1_050)) && owners.admit(7, at(1_050)));
         owners.release(at(1_050), |value| released.push(value));
         assert_eq!((released.len(), owners.due()), (3, Some(at(1_550))));
-        // It is saved however long ago that was.
+        // It is saved, however long ago it was put aside.
         assert_eq!(plain(&owners, at(9_000)), [(7, vec![0], Some(at(0)), [at(0); CHECKS])]);
     }
 
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_at_one_time_is_continued_at_another() {
+    fn owners_that_were_saved_continue_at_a_later_time() {
         let mut owners = Owners::new();
         assert!(owners.admit(1, at(0)) && owners.admit(2, at(5_000)));
         for millis in [4_500, 4_600, 4_700, 4_800] {
@@ -308,7 +308,7 @@ mod tests {
                 (3, vec![9], Some(at(550)), left([550, 650, 750, 850])),
             ]
         );
-        // Owner 1 was checked too long ago to matter, and times long after the last are no checks.
+        // Owner 1 was checked too long ago to matter.
         let later = at(100_000);
         let mut resumed = Owners::new();
         for (owner, aside, due, left) in saved.clone() {
@@ -322,7 +322,7 @@ mod tests {
         assert!(
             !resumed.admit(2, later.plus(at(1_049))) && resumed.admit(2, later.plus(at(1_050)))
         );
-        // No time that was tampered with is longer than the window.
+        // A time that was tampered with is limited to the window.
         let mut resumed = Owners::new();
         resumed.resume(1, [7_u8].into(), Some(at(9_000)), [at(9_000); CHECKS], now);
         assert_eq!(plain(&resumed, now), [(1, vec![7], Some(WINDOW), [WINDOW; CHECKS])]);
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn no_owner_is_forgotten_that_was_checked_recently_or_has_something_aside() {
+    fn an_owner_that_was_checked_recently_or_has_something_aside_is_not_forgotten() {
         let mut owners = Owners::new();
         for _ in 0..CHECKS {
             assert!(owners.admit(0, at(0)));

@@ -72,8 +72,8 @@ pub(super) struct Queue {
     pub(super) urgent: VecDeque<Id>,
     /// Operations that are due, the oldest first.
     pub(super) ready: VecDeque<Id>,
-    /// Until when operations that are due wait for a batch to fill; [`Elapsed::MAX`] if there are
-    /// none.
+    /// When the operations that are due stop waiting for a batch to fill; [`Elapsed::MAX`] if none
+    /// are due.
     pub(super) send_at: Elapsed,
     pub(super) batching: bool,
     /// Consecutive batches that were refused as a whole.

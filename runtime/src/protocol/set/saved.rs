@@ -36,7 +36,7 @@ use crate::protocol::saved::{SavedError, SavedSubject, SavedTracker, VERSION, is
 /// Like the [`ResumeToken`](crate::ResumeToken)s of its operations, it is a secret if one of their
 /// addresses is one. The requests and responses in it can be private.
 ///
-/// It needs a self-describing format, such as JSON.
+/// Serialize it in a self-describing format, such as JSON.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SavedSet<K> {
@@ -167,8 +167,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// interval, and its starts may have been carried out. Of the events that `next` has not
     /// reported yet, the restored set reports only ends.
     ///
-    /// A start of [`queue`](Self::queue), which the driver makes itself, is not saved. Those of
-    /// [`queue_request`](Self::queue_request) are saved without the headers that contain
+    /// A start from [`queue`](Self::queue), which the driver makes itself, is not saved. Starts
+    /// from [`queue_request`](Self::queue_request) are saved without the headers that contain
     /// credentials. A shared rate is saved as the set's own;
     /// [`set_rate_limit`](Self::set_rate_limit) shares it again.
     pub fn save(&self) -> SavedSet<K> {
@@ -296,9 +296,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
         })))
     }
 
-    /// Restores a saved set, for a service root. `now` is the instant at which it was saved, by the
-    /// driver's clock: a driver that was away passes later instants afterwards, and the time away
-    /// counts.
+    /// Restores a saved set, for a service root. `now` is the instant, by the driver's clock, at
+    /// which it was saved. A driver that was down since then passes later instants afterwards, so
+    /// that the time counts.
     ///
     /// ```
     /// use std::time::Instant;
@@ -387,7 +387,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
             if at > 0 {
                 let is_version = self.base_of(&format!("{}/", saved.base)) == Some(&*saved.base);
                 if !is_version || at > usize::from(u8::MAX) {
-                    return Err(invalid_data("a version of the saved set is not one of this root"));
+                    return Err(invalid_data(
+                        "an API version in the saved set does not belong to this root",
+                    ));
                 }
                 self.queues.push(Queue::new(&saved.base, saved.batching));
             }

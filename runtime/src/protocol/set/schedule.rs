@@ -18,10 +18,10 @@ use crate::protocol::polling::Polling;
 use crate::protocol::rate::Reservation;
 use crate::protocol::step::Reason;
 
-/// How long an operation that is due waits at most for a batch to fill.
+/// The longest time that an operation that is due waits for a batch to fill.
 const LONGEST_SLACK: Elapsed = Elapsed::from_secs(2);
 
-/// The same as a part of the interval, in thousandths.
+/// The same, in thousandths of the interval.
 const SLACK: u16 = 50;
 
 impl Member {
@@ -35,12 +35,12 @@ impl Member {
         policy.deadline().map(|deadline| self.start.plus(deadline))
     }
 
-    /// Until when it waits for a batch to fill once it is due.
+    /// When it stops waiting for a batch to fill, once it is due.
     fn send_at(&self, policy: &Polling) -> Elapsed {
         let due = self.tracker.due(policy).map_or(Elapsed::ZERO, |(due, _)| due);
         let slack = policy.between().thousandths(SLACK).min(LONGEST_SLACK);
         let limit = due.plus(slack);
-        // It does not wait beyond the deadline.
+        // Not beyond the deadline.
         let limit = policy.deadline().map_or(limit, |deadline| limit.min(deadline.max(due)));
         self.start.plus(limit)
     }
@@ -56,8 +56,8 @@ pub(super) fn lined_up<K: Eq + Hash>(
     urgent.chain(ready).copied()
 }
 
-/// Drops the ids at the heads of a queue whose operations have left it. An empty queue waits for no
-/// batch.
+/// Drops the ids at the heads of a queue whose operations have left it. An empty queue does not
+/// wait for a batch to fill.
 fn forget_stale<K: Eq + Hash>(queue: &mut Queue, members: &Slab<K, Member>) {
     while queue.urgent.front().is_some_and(|&id| !is_at(members, id, Place::Urgent)) {
         queue.urgent.pop_front();
@@ -192,7 +192,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         true
     }
 
-    /// Looks for operations past their deadline, because the set was paused.
+    /// Ends the operations whose deadline has passed while the set is paused.
     pub(super) fn end_put_off(&mut self) {
         let lines = self.queues.iter().flat_map(|queue| queue.urgent.iter().copied());
         let urgent = lines.filter(|&id| is_at(&self.members, id, Place::Urgent));
@@ -211,13 +211,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
         while let Some(id) = self.deadlines.pop(self.now) {
             let Some(member) = current(&self.members, id) else { continue };
             match member.place {
-                // Its entry in the other line is skipped.
+                // Its entry in the line of operations that are merely ready is skipped.
                 Place::Ready => self.make_ready(id, false),
                 Place::Urgent => {
                     self.end_if_put_off(id.member);
                 }
                 Place::InFlight => {
-                    let error = Error::transport("the time for the check is up");
+                    let error = Error::transport("the check timed out");
                     self.fail_check(id.member, error);
                 }
                 _ => {}
@@ -375,7 +375,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         {
             let is_due = current(&self.members, id)
                 .is_some_and(|member| matches!(member.place, Place::Ready | Place::Urgent));
-            // An operation that has become urgent is in the other line too.
+            // An operation that has become urgent is still in the other line too.
             if is_due && !picked.contains(&id.member) && self.admit(id) {
                 picked.push(id.member);
             }
@@ -405,7 +405,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         admitted
     }
 
-    /// The owner to whose rate the check of a member counts.
+    /// The owner towards whose rate the check of a member counts.
     pub(super) fn owner_of(&self, number: u32) -> Option<u64> {
         if self.reader.monitor == Monitor::Anonymous {
             return None;
@@ -419,7 +419,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Some(owner_of(path.strip_prefix(base).unwrap_or(path)))
     }
 
-    /// Until when the remaining operations wait; those that fill a batch do not wait.
+    /// Sets when the remaining operations stop waiting; those that fill a batch do not wait.
     fn update_send_at(&mut self, number: usize, most: usize) {
         let Some(queue) = self.queues.get(number) else { return };
         let left: Vec<Id> = lined_up(queue, &self.members).take(most).collect();

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn as_a_map_does() {
+    fn behaves_like_a_map() {
         let mut slab = Slab::new();
         let mut map = HashMap::new();
         let mut state = 1_u32;
