@@ -1,4 +1,4 @@
-//! The quick reading of an answer against the full one, on arbitrary bytes.
+//! The fast path for reading a response, compared with full decoding, on arbitrary bytes.
 
 use graph_operation::{
     ConnectionOperation, DriveItemCopy, EngagementAsyncOperation, LongRunningOperation, Model,
@@ -6,7 +6,7 @@ use graph_operation::{
     WorkbookOperation,
 };
 
-/// Summarizes a body as each family, and compares with what decoding it gives.
+/// Summarizes a body as each family, and compares the summary with the decoded operation.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! The protocol's machine, driven by arbitrary bytes, and what has to hold whatever they say.
+//! The protocol's machine, driven by arbitrary bytes, and its invariants.
 //!
 //! A fuzzer, a property test and the cases that either has found all come through here.
 
@@ -28,7 +28,7 @@ struct Policy {
     longest: Duration,
 }
 
-/// Bytes that decide.
+/// The bytes that drive the machine.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -42,7 +42,7 @@ impl<'a> Input<'a> {
         Some(u64::from_le_bytes([self.byte()?, self.byte()?, self.byte()?, 0, 0, 0, 0, 0]))
     }
 
-    /// Up to 255 bytes, as many as the next one says and there are.
+    /// As many bytes as the next one says, or as are left.
     fn slice(&mut self) -> Option<&'a [u8]> {
         let length = usize::from(self.byte()?).min(self.0.len());
         let (slice, rest) = self.0.split_at(length);
@@ -73,7 +73,7 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// A response, and how long its `Retry-After` asks to wait, where that is known beyond doubt.
+    /// A response, and how long its `Retry-After` asks to wait, if that is unambiguous.
     fn response(&mut self) -> Option<(Response<Bytes>, Option<Duration>)> {
         let status = match self.byte()? % 16 {
             0..8 => 200,
@@ -119,7 +119,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What has to hold, known from the policy and the responses alone.
+/// The invariants, derived from the policy and the responses alone.
 struct Oracle {
     policy: Policy,
     created: Instant,
@@ -153,8 +153,8 @@ impl Oracle {
                 let interval = self.policy.interval.min(self.policy.longest);
                 assert!(last || now - sent >= interval, "{:?} after a check", now - sent);
             }
-            assert!(last || now >= self.not_before, "a check within a backoff");
-            assert!(now >= self.asked, "a check against a Retry-After");
+            assert!(last || now >= self.not_before, "a check before a backoff was over");
+            assert!(now >= self.asked, "a check before a Retry-After was over");
         }
         let over = self.sent.zip(self.deadline()).is_some_and(|(sent, deadline)| sent >= deadline);
         assert!(!over || self.at_once, "a check after the last");
@@ -192,10 +192,10 @@ impl Oracle {
     }
 
     fn timed_out(&self, now: Instant) {
-        let deadline = self.deadline().expect("no deadline, no timing out");
+        let deadline = self.deadline().expect("a timeout has a deadline");
         let last = self.earliest_last().expect("a deadline");
         let checked = self.sent.is_some_and(|sent| sent >= last);
-        assert!(checked || now >= deadline, "out of time too early");
+        assert!(checked || now >= deadline, "timed out too early");
     }
 }
 
@@ -204,8 +204,8 @@ impl Oracle {
 /// # Panics
 ///
 /// If a request leaves the origin, if a check comes sooner than the policy, a `Retry-After` or a
-/// backoff allows, if a deadline is not an end, if the machine gets stuck, or if one that was saved and
-/// restored behaves otherwise than the one that was not.
+/// backoff allows, if a deadline does not end the wait, if the machine gets stuck, or if one that
+/// was saved and restored behaves differently from one that was not.
 pub fn drive(bytes: &[u8]) {
     let _ = drive_until_out_of_bytes(&mut Input(bytes));
 }
@@ -319,9 +319,9 @@ fn drive_until_out_of_bytes(input: &mut Input<'_>) -> Option<()> {
                 now = match input.byte()? % 8 {
                     0 => now + wait / 2,
                     1 => now + wait + Duration::from_millis(input.number()?),
-                    // A clock that is set back.
+                    // The clock is set back.
                     2 => now.checked_sub(Duration::from_millis(input.number()?)).unwrap_or(now),
-                    // A sleep that took no time by the clock counts all the same.
+                    // A sleep counts even if it took no time by the clock.
                     3 => {
                         twins.each(Poller::waited);
                         twins.latest
@@ -357,7 +357,7 @@ fn drive_until_out_of_bytes(input: &mut Input<'_>) -> Option<()> {
     }
 }
 
-/// Gives the machine what a check comes to; `false` if nothing came.
+/// Passes the result of a check to the machine; `false` if there was none.
 fn take_outcome(
     input: &mut Input<'_>,
     twins: &mut Twins,
@@ -437,7 +437,7 @@ fn finish(mut poller: Poller, now: Instant) {
     panic!("no end was found: {poller:?}");
 }
 
-/// Told by the text alone, which is what a server sees.
+/// Decides by the text alone, which is what a server sees.
 fn assert_origin(request: &Request<Bytes>) {
     let text = request.uri().to_string().to_ascii_lowercase();
     let rest = text.strip_prefix("https://graph.microsoft.com");
@@ -497,7 +497,7 @@ pub fn throttle(bytes: &[u8]) {
     }
 }
 
-/// Reads arbitrary bytes as each document there is.
+/// Reads arbitrary bytes as each kind of document.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! The set's machine, driven by arbitrary bytes, and what has to hold whatever they say.
+//! The set's machine, driven by arbitrary bytes, and its invariants.
 
 mod oracle;
 pub mod saved;
@@ -53,11 +53,11 @@ impl Input<'_> {
     }
 }
 
-/// A response that is being made up.
+/// A response under construction.
 struct Answer {
     status: u16,
     retry_after: Option<u64>,
-    /// What it names as an operation.
+    /// The address of the operation that it names.
     location: Option<String>,
     body: Value,
 }
@@ -99,7 +99,7 @@ impl Answer {
     }
 }
 
-/// A request under way.
+/// A request in flight.
 struct UnderWay {
     envelope: Envelope,
     names: Vec<Name>,
@@ -116,7 +116,7 @@ struct Driver<'a> {
     /// The latest instant that was passed to the set.
     latest: Instant,
     under_way: Vec<UnderWay>,
-    /// Starts that the caller makes, and whether each was begun.
+    /// Starts that the caller makes, before and after they have begun.
     tickets: Vec<(Ticket, u8)>,
     begun: Vec<(Ticket, u8)>,
 }
@@ -126,8 +126,8 @@ struct Driver<'a> {
 /// # Panics
 ///
 /// If an operation is checked early, lost or ended twice, if a start that may have been carried out is
-/// repeated, if a request leaves the origin or mixes versions, if a rate or a pause is not kept, or if
-/// the set gets stuck.
+/// repeated, if a request leaves the origin or mixes versions, if a rate or a pause is not
+/// respected, or if the set gets stuck.
 pub fn drive(bytes: &[u8]) {
     let mut input = Input(bytes);
     let root = Uri::from_static("https://graph.microsoft.com/v1.0");
@@ -154,7 +154,7 @@ pub fn drive(bytes: &[u8]) {
 }
 
 impl Driver<'_> {
-    /// Mostly the present instant, sometimes an earlier one.
+    /// Usually the present instant, sometimes an earlier one.
     fn told(&mut self) -> Instant {
         let mut told = self.now;
         if self.input.one_in(8) {
@@ -171,7 +171,7 @@ impl Driver<'_> {
         told
     }
 
-    /// One step; `false` once all is over.
+    /// One step; `false` once everything has ended.
     fn turn(&mut self) -> bool {
         if !self.input.0.is_empty() && self.input.byte().is_multiple_of(4) {
             self.change();
@@ -194,7 +194,7 @@ impl Driver<'_> {
             }
             SetStep::Start(ticket) => {
                 let position = self.tickets.iter().position(|(other, _)| *other == ticket);
-                let start = self.tickets.swap_remove(position.expect("a ticket of this set's"));
+                let start = self.tickets.swap_remove(position.expect("a ticket of this set"));
                 self.oracle.starting(start.1, self.latest);
                 self.begun.push(start);
                 return true;
@@ -277,7 +277,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Lets a request or a start under way come to something.
+    /// Ends a request or a start that is in flight.
     fn settle(&mut self) {
         if !self.begun.is_empty() {
             let at = usize::from(self.input.byte()) % self.begun.len();

@@ -1,4 +1,4 @@
-//! The shapes of function in every edition: this file is a test of its own, and of a crate for each
+//! The shapes of functions in every edition: this file is a test here, and in a crate for each
 //! older edition.
 
 #![allow(

@@ -1,5 +1,5 @@
-//! The figures that do not depend on the machine's mood: allocations, sizes, crates. What time
-//! shows is in `tests/benchmarks`.
+//! The figures that are the same on every run: allocations, sizes, numbers of crates. Times are
+//! measured in `tests/benchmarks`.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -22,8 +22,7 @@ const RUNNING: &str = r#"{"@odata.context":"https://graph.microsoft.com/v1.0/$me
 
 const LOCATION_OF_OPERATION: &str = "/teams('d40d729b-41f2-4b39-8a4e-102595090e0a')/operations('6aba218b-27ac-40e2-9c5d-1a3dbc8a7cd0')";
 
-/// A client that answers at once, with what owns no memory, and sleeps either not at all or
-/// forever.
+/// A client that answers at once, without allocating, and sleeps either not at all or forever.
 #[derive(Clone)]
 struct Graph(Arc<Settings>);
 
@@ -117,7 +116,7 @@ fn handles_and_futures_are_small() {
     assert!(size_of_val(&operation.poll()) <= 192);
 }
 
-/// Of an operation whose client keeps nothing while it sleeps.
+/// The client of these operations keeps nothing while it sleeps.
 #[test]
 fn a_waiting_operation_keeps_few_bytes() {
     const OPERATIONS: usize = 100;
@@ -148,8 +147,7 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// What one compiles without a library, `http`, `futures-core` and the attribute: a further one
-/// needs a reason.
+/// A program needs most of these crates without this library too. Any further one needs a reason.
 #[test]
 fn few_crates_come_with_the_library() {
     let output = Command::new(env!("CARGO"))

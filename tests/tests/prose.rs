@@ -27,7 +27,7 @@ fn texts_of(folder: &str) -> Vec<(PathBuf, String)> {
     found.into_iter().filter_map(text).collect()
 }
 
-/// A line of a doc comment, or of any other comment, without what marks it as one.
+/// A line without its comment marker, if it has one.
 fn uncommented(line: &str) -> &str {
     let line = line.trim_start();
     ["///", "//!", "//"].iter().find_map(|marker| line.strip_prefix(marker)).unwrap_or(line)
@@ -45,7 +45,8 @@ fn after_literal(text: &str) -> Option<&str> {
     Some(&inside[end + 1..])
 }
 
-/// The calls of `Client::url`, as a method or by its path, with anything but a string literal.
+/// The calls of `Client::url`, as a method or by its path, with an argument other than a string
+/// literal.
 fn computed_urls(text: &str) -> Vec<String> {
     let code: Vec<_> = text.lines().map(uncommented).collect();
     let code = code.join("\n");

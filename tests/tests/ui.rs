@@ -1,9 +1,9 @@
-//! Every refusal, in the words that its author reads.
+//! Every refusal, with the message that an author reads.
 
 use std::path::Path;
 use std::process::Command;
 
-/// The messages of the compiler around ours change between releases: one of them is the reference.
+/// The compiler's messages around ours change between releases, so one release is the reference.
 const BLESSED_ON: &str = "1.95.0";
 
 #[test]
@@ -20,7 +20,8 @@ fn refusals() {
     trybuild::TestCases::new().compile_fail("ui/*.rs");
 }
 
-/// A failure where the refusals are `required`, as in the job of CI that has the right compiler.
+/// Skips the suite, or fails if the refusals are `required`, as in the CI job with the right
+/// compiler.
 fn skip(reason: &str) {
     let required = std::env::var_os("GRAPH_OPERATION_REFUSALS").is_some_and(|is| is == "required");
     assert!(!required, "the refusals are required, but {reason}");

@@ -12,7 +12,7 @@ const graph = Client.init({
     authProvider: (done) => done(null, "token-of-the-javascript-client"),
 });
 
-/** Sends a request that starts an operation, and gives the operation's path. */
+/** Sends a request that starts an operation, and returns the operation's path. */
 async function start(path, body) {
     const response = await graph.api(path).responseType(ResponseType.RAW).post(body);
     assert.equal(response.status, 202);

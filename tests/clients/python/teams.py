@@ -35,7 +35,7 @@ TLS = ssl.create_default_context(cafile=os.environ["GRAPH_CERTIFICATE"])
 
 
 class Token(AccessTokenProvider):
-    """A token that never changes, for the simulator's host alone."""
+    """A token that never changes, only for the simulator's host."""
 
     async def get_authorization_token(self, uri, additional_authentication_context={}):
         assert self.get_allowed_hosts_validator().is_url_host_valid(uri)
@@ -55,7 +55,7 @@ def client() -> GraphServiceClient:
 
 
 def native() -> RequestConfiguration:
-    """A generated method returns nothing of a 202; this makes it return the response itself."""
+    """A generated method returns nothing for a 202; this makes it return the response itself."""
     return RequestConfiguration(options=[ResponseHandlerOption(NativeResponseHandler())])
 
 
@@ -72,7 +72,7 @@ async def read_all(graph: GraphServiceClient, paths: list[str], model):
     for each in paths:
         request = graph.teams.with_url(f"{ROOT}{each}").to_get_request_information()
         item = BatchRequestItem(request)
-        # The SDK leaves the absolute URL in, which the service does not take.
+        # The SDK leaves the absolute URL in, which the service does not accept.
         item.url = item.url.removeprefix(ROOT)
         content.add_request(item.id, item)
         items.append(item)

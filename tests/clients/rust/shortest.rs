@@ -1,4 +1,4 @@
-//! Creates a team and archives it: the least that a program has to say.
+//! Creates a team, reads it, and archives it, in as few lines as possible.
 
 use bytes::Bytes;
 use graph_operation::{BoxError, Client, Polling, Result, async_operation};

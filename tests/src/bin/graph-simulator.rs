@@ -1,5 +1,5 @@
-//! The simulator as a process of its own: for the examples, for soak tests, and for trying its
-//! dialect by hand.
+//! The simulator as a process of its own: for the examples, for soak tests, and for experiments by
+//! hand.
 
 use std::{
     io::{self, Write as _},
@@ -21,14 +21,14 @@ The first line of standard output is the service root; with --tls the second one
 Control, in JSON and without a token:
   GET  /_simulator/health                  the service root, the monitors' origin, counts
   GET  /_simulator/requests                every request: when, what, which token and fault (?operation=ID for one operation's)
-  GET  /_simulator/operations              every operation: checks, faults, last status told, closest checks
+  GET  /_simulator/operations              every operation: checks, faults, last status shown, closest checks
   GET  /_simulator/foreign                 what reached the other origin, to which redirects and foreign locations lead
-  POST /_simulator/reset                   forgets everything that has happened and was set
+  POST /_simulator/reset                   forgets everything that happened, and every setting
   POST /_simulator/faults                  {\"for\": \"ID\", \"rules\": [{\"on\": \"check\", \"faults\": [\"unavailable\"], \"every\": 3}]}
   POST /_simulator/teams/ID/life           {\"life\": \"in-progress=2,failed\"}: for operations that start from now on
   POST /_simulator/operations/ID/life      the same for one operation, from now on
   POST /_simulator/clock                   {\"skip\": \"30s\"}
-  POST /_simulator/rate                    {\"rate\": 50, \"teamRate\": 4}; null lifts a limit
+  POST /_simulator/rate                    {\"rate\": 50, \"teamRate\": 4}; null removes a limit
 
 The manual is tests/README.md. Try it:
   curl -i -X POST -H 'Authorization: Bearer x' http://127.0.0.1:PORT/v1.0/teams/t1/archive";
@@ -37,15 +37,15 @@ const FAULT_HELP: &str = "\
 throttle (429 without Retry-After), throttle=SECONDS, throttle=2.128, throttle=0,120, throttle=twice,
 throttle=date, throttle=date:SECONDS, throttle=negative, throttle=huge, throttle=garbage, throttle=TEXT,
 unavailable (503), internal (500), bad-gateway (502), timeout (504), error=CODE (any other error),
-unauthorized (401), claims (401 with a claims challenge), close (no byte of an answer),
+unauthorized (401), claims (401 with a claims challenge), close (no byte of a response),
 cut (in the middle of the body), truncated, html-502, html-200, empty, wrong-type, wrong-members, endless,
-redirect (307 to another origin), slow=MILLISECONDS, status=CODE (the true answer under another status),
+redirect (307 to another origin), slow=MILLISECONDS, status=CODE (the true response with another status),
 and inside batches missing-item, doubled-item, unknown-item;
-`all` stands for all but error, claims and those of batches, `passing` for those that pass by themselves
+`all` stands for all but error, claims and those of batches, `passing` for those that go away by themselves
 without a long wait";
 
 const RETRY_AFTER_HELP: &str = "\
-Puts Retry-After on the starting answers: a number of seconds, date (10 seconds ahead), date:SECONDS, twice (two
+Adds Retry-After to the responses to starts: a number of seconds, date (10 seconds ahead), date:SECONDS, twice (two
 headers), negative, huge, garbage, none, or any other text, which is sent as it is: 2.5, \"0,120\"";
 
 /// Simulates Microsoft Graph's long-running operations on 127.0.0.1, faults included.
@@ -53,11 +53,11 @@ headers), negative, huge, garbage, none, or any other text, which is sent as it 
 #[command(after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "a command line's flags")]
 struct Arguments {
-    /// The port to listen on; 0 takes a free one.
+    /// The port to listen on; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
 
-    /// The port of the monitors of drive items; 0 takes a free one.
+    /// The port of the monitors of drive items; 0 picks a free one.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     monitor_port: u16,
 
@@ -82,7 +82,7 @@ struct Arguments {
     public_monitor_origin: Option<String>,
 
     /// Allows N requests per second per app and tenant, counting each request of a batch, and
-    /// answers the rest with 429. Also limits each team to 4 per second, unless --team-rate is
+    /// answers the others with 429. Also limits each team to 4 per second, unless --team-rate is
     /// given.
     #[arg(long, value_name = "N")]
     rate: Option<u32>,
@@ -92,7 +92,7 @@ struct Arguments {
     team_rate: Option<u32>,
 
     /// Answers 404 for teams that were neither created nor named by --team, as the service does.
-    /// Without it, every id is a team's.
+    /// Without it, any id is that of a team.
     #[arg(long)]
     strict: bool,
 
@@ -100,8 +100,8 @@ struct Arguments {
     #[arg(long = "team", value_name = "ID")]
     teams: Vec<String>,
 
-    /// What becomes of each operation: phases with their length (a number of checks, or a time such
-    /// as 5s or 250ms), then its end. Phases: missing, not-started, in-progress, retried, empty,
+    /// How each operation proceeds: phases with their length (a number of checks, or a time such as
+    /// 5s or 250ms), then an end. Phases: missing, not-started, in-progress, retried, empty,
     /// status:WORD (any other member). Ends: succeeded, failed, failed-null, failed-text, invalid,
     /// never.
     #[arg(long, value_name = "LIFE", default_value = "not-started=1,in-progress=1,succeeded")]
@@ -111,7 +111,7 @@ struct Arguments {
     #[arg(long, value_name = "N", conflicts_with = "life", value_parser = clap::value_parser!(u32).range(1..))]
     checks: Option<u32>,
 
-    /// Lets the first N operations fail.
+    /// Makes the first N operations fail.
     #[arg(long, value_name = "N", default_value_t = 0)]
     fail: u64,
 
@@ -120,41 +120,41 @@ struct Arguments {
     #[arg(long, value_name = "SPAN", default_value = "0")]
     readable_after: Span,
 
-    /// How the starting answer tells where the operation is [default: as the service does, for each
+    /// How the response to a start names the operation [default: as the service does, for each
     /// operation].
     #[arg(long, value_name = "FORM", long_help = location_help())]
     location: Option<LocationForm>,
 
     /// How the monitors of drive items answer: sharepoint or personal, running=STATUS, and end=
-    /// with 200, 202, 303, 303-bare, 500, vanished or not-found, divided by commas.
+    /// with 200, 202, 303, 303-bare, 500, vanished or not-found, separated by commas.
     #[arg(long, value_name = "FORM", default_value = "sharepoint")]
     monitor: Monitor,
 
-    /// Puts Retry-After on the starting answers, in any form.
+    /// Adds Retry-After to the responses to starts, in any form.
     #[arg(long, value_name = "FORM", allow_hyphen_values = true, long_help = RETRY_AFTER_HELP)]
     retry_after: Option<RetryAfter>,
 
-    /// A fault (repeatable). Alone, the first answers get the named faults in this order; with
-    /// --fault-every or --fault-rate they are what is chosen from.
+    /// A fault (repeatable). By default, the first responses get the faults in this order;
+    /// --fault-every and --fault-rate choose from them.
     #[arg(long = "fault", value_name = "NAME", long_help = fault_help())]
     faults: Vec<String>,
 
-    /// Gives each Kth answer a fault, in turn.
+    /// Gives every Kth response a fault, in turn.
     #[arg(long, value_name = "K", requires = "faults", conflicts_with = "fault_rate",
         value_parser = clap::value_parser!(u64).range(1..))]
     fault_every: Option<u64>,
 
-    /// Gives this share of the answers (0.0 to 1.0) a fault by chance; without --fault, from those
-    /// that pass.
+    /// Gives a random share of the responses (0.0 to 1.0) a fault; without --fault, a `passing`
+    /// one.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     fault_rate: Option<f64>,
 
-    /// Which answers get faults (repeatable): start, check, target, batch (envelopes), item
+    /// Which responses get faults (repeatable): start, check, target, batch (envelopes), item
     /// (requests inside batches) [default: check].
     #[arg(long, value_name = "OCCASION")]
     fault_on: Vec<Occasion>,
 
-    /// The seed of identifiers and of chance.
+    /// The seed of identifiers and of random faults.
     #[arg(long, default_value_t = 0)]
     seed: u64,
 
@@ -162,7 +162,7 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
     clock_ahead: i64,
 
-    /// Answers by a recording where it matches: a JSON array of {"method", "path", "status",
+    /// Answers from a recording where it matches: a JSON array of {"method", "path", "status",
     /// "headers", "body"}.
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
@@ -178,7 +178,7 @@ fn fault_help() -> String {
 fn location_help() -> String {
     let names = LocationForm::names().join(", ");
     format!(
-        "How the starting answer tells where the operation is [default: as the service does].\n\nForms: {names}"
+        "How the response to a start names the operation [default: as the service does].\n\nForms: {names}"
     )
 }
 
@@ -294,14 +294,14 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     let path = certificate.as_ref().map(|file| format!("{}\n", file.path().display()));
     let lines = format!("{}\n{}", simulator.service_root(), path.unwrap_or_default());
     let mut output = io::stdout();
-    // The parent process may not read the lines, and serving continues without them.
+    // The parent process may not read the lines; the simulator serves all the same.
     let _ = output.write_all(lines.as_bytes()).and_then(|()| output.flush());
     interrupted().await.map_err(|error| error.to_string())?;
     simulator.stop().await;
     Ok(())
 }
 
-/// Writes a certificate to a file, which is removed with the value.
+/// Writes a certificate to a file, which is deleted when the value is dropped.
 fn written(certificate: &str) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix("graph-simulator-").suffix(".pem").tempfile()?;
     file.write_all(certificate.as_bytes())?;

@@ -1,4 +1,4 @@
-//! The invariants of a set, checked by its requests, their responses and its reports alone.
+//! The invariants of a set, derived from its requests, their responses and its reports alone.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use super::{FIRST_CHECK, INTERVAL, OWNERS, RATE};
 
 const ORIGIN: &str = "https://graph.microsoft.com";
 
-/// How long at least the service is left alone after it has refused a batch, and a start.
+/// The shortest pause after the service has refused a batch or a start.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// How long at most a last check may take, and its owner's rate may put it off.
+/// The longest time that a last check may take, including the delay by its owner's rate.
 const LAST_CHECK: Duration = Duration::from_secs(12);
 
-/// A key, and which of its holders.
+/// A key, and the number of the operation that holds it.
 pub(super) type Name = (u8, u32);
 
 /// What a response says about one item.
@@ -27,21 +27,21 @@ pub(super) type Name = (u8, u32);
 pub(super) enum Said {
     /// Nothing that can be read.
     Nothing,
-    /// A status, and for how long to wait.
+    /// A status, and how long the service asks to wait.
     Status(u16, Option<Duration>),
     /// It was refused with the batch that it was in.
     Refused,
 }
 
-/// A start that waits for its turn, or is under way.
+/// A start that waits for its turn, or is in flight.
 #[derive(Clone, Copy, Debug, Default)]
 struct Beginning {
     idempotent: bool,
     timeout: Option<Duration>,
-    /// The first sending, and what it was before the last one.
+    /// When the start was first sent; `before` is the same before the last request.
     sent: Option<Instant>,
     before: Option<Instant>,
-    /// Whether it may have been carried out, or is under way.
+    /// Whether it may have been carried out, or is in flight.
     spent: bool,
     not_before: Option<Instant>,
     renewed: bool,
@@ -55,7 +55,7 @@ struct Running {
     /// When its first check is due.
     first_due: Instant,
     checks: Checks,
-    /// What a batch that was refused takes back.
+    /// The state to return to if the batch is refused.
     before: Checks,
     deadline: Option<Instant>,
     /// The part of the interval by which the last check may be early.
@@ -69,7 +69,7 @@ struct Checks {
     sent: Option<Instant>,
     /// Whether the next check may be sent at once, because the credential was renewed.
     at_once: bool,
-    /// The same, but alone, because a batch's word is to be confirmed.
+    /// The same, but in a separate request, which has to confirm what a batch said.
     doubted: bool,
     /// Whether one was sent at the deadline or later.
     last: bool,
@@ -123,14 +123,14 @@ impl Oracle {
         assert!(before.is_none(), "{key} was replaced");
     }
 
-    /// An operation that runs from `since` on came in.
+    /// An operation was inserted that has been running since `since`.
     pub(super) fn inserted(&mut self, key: u8, since: Instant, timeout: Option<Duration>) {
         let deadline = timeout.map(|timeout| since + timeout);
         let running = Running::new(since, FIRST_CHECK, deadline, timeout);
         self.hold(key, Phase::Running(running));
     }
 
-    /// A start came in.
+    /// A start was queued.
     pub(super) fn queued(&mut self, key: u8, idempotent: bool, timeout: Option<Duration>) {
         let beginning = Beginning { idempotent, timeout, ..Beginning::default() };
         self.hold(key, Phase::Queued(beginning));
@@ -159,7 +159,7 @@ impl Oracle {
         holder.phase = Phase::Starting(Beginning { spent: true, ..beginning });
     }
 
-    /// The caller's start came to an operation that runs from `since` on.
+    /// The caller's start led to an operation that has been running since `since`.
     pub(super) fn started(&mut self, key: u8, since: Instant) {
         if let Some(Holder { phase: Phase::Starting(beginning), .. }) = self.holders.get_mut(&key) {
             (beginning.sent, beginning.accepted) = (Some(since), Some((since, FIRST_CHECK)));
@@ -233,7 +233,7 @@ impl Oracle {
         self.quiet = self.quiet.max(Some(quiet));
     }
 
-    /// A response, or none, came for an item. `true` if it is up to its credential.
+    /// An item got a response, or none. `true` if it needs a new credential.
     pub(super) fn heard(&mut self, name: Name, said: Said, alone: bool, now: Instant) -> bool {
         let Some(holder) = self.holder(name) else { return false };
         match &mut holder.phase {
@@ -335,7 +335,7 @@ impl Beginning {
                 let refused = matches!(status, 429 | 503) || (status == 424 && !alone);
                 let ambiguous = matches!(status, 500 | 502 | 504);
                 self.spent = !(refused || ambiguous && self.idempotent);
-                // What was not carried out because of another item may be repeated sooner.
+                // A start that was not carried out because of another item may be repeated sooner.
                 self.not_before = Some(now + asked.unwrap_or(PAUSE));
             }
             Said::Nothing => {
@@ -371,8 +371,8 @@ impl Running {
         self.deadline.is_some_and(|deadline| now + self.early >= deadline)
     }
 
-    /// Whether its deadline has passed, and so has the time of any last check. What was accepted too
-    /// late for that check waits for its first one.
+    /// Whether its deadline and the time for a last check have passed. An operation that was
+    /// accepted too late for that check waits for its first one.
     fn is_overdue(&self, now: Instant) -> bool {
         let waits = self.checks.sent.is_none() && self.is_last(self.since);
         let last = |deadline: Instant| self.checks.sent.map_or(deadline, |sent| sent.max(deadline));

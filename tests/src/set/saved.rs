@@ -61,11 +61,11 @@ fn plain(step: SetStep<'_, u8>) -> (Plain, Option<(Request<Bytes>, Envelope)>) {
     (said, None)
 }
 
-/// A set that was written down and read again. It saves the same.
+/// Writes a set as text, and restores it from that. The restored set is saved as the same text.
 ///
 /// # Panics
 ///
-/// If it cannot be.
+/// If that fails.
 #[must_use]
 pub fn reread(set: &Set<u8>, root: Uri, now: Instant) -> Set<u8> {
     let saved = set.save();
@@ -123,7 +123,7 @@ fn response(input: &mut Input<'_>, request: &Request<Bytes>) -> Response<Bytes> 
 ///
 /// # Panics
 ///
-/// If the one that is saved and restored behaves otherwise than the one that is not.
+/// If the one that is saved and restored behaves differently from the one that is not.
 pub fn drive(bytes: &[u8]) {
     let mut input = Input(bytes);
     let root = Uri::from_static("https://graph.microsoft.com/v1.0");

@@ -1,4 +1,4 @@
-//! An answer, and what a fault makes of it on its way to the client.
+//! An answer, and what a fault does to it on its way to the client.
 
 use std::{
     io,
@@ -22,11 +22,11 @@ const JSON: HeaderValue = HeaderValue::from_static(
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=us-ascii");
 const HTML_PAGE: &str = "<!DOCTYPE html>\r\n<html><head><title>Service unavailable</title></head>\r\n\
     <body><h2>The gateway is having a moment</h2><p>Reference: {\"status\":\"succeeded\"}</p></body></html>\r\n";
-/// Announced for an answer that is cut although it has no body.
+/// The length that is announced for an answer that is cut although it has no body.
 const PHANTOM_LENGTH: usize = 64;
 const ENDLESS_CHUNK: usize = 16 * 1024;
 
-/// An answer as the service means it.
+/// An answer as the service intends it.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -44,7 +44,7 @@ impl Answer {
         Self { status, headers, body: body.into() }
     }
 
-    /// Sets a header; a value that cannot stand in one is left out.
+    /// Sets a header, unless the value is not valid in one.
     pub(super) fn insert(&mut self, name: HeaderName, value: &str) {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
@@ -57,8 +57,7 @@ impl Answer {
         self.body = Bytes::from_static(HTML_PAGE.as_bytes());
     }
 
-    /// Does to the answer what the fault says, as far as that shows in its status, headers and
-    /// bytes.
+    /// Applies a fault to the answer, as far as it affects the status, the headers and the body.
     pub(super) fn spoil(&mut self, fault: &Fault) {
         match fault {
             Fault::HtmlBadGateway => self.html(StatusCode::BAD_GATEWAY),
@@ -79,7 +78,7 @@ impl Answer {
         }
     }
 
-    /// Sends the answer, in so far as the fault lets it be sent.
+    /// Sends the answer, as far as the fault allows.
     pub(super) async fn deliver(self, fault: Option<&Fault>, wire: &Wire) -> Response {
         let Self { status, mut headers, body } = self;
         let body = match fault {
@@ -100,7 +99,7 @@ impl Answer {
                 })
             }
             Some(Fault::EndlessBody) => Body::from_stream(Flow::Endless { begun: false }),
-            // The service chunks what it accepts, although there is nothing to say.
+            // The service sends the empty body of a 202 in chunks.
             _ if status == StatusCode::ACCEPTED && body.is_empty() => {
                 Body::from_stream(Flow::Nothing)
             }
@@ -113,7 +112,7 @@ impl Answer {
     }
 }
 
-/// A body whose length is not known beforehand.
+/// A body whose length is not known in advance.
 enum Flow {
     Nothing,
     Cut { first: Option<Bytes>, flushed: bool },

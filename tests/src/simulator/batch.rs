@@ -1,8 +1,7 @@
 //! `$batch`: up to twenty requests in one, each answered as if it had come alone.
 //!
-//! The rules are those of <https://learn.microsoft.com/graph/json-batching>: what is wrong with the
-//! form of the envelope refuses it as a whole with 400, what is wrong with a request shows in its
-//! own response.
+//! The rules are those of <https://learn.microsoft.com/graph/json-batching>: an error in the form
+//! of the envelope refuses all of it with 400, and an error in a request shows in its own response.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -37,7 +36,7 @@ struct Envelope {
     requests: Vec<Written>,
 }
 
-/// A request as it stands in the envelope.
+/// A request as it is written in the envelope.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Written {
@@ -62,7 +61,7 @@ struct Written {
 struct Item {
     id: String,
     depends_on: Vec<String>,
-    /// `None` where the URL cannot be read.
+    /// `None` if the URL cannot be read.
     call: Option<Call>,
 }
 
@@ -140,7 +139,7 @@ impl Service {
             let chance = ids::mix(seed ^ position);
             let mut response = respond(item.id.clone(), &answer, chance);
             match fault {
-                // A connection of its own, which could be closed, an item does not have.
+                // An item has no connection of its own that could be closed.
                 Some(Fault::MissingItem | Fault::Close | Fault::Cut | Fault::EndlessBody) => {}
                 Some(Fault::DoubledItem) => responses.extend([response.clone(), response]),
                 Some(Fault::UnknownItem) => {
@@ -165,8 +164,8 @@ impl Service {
         answer
     }
 
-    /// Answers one request of an envelope, and records it. `failed` tells that one which it depends
-    /// on has failed.
+    /// Answers one request of an envelope, and records it. `failed` says that a request that it
+    /// depends on has failed.
     fn item(
         &mut self,
         item: &Item,
@@ -212,7 +211,7 @@ impl Service {
     }
 }
 
-/// Reads an envelope, its items in an order in which each comes after those that it depends on.
+/// Reads an envelope. Each of the items comes after those that it depends on.
 fn read(call: &Call, context: &Context) -> Result<Vec<Item>, String> {
     let envelope: Envelope = serde_json::from_slice(&call.body)
         .map_err(|_| "Invalid batch payload format.".to_owned())?;
@@ -280,7 +279,7 @@ fn item(written: Written, envelope: &Call, context: &Context) -> Result<Item, St
     })
 }
 
-/// The bytes of an item's body: JSON as it stands, anything else out of base64.
+/// The bytes of an item's body: JSON as it is, anything else decoded from base64.
 fn content(headers: &HeaderMap, body: &RawValue) -> Bytes {
     let is_json = super::context::is_json(headers);
     let text = serde_json::from_str::<String>(body.get()).ok().filter(|_| !is_json);
@@ -288,7 +287,7 @@ fn content(headers: &HeaderMap, body: &RawValue) -> Bytes {
     Bytes::from(bytes.unwrap_or_else(|| body.get().as_bytes().to_vec()))
 }
 
-/// Puts each item after those that it depends on, and refuses circles and unknown ids.
+/// Puts each item after those that it depends on, and refuses cycles and unknown ids.
 fn sort(mut waiting: Vec<Item>) -> Result<Vec<Item>, String> {
     let mut sorted: Vec<Item> = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
@@ -306,8 +305,9 @@ fn sort(mut waiting: Vec<Item>) -> Result<Vec<Item>, String> {
     Ok(sorted)
 }
 
-/// An item's response; by chance its header names are in lower case, and a missing body is null.
-/// `Content-Type` is not, because Microsoft's own JavaScript client looks for it as it is written.
+/// An item's response. At random, its header names are in lower case, and a missing body is null.
+/// `Content-Type` keeps its case, because Microsoft's own JavaScript client looks for exactly this
+/// name.
 fn respond(id: String, answer: &Answer, chance: u64) -> Response {
     let lower = chance & 1 == 0;
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
@@ -334,7 +334,7 @@ fn respond(id: String, answer: &Answer, chance: u64) -> Response {
     Response { id, status: answer.status.as_u16(), headers, body }
 }
 
-/// `Retry-After` for `retry-after`.
+/// The usual form of a name: `Retry-After` for `retry-after`.
 fn title(name: &HeaderName) -> String {
     let mut upper = true;
     let letters = name.as_str().chars().map(|letter| {

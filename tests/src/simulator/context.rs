@@ -1,4 +1,4 @@
-//! One request's circumstances, and what every answer to it carries.
+//! The context of a request, and what every answer to it contains.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -31,7 +31,7 @@ const CHALLENGE: &str = r#"Bearer realm="", authorization_uri="https://login.mic
 /// What a claims challenge asks the client to get into its next token.
 const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1770105600"}}}"#;
 
-/// A request, read to its end.
+/// A request that was read completely.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) method: Method,
@@ -39,7 +39,7 @@ pub(super) struct Call {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) at: Instant,
-    /// The bearer token; that of the envelope, for a request inside a batch.
+    /// The bearer token; for a request inside a batch, that of the envelope.
     pub(super) token: Option<String>,
     pub(super) is_batched: bool,
 }
@@ -51,7 +51,7 @@ impl Call {
         self.prefers(ALL_MEMBERS)
     }
 
-    /// Whether the client asks not to be kept waiting; inside a batch the service does not listen.
+    /// Whether the client asks not to be kept waiting; inside a batch the service ignores that.
     pub(super) fn wants_no_waiting(&self) -> bool {
         !self.is_batched && self.prefers(RESPOND_ASYNC)
     }
@@ -89,14 +89,14 @@ impl Call {
     }
 }
 
-/// Whether the headers announce JSON.
+/// Whether the headers declare JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json")
 }
 
-/// What the answers to one request are written from.
+/// What the answers to one request are made from.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) version: Version,
@@ -130,7 +130,7 @@ impl Context {
         Answer::json(status, Document::new().with("error", error).write())
     }
 
-    /// An error of the service behind the gateway, which nests.
+    /// An error of the service behind the gateway, with nested errors.
     pub(super) fn inner_error(
         &self,
         status: StatusCode,
@@ -162,7 +162,7 @@ impl Context {
         self.inner_error(StatusCode::NOT_FOUND, "NotFound", "ItemNotFound", &message)
     }
 
-    /// What the service says of an operation that it does not know, or not yet.
+    /// What the service says about an operation that it does not know, or does not know yet.
     pub(super) fn no_workflow(&self) -> Answer {
         let message = "No workflow found with supplied ID";
         self.inner_error(StatusCode::NOT_FOUND, "NotFound", "ItemNotFound", message)
@@ -194,7 +194,7 @@ impl Context {
         answer
     }
 
-    /// Refuses a body that is not announced as JSON.
+    /// Refuses a body that is not declared as JSON.
     pub(super) fn unreadable(&self, call: &Call) -> Option<Answer> {
         if call.body.is_empty() || is_json(&call.headers) {
             return None;
@@ -243,7 +243,7 @@ impl Context {
                 answer.insert(LOCATION, &format!("{foreign_origin}{}", call.uri));
                 return Some(answer);
             }
-            // What these say is put in place when the answer is spoiled.
+            // `Answer::spoil` fills in what these faults say.
             Fault::HtmlBadGateway | Fault::Close => {
                 return Some(Answer::empty(StatusCode::BAD_GATEWAY));
             }
@@ -306,7 +306,7 @@ impl Context {
         answer.insert(RETRY_AFTER, text);
     }
 
-    /// Puts on what every answer of the service carries, unless a recording has its own.
+    /// Adds the headers that every answer of the service has, unless a recording has its own.
     pub(super) fn label(&self, answer: &mut Answer, call: &Call) {
         let labels = [
             (REQUEST_ID, self.request_id.as_str()),
@@ -322,7 +322,7 @@ impl Context {
         self.label_item(answer, call);
     }
 
-    /// Puts on what an answer inside a batch carries: no `Date`, and the id of the whole.
+    /// Adds the headers of an answer inside a batch: no `Date`, and the id of the whole batch.
     pub(super) fn label_item(&self, answer: &mut Answer, call: &Call) {
         if !answer.headers.contains_key(REQUEST_ID) {
             answer.insert(REQUEST_ID, &self.request_id);

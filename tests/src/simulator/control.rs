@@ -1,5 +1,5 @@
-//! The simulator's own routes, below `/_simulator`: what has happened, and what is to happen. They
-//! take no token and speak plain JSON.
+//! The simulator's own routes, below `/_simulator`: they show what has happened, and set what will
+//! happen. They take no token, and use plain JSON.
 
 use std::{sync::Arc, time::Duration};
 
@@ -158,7 +158,7 @@ async fn faults(State(shared): App, body: String) -> Outcome {
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What becomes of the operations of a team, or of one operation.
+/// How one operation proceeds, or those of a team.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct LifeOf {
@@ -214,7 +214,7 @@ async fn skip(State(shared): App, body: String) -> Result<Json<Value>, Refused> 
     Ok(Json(json!({ "skippedMs": record::millis(service.skipped) })))
 }
 
-/// Longer ones no instant could take.
+/// The longest skip: a hundred years, so that no instant overflows.
 pub(super) const LONGEST_SKIP: Duration = Duration::from_secs(3_155_760_000);
 
 async fn rate(State(shared): App) -> Json<Value> {
@@ -226,7 +226,7 @@ async fn rate(State(shared): App) -> Json<Value> {
     }))
 }
 
-/// The rates from now on; null stands for none, and what is absent stays.
+/// The rates from now on. A null removes a limit, and a property that is absent changes nothing.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Rates {

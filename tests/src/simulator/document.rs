@@ -24,9 +24,9 @@ impl Document {
         serde_json::from_slice(json).ok()
     }
 
-    /// Sets a property, in its place if there is one of this name and else at the end.
+    /// Sets a property: in place if there is one of this name, and otherwise at the end.
     pub(super) fn set(&mut self, name: &str, value: impl Serialize) {
-        // Whatever is set here is text, numbers, lists and documents, which serialize.
+        // Only text, numbers, lists and documents are set here, and these always serialize.
         let Ok(value) = serde_json::value::to_raw_value(&value) else { return };
         match self.properties.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = value,
@@ -40,7 +40,7 @@ impl Document {
         self
     }
 
-    /// As [`Document::with`], unless there is no value.
+    /// The same as [`Document::with`] if there is a value.
     #[must_use]
     pub(super) fn with_some(self, name: &str, value: Option<impl Serialize>) -> Self {
         match value {
@@ -66,7 +66,7 @@ impl Document {
         self.properties.is_empty()
     }
 
-    /// Takes over another's properties, apart from those whose names are refused.
+    /// Takes over another's properties, except for those that `is_wanted` refuses.
     pub(super) fn merge(&mut self, other: &Self, is_wanted: impl Fn(&str) -> bool) {
         for (name, value) in &other.properties {
             if is_wanted(name) {
@@ -75,7 +75,7 @@ impl Document {
         }
     }
 
-    /// Keeps the named properties alone, and the annotations of the whole.
+    /// Keeps only the named properties, and the annotations of the whole document.
     pub(super) fn select(&mut self, names: &[String]) {
         self.properties.retain(|(name, _)| {
             name.starts_with('@') || names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))

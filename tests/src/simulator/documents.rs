@@ -13,11 +13,11 @@ use super::{
 };
 
 const HIDDEN: &str = "unknownFutureValue";
-/// What a request says about the creation alone, and what is told in other ways.
+/// Properties that concern only the creation, or that are shown in other ways.
 const NOT_READ_BACK: [&str; 6] =
     ["members", "channels", "installedApps", "partsToClone", "tabs", "isArchived"];
 
-/// An operation as one check shows it. `all_members` tells whether the client asked for the members
+/// An operation as one check shows it. `all_members` says whether the client asked for the members
 /// of enumerations that came after `unknownFutureValue`.
 pub(super) fn operation(
     operation: &Operation,
@@ -54,7 +54,7 @@ fn teams(
         .with("operationType", if is_hidden { HIDDEN } else { operation.kind.name() })
         .with("createdDateTime", &created)
         .with("status", status)
-        // The service leaves it at the creation, whatever happens.
+        // The service never changes it after the creation.
         .with("lastActionDateTime", &created)
         .with("attemptsCount", view.attempts)
         .with("targetResourceId", operation.target.key())
@@ -82,7 +82,7 @@ fn failure_value(failure: &Failure) -> Value {
     }
 }
 
-/// The undocumented `Value`: what an archive is at, or how far each part of a new team is.
+/// The undocumented `Value`: the progress of an archive, or of each part of a new team.
 fn value(operation: &Operation, view: &View) -> Option<String> {
     #[derive(Serialize)]
     #[serde(rename_all = "PascalCase")]
@@ -132,7 +132,7 @@ fn parts<'a>(operation: &'a Operation, view: &View) -> Vec<Part<'a>> {
     let (apps, channels) = (&operation.parts.apps, &operation.parts.channels);
     let total = apps.len() + channels.len();
     let (done, whole) = view.done;
-    // The last part is done only by the success itself.
+    // The last part is done only when the operation has succeeded.
     let done = (total as u64).saturating_mul(done) / whole.max(1);
     let failed = matches!(view.stage, Stage::Ended(End::Failed(_) | End::Invalid));
     let part = |position: usize, index: usize, reference: &'a String, tabs| Part {
@@ -156,7 +156,7 @@ fn parts<'a>(operation: &'a Operation, view: &View) -> Vec<Part<'a>> {
     apps.chain(channels).collect()
 }
 
-/// A resource that has just come into being: what the service gives it, and what was sent.
+/// A resource that was just created: what the service adds, and what was sent.
 pub(super) fn created(address: &Address, sent: &Document) -> Document {
     let identity = address.identity();
     let parent = identity.strip_suffix(&address.key().to_lowercase()).unwrap_or_default();
@@ -206,7 +206,7 @@ fn member(id: &str, sent: &Document) -> Document {
         .with("userId", user.or_else(|| sent.text("userId")))
 }
 
-/// The group of a team, as far as nobody has said otherwise.
+/// The group of a team, as far as the team's document determines it.
 pub(super) fn group_of(team: &Document) -> Document {
     let mut group = Document::new();
     group.merge(team, |name| {

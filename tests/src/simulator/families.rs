@@ -13,7 +13,7 @@ use super::{
 /// A date that SharePoint's monitors show instead of the real one.
 const YEAR_ONE: &str = "0001-01-01T00:00:00Z";
 
-/// An operation of any family but Teams', with its status in the family's word.
+/// An operation of any family except Teams, with its status as the family spells it.
 pub(super) fn operation(operation: &Operation, view: &View, status: &str, root: &str) -> Document {
     let seen = Seen { operation, view, status, root };
     match operation.kind.family() {
@@ -63,7 +63,7 @@ impl Seen<'_> {
         }
     }
 
-    /// The failure as an object, or as the bare text that was asked for.
+    /// The failure as an object, or as bare text if that was asked for.
     fn error(&self) -> Option<Value> {
         Some(match self.failure()? {
             Failure::Error { code, message } => json!({ "code": code, "message": message }),
@@ -161,7 +161,7 @@ impl Seen<'_> {
         let query = self.operation.query.as_ref().map(|query| format!("?{query}"));
         let location = || {
             let target = self.location(&self.operation.target, Keys::Slash);
-            // The service calls a function by the key.
+            // The service writes a function call with the key as its argument.
             let (path, key) = target.rsplit_once('/').unwrap_or((&target, ""));
             format!("{path}(key='{key}'){}", query.unwrap_or_default())
         };
@@ -243,7 +243,7 @@ impl Seen<'_> {
         let target = &self.operation.target;
         let ended = matches!(self.view.stage, Stage::Ended(_));
         let percent = (!ended || self.has_succeeded()).then(|| self.percent());
-        // The address is of the host's own API, for which another token is needed.
+        // The address belongs to the host's own API, which needs another token.
         let location = || format!("{}/_api/v2.0{}", self.root, target.write(Keys::Slash));
         Document::new()
             .with(

@@ -25,12 +25,12 @@ pub enum RetryAfter {
     Huge,
     /// A word.
     Garbage,
-    /// This text, as it stands.
+    /// This text, as it is.
     Verbatim(String),
 }
 
 impl RetryAfter {
-    /// Each form once, but for [`RetryAfter::Verbatim`].
+    /// Each form once, except for [`RetryAfter::Verbatim`].
     pub fn all() -> Vec<Self> {
         vec![
             Self::Absent,
@@ -115,7 +115,7 @@ pub enum Fault {
     Close,
     /// The connection ends in the middle of the announced body.
     Cut,
-    /// The body is shorter than the document, and announced so.
+    /// The document is cut off, but the body has the announced length.
     TruncatedJson,
     /// 502 with a proxy's HTML page.
     HtmlBadGateway,
@@ -133,7 +133,7 @@ pub enum Fault {
     Redirect,
     /// The true answer, late.
     Slow(Duration),
-    /// The true answer under another HTTP status.
+    /// The true answer with another HTTP status.
     Status(u16),
     /// Inside a batch, no response to the request; alone, the true answer.
     MissingItem,
@@ -143,7 +143,7 @@ pub enum Fault {
     UnknownItem,
 }
 
-/// What the names on a command line stand for, apart from those that carry a value.
+/// What the names on a command line stand for, except for those that have a value.
 const NAMES: &[(&str, Fault)] = &[
     ("throttle", Fault::Throttle(RetryAfter::Absent)),
     ("unavailable", Fault::ServiceUnavailable),
@@ -168,8 +168,8 @@ const NAMES: &[(&str, Fault)] = &[
 ];
 
 impl Fault {
-    /// Every fault once that an answer of its own can have and that stands for no decision of the
-    /// service, throttling with each form of `Retry-After`.
+    /// Every fault once, and throttling with each form of `Retry-After`. Faults of items in a batch
+    /// are left out, and so are those that are decisions of the service.
     pub fn all() -> Vec<Self> {
         let named = NAMES.iter().map(|(_, fault)| fault.clone());
         let named = named.filter(|fault| *fault != Self::ClaimsChallenge && !fault.is_of_items());
@@ -178,8 +178,8 @@ impl Fault {
         named.chain(throttles).chain(valued).collect()
     }
 
-    /// The faults that pass by themselves and ask for no long wait: what a random plan draws from
-    /// unless told.
+    /// The faults that go away by themselves and do not ask for a long wait. A random plan uses
+    /// these by default.
     pub fn passing() -> Vec<Self> {
         vec![
             Self::Throttle(RetryAfter::Seconds(1)),
@@ -210,7 +210,7 @@ impl Fault {
         Self::of_items().contains(self)
     }
 
-    /// The names that a command line takes.
+    /// The names that a command line accepts.
     pub fn names() -> Vec<&'static str> {
         let valued = [
             "throttle=SECONDS",
@@ -230,7 +230,7 @@ impl Fault {
         NAMES.iter().map(|(name, _)| *name).chain(valued).collect()
     }
 
-    /// Whether the answer, for all that, tells the truth about the operation.
+    /// Whether the answer still tells the truth about the operation.
     pub fn is_truthful(&self) -> bool {
         matches!(self, Self::Slow(_) | Self::Status(_))
     }
@@ -274,7 +274,7 @@ impl fmt::Display for Fault {
             Self::Slow(delay) => write!(f, "slow={}", delay.as_millis()),
             Self::Status(code) => write!(f, "status={code}"),
             Self::Error(code) => write!(f, "error={code}"),
-            // All others stand in the table.
+            // All others are in the table.
             other => write!(f, "{other:?}"),
         }
     }
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn any_text_can_stand_in_retry_after() {
+    fn any_text_can_be_a_retry_after() {
         for (text, form) in [
             ("7", RetryAfter::Seconds(7)),
             ("date:5", RetryAfter::Date(Duration::from_secs(5))),

@@ -1,5 +1,5 @@
-//! Identifiers, instants and chance, all drawn from the seed, so that two runs with one seed say
-//! the same.
+//! Identifiers, instants and random numbers, all derived from the seed, so that two runs with the
+//! same seed answer the same.
 
 use std::fmt::Write as _;
 
@@ -26,13 +26,13 @@ pub(super) fn hash(text: &str) -> u64 {
     mix(fnv)
 }
 
-/// A share of one, in `0.0..1.0`, out of the upper bits of a mixed value.
+/// A number in `0.0..1.0`, from the upper bits of a mixed value.
 pub(super) fn share(value: u64) -> f64 {
     let upper = u32::try_from(value >> 32).unwrap_or(u32::MAX);
     f64::from(upper) / 4_294_967_296.0
 }
 
-/// splitmix64, of which only identifiers are made.
+/// A splitmix64 generator, used only for identifiers.
 #[derive(Debug)]
 pub(super) struct Ids {
     state: u64,
@@ -82,7 +82,7 @@ fn timestamp(seconds: i64, ticks: u64) -> String {
     text
 }
 
-/// A date and time without fraction or offset, as it stands in `innerError.date`.
+/// A date and time without fraction or offset, as in `innerError.date`.
 pub(super) fn date_time(at: OffsetDateTime) -> String {
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",

@@ -42,7 +42,7 @@ pub(super) enum Family {
     Workbook,
     Print,
     Onenote,
-    /// Copy, move and upload of drive items, told by a monitor on another origin.
+    /// Copies, moves and uploads of drive items, shown by a monitor on another origin.
     Drive,
 }
 
@@ -93,7 +93,7 @@ impl Kind {
         }
     }
 
-    /// Whether the member stands after `unknownFutureValue`, and so is hidden from those who did
+    /// Whether the member comes after `unknownFutureValue`, and so is hidden from clients that did
     /// not ask for it.
     pub(super) fn is_late(self) -> bool {
         matches!(
@@ -102,7 +102,7 @@ impl Kind {
         )
     }
 
-    /// What an archive or its reversal leaves the target as.
+    /// Whether the target is archived afterwards, if the operation changes that.
     pub(super) fn archives(self) -> Option<bool> {
         match self {
             Self::ArchiveTeam | Self::ArchiveChannel => Some(true),
@@ -111,18 +111,18 @@ impl Kind {
         }
     }
 
-    /// Whether the target comes into being by the operation.
+    /// Whether the operation creates the target.
     pub(super) fn creates(self) -> bool {
         self.archives().is_none() && !matches!(self, Self::ResetPassword | Self::MoveItem)
     }
 
-    /// Whether the starting request makes no sense without a body.
+    /// Whether the starting request needs a body.
     pub(super) fn needs_body(self) -> bool {
         self.archives().is_none()
             && !matches!(self, Self::ResetPassword | Self::CreateSession | Self::CopyNotebook)
     }
 
-    /// How the starting answer tells where the operation is, unless told otherwise.
+    /// How the starting answer names the operation by default.
     pub(super) fn location(self) -> LocationForm {
         match self {
             Self::ArchiveChannel | Self::UnarchiveChannel => LocationForm::SlashKey,
@@ -145,7 +145,7 @@ impl Family {
         }
     }
 
-    /// The family's word for a stage.
+    /// The family's status word for a stage.
     pub(super) fn word(self, stage: &Stage) -> String {
         let (not_started, running, succeeded, failed) = match self {
             Self::Teams => ("notStarted", "inProgress", "succeeded", "failed"),
@@ -169,8 +169,8 @@ impl Family {
         .to_owned()
     }
 
-    /// Whether members after `unknownFutureValue` are hidden from those who did not ask for them:
-    /// the others' enumerations have no such member.
+    /// Whether members after `unknownFutureValue` are hidden from clients that did not ask for
+    /// them: the others' enumerations have no such member.
     pub(super) fn hides(self) -> bool {
         !matches!(self, Self::Workbook | Self::Onenote | Self::Drive)
     }

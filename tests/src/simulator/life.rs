@@ -1,4 +1,4 @@
-//! What becomes of an operation, check by check or second by second.
+//! How an operation proceeds, check by check or second by second.
 
 use std::{
     str::FromStr,
@@ -47,7 +47,7 @@ pub enum Phase {
     NotStarted,
     /// `inProgress`, or the family's word for it.
     InProgress,
-    /// As in progress, and `attemptsCount` has grown by one.
+    /// In progress, and `attemptsCount` has grown by one.
     Retried,
     /// The status is an empty string.
     EmptyStatus,
@@ -96,8 +96,8 @@ pub enum End {
 
 /// An operation's whole life: its phases in order, then its end.
 ///
-/// Only answers that tell the truth count as checks, so a fault prolongs a life that is counted in
-/// checks by one.
+/// Only answers that tell the truth count as checks, so each fault adds one check to a life that is
+/// counted in checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Life {
     phases: Vec<(Phase, Span)>,
@@ -117,21 +117,22 @@ impl Life {
         Self { phases: Vec::new(), end }
     }
 
-    /// Succeeds after a number of checks as not started and another as in progress.
+    /// Succeeds after `not_started` checks as not started, and `in_progress` checks as in progress.
     pub fn checks(not_started: u32, in_progress: u32) -> Self {
         Self::new(End::Succeeded)
             .then(Phase::NotStarted, Span::Checks(not_started))
             .then(Phase::InProgress, Span::Checks(in_progress))
     }
 
-    /// Succeeds after a time as not started and another as in progress, both from the start on.
+    /// Succeeds after the time `not_started` as not started, and the time `in_progress` as in
+    /// progress.
     pub fn elapsed(not_started: Duration, in_progress: Duration) -> Self {
         Self::new(End::Succeeded)
             .then(Phase::NotStarted, Span::Time(not_started))
             .then(Phase::InProgress, Span::Time(in_progress))
     }
 
-    /// Adds a phase after those already there.
+    /// Adds a phase at the end.
     #[must_use]
     pub fn then(mut self, phase: Phase, span: Span) -> Self {
         self.phases.push((phase, span));
@@ -149,7 +150,7 @@ impl Life {
 impl FromStr for Life {
     type Err = String;
 
-    /// Reads phases and an end, divided by commas: `not-started=1,in-progress=2s,succeeded`.
+    /// Reads phases and an end, separated by commas: `not-started=1,in-progress=2s,succeeded`.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut life = Self::new(End::Succeeded);
         let mut words = text.split(',').map(str::trim).peekable();
@@ -186,7 +187,7 @@ impl FromStr for Life {
     }
 }
 
-/// Where an operation stands.
+/// The stage that an operation has reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Going(Phase),
@@ -202,13 +203,13 @@ pub(super) struct View {
     pub(super) done: (u64, u64),
 }
 
-/// A life under way.
+/// A life in progress.
 #[derive(Clone, Debug)]
 pub(super) struct Course {
     life: Life,
     /// Which phase is current; beyond the last one, the operation has ended.
     index: usize,
-    /// The answers that the current phase has given.
+    /// The number of answers that the current phase has given.
     used: u32,
     began: Instant,
     attempts: u32,
@@ -240,7 +241,7 @@ impl Course {
         self.clone().observe(now)
     }
 
-    /// Since when the operation has succeeded, as far as the clock and the checks so far say.
+    /// When the operation succeeded, according to the clock and the checks so far.
     pub(super) fn succeeded_at(&mut self, now: Instant) -> Option<Instant> {
         self.settle(now);
         (self.current().is_none() && self.life.end == End::Succeeded).then_some(self.began)
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_is_told_in_checks() {
+    fn a_life_can_be_counted_in_checks() {
         assert_eq!(
             words(Life::checks(1, 2), 5),
             ["notStarted", "inProgress", "inProgress", "succeeded", "succeeded"]
@@ -328,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_is_told_in_time() {
+    fn a_life_can_be_measured_in_time() {
         let start = Instant::now();
         let second = Duration::from_secs(1);
         let mut course = Course::new(Life::elapsed(second, second), start);

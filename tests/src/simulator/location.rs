@@ -1,4 +1,4 @@
-//! How a 202 tells where its operation is.
+//! How a 202 names its operation.
 
 use std::str::FromStr;
 
@@ -30,11 +30,11 @@ pub enum LocationForm {
     Query,
     /// With a comma after the URL.
     TrailingComma,
-    /// Absolute, of the version that was called.
+    /// Absolute, in the version that was called.
     Absolute,
     /// `http://…/v1.0/teams/getOperationStatus(operationId='b')`: absolute, a function call.
     AbsoluteFunctionCall,
-    /// Absolute, of the other version.
+    /// Absolute, in the other version.
     OtherVersion,
     /// In `Operation-Location` alone.
     OperationLocation,
@@ -46,21 +46,21 @@ pub enum LocationForm {
     ForeignHost,
     /// On another origin, without a scheme: `//host/…`.
     ForeignSchemeless,
-    /// On another origin, the true one standing before an `@`.
+    /// On another origin, with the true one before an `@`.
     ForeignUserInfo,
     /// On the true host, under another scheme.
     ForeignScheme,
-    /// Leaves the version by dot segments.
+    /// Leaves the version through dot segments.
     DotSegments,
-    /// Leads to a resource and no operation.
+    /// Leads to a resource that is not an operation.
     NoOperation,
-    /// No URL.
+    /// Not a URL.
     Garbage,
     /// Bytes that are not valid text.
     NotText,
     /// Empty.
     Empty,
-    /// This value, as it stands.
+    /// This value, as it is.
     Verbatim(String),
 }
 
@@ -91,17 +91,17 @@ const NAMES: &[(&str, LocationForm)] = &[
 ];
 
 impl LocationForm {
-    /// Every form once, apart from [`LocationForm::Verbatim`].
+    /// Every form once, except for [`LocationForm::Verbatim`].
     pub fn all() -> Vec<Self> {
         NAMES.iter().map(|(_, form)| form.clone()).collect()
     }
 
-    /// The names that a command line takes.
+    /// The names that a command line accepts.
     pub fn names() -> Vec<&'static str> {
         NAMES.iter().map(|(name, _)| *name).collect()
     }
 
-    /// Whether a client that knows the service finds the operation through it.
+    /// Whether a client that knows the service can find the operation.
     pub fn is_usable(&self) -> bool {
         use LocationForm as F;
         matches!(
@@ -134,7 +134,7 @@ impl FromStr for LocationForm {
     }
 }
 
-/// What a location is written from.
+/// What a location is made from.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     pub(super) origin: &'a str,
@@ -209,7 +209,8 @@ impl Place<'_> {
             LocationForm::Empty => String::new(),
             LocationForm::Verbatim(value) => value.clone(),
         };
-        // A verbatim value that cannot stand in a header is left out, as a server would have to.
+        // A verbatim value that is not valid in a header is left out, as any server would have to
+        // do.
         HeaderValue::from_str(&value).ok().map(|value| (name, value))
     }
 }

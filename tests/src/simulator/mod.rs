@@ -2,9 +2,9 @@
 //!
 //! It speaks the service's dialect: a 202 whose relative `Location` lacks the version, documents
 //! that stay the same byte for byte while nothing changes, members of enumerations that are hidden
-//! from clients that did not ask, targets that cannot be read yet although their operation has
-//! succeeded. A [`FaultPlan`] adds the service's faults: throttling, outages, cut connections, pages
-//! of HTML, redirects to another origin.
+//! from clients that did not ask for them, targets that cannot be read yet although their operation
+//! has succeeded. A [`FaultPlan`] adds the service's faults: throttling, outages, cut connections,
+//! pages of HTML, redirects to another origin.
 //!
 //! Besides Teams' operations it simulates those of Graph's other families, with the monitors of drive
 //! items on an origin of their own. It accepts batches, limits the rate, and can be controlled over
@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod addresses;
 mod answer;
 mod batch;
 mod context;
@@ -41,7 +42,6 @@ mod operation;
 mod options;
 mod path;
 mod plan;
-mod plot;
 mod rate;
 mod record;
 mod replay;
@@ -75,7 +75,8 @@ pub use self::{
     replay::Exchange,
 };
 
-/// A running simulator; dropped, it lets answers under way finish for a moment, then ends.
+/// A running simulator. When it is dropped, answers in flight get a moment to finish, and then it
+/// stops.
 #[derive(Debug)]
 pub struct Simulator {
     shared: Arc<Shared>,
@@ -116,14 +117,14 @@ impl Simulator {
                 }
                 Err(error) => drop(bound.send(Err(error))),
             }
-            // Bodies without an end and slow answers are not waited for.
+            // Do not wait for endless bodies and slow answers.
             runtime.shutdown_background();
         })?;
         let shared = binding.recv().map_err(io::Error::other)??;
         Ok(Self { shared, stop: Some(stop), host: Host::Thread(Some(thread)) })
     }
 
-    /// `http://127.0.0.1:PORT/v1.0`, under TLS `https://…`
+    /// `http://127.0.0.1:PORT/v1.0`, with TLS `https://…`
     pub fn service_root(&self) -> String {
         format!("{}/v1.0", self.origin())
     }
@@ -143,7 +144,7 @@ impl Simulator {
         self.shared.lock().monitor_origin.clone()
     }
 
-    /// The certificate of the authority that clients have to trust, in PEM, under TLS.
+    /// With TLS, the certificate of the authority that clients have to trust, in PEM.
     pub fn certificate(&self) -> Option<&str> {
         self.shared.certificate.as_deref()
     }
@@ -160,8 +161,8 @@ impl Simulator {
         self.shared.lock().set_behaviour(&key.into(), behaviour, Instant::now());
     }
 
-    /// Changes how operations are treated that no key says more about: faults at once, lives for
-    /// those that start from now on.
+    /// Changes the behaviour of the operations for which no key is set: faults at once, lives for
+    /// operations that start from now on.
     pub fn set_default_behaviour(&self, behaviour: Behaviour) {
         let mut service = self.shared.lock();
         service.options.default = behaviour.or(&service.options.default);
@@ -172,24 +173,24 @@ impl Simulator {
         self.shared.lock().throttle.rate = rate;
     }
 
-    /// Changes how many requests a second may be about one team; `None` for any number.
+    /// Changes how many requests a second an app may send for one team; `None` for any number.
     pub fn set_team_rate(&self, rate: Option<u32>) {
         self.shared.lock().throttle.team_rate = rate;
     }
 
-    /// Moves the service's clock on: lives and rates go by it, and so do records. A hundred years
-    /// at most, all in all.
+    /// Advances the service's clock, by which lives, rates and records go. A hundred years at most
+    /// in total.
     pub fn skip(&self, time: Duration) {
         let mut service = self.shared.lock();
         service.skipped = service.skipped.saturating_add(time).min(control::LONGEST_SKIP);
     }
 
-    /// Forgets everything that has happened and what was set since the start.
+    /// Forgets everything that has happened, and every setting made since the start.
     pub fn reset(&self) {
         self.shared.lock().reset();
     }
 
-    /// How many requests of which kind came so far.
+    /// How many requests of each kind have come so far.
     pub fn counts(&self) -> Counts {
         Counts::of(&self.shared.lock().requests)
     }
@@ -210,7 +211,7 @@ impl Simulator {
         self.shared.lock().reports()
     }
 
-    /// Stops, and waits until answers under way are finished (for half a second at most).
+    /// Stops, and waits until answers in flight are finished (for half a second at most).
     pub async fn stop(mut self) {
         self.stop.take();
         if let Host::Task(task) = &mut self.host

@@ -1,4 +1,4 @@
-//! The monitor of a drive item's copy: on an origin of its own, which takes no token.
+//! The monitor of a drive item's copy: on an origin of its own, which accepts no token.
 
 use std::str::FromStr;
 
@@ -42,7 +42,7 @@ pub enum MonitorEnd {
     SeeOtherBare,
     /// 500 and the document.
     ServerError,
-    /// 404: the monitor is gone, and nothing tells how the operation ended.
+    /// 404: the monitor is gone, and nothing says how the operation ended.
     Vanished,
     /// 500 and an error instead of the document, with the code `operationNotFound`.
     OperationNotFound,
@@ -79,7 +79,7 @@ impl Monitor {
         self
     }
 
-    /// The status while the operation is under way: unless given 200 for SharePoint, 202 for
+    /// The status while the operation is running. By default 200 for SharePoint, and 202 for
     /// OneDrive for consumers.
     #[must_use]
     pub fn running(mut self, status: StatusCode) -> Self {
@@ -87,9 +87,9 @@ impl Monitor {
         self
     }
 
-    /// How the success shows. A failure shows in the document, under the status of the success
-    /// where that is 200, 202 or 500 and else under 200; vanished monitors are gone after a failure
-    /// too.
+    /// How a success is shown. A failure is shown in the document, with the status of a success if
+    /// that is 200, 202 or 500, and otherwise with 200. A monitor that vanishes does so after a
+    /// failure too.
     #[must_use]
     pub fn ending(mut self, end: MonitorEnd) -> Self {
         self.end = end;
@@ -109,7 +109,7 @@ impl Monitor {
 impl FromStr for Monitor {
     type Err = String;
 
-    /// Reads words divided by commas: `sharepoint` or `personal`, `running=STATUS`, `end=` with
+    /// Reads words separated by commas: `sharepoint` or `personal`, `running=STATUS`, `end=` with
     /// `200`, `202`, `303`, `303-bare`, `500`, `vanished` or `not-found`.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut monitor = Self::new();

@@ -1,4 +1,4 @@
-//! One operation: what started it, what it is about, where it stands.
+//! One operation: what started it, what it is about, and how far it has come.
 
 use std::time::{Duration, Instant};
 
@@ -43,18 +43,18 @@ impl Parts {
 pub(super) struct Operation {
     pub(super) kind: Kind,
     pub(super) address: Address,
-    /// What the operation is read below.
+    /// The resource below which the operation is read.
     pub(super) home: Address,
     pub(super) target: Address,
-    /// What a request for the operation has to repeat in its query.
+    /// The query that a request for the operation has to repeat.
     pub(super) query: Option<String>,
     pub(super) monitor: Monitor,
-    /// What behaviour is looked up by, the most specific first.
+    /// The keys by which behaviour is looked up, the most specific first.
     pub(super) keys: Vec<String>,
     pub(super) salt: u64,
     pub(super) created: String,
     pub(super) workflow: String,
-    /// The display name of what the operation is about, as far as the request gives one.
+    /// The display name of what the operation is about, if the request gives one.
     pub(super) name: String,
     pub(super) parts: Parts,
     pub(super) course: Course,
@@ -62,12 +62,12 @@ pub(super) struct Operation {
     pub(super) tally: Tally,
 }
 
-/// What identifies an operation: the identity of what it is read below, and its id.
+/// What identifies an operation: the identity of the resource below which it is read, and its id.
 pub(super) fn identity(home: &str, id: &str) -> String {
     format!("{home}/{}", id.to_lowercase())
 }
 
-/// What the checks of one operation amounted to.
+/// The counts of the checks of one operation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) checks: u64,
@@ -97,7 +97,7 @@ impl Operation {
         })
     }
 
-    /// Counts a check, whatever becomes of it.
+    /// Counts a check, whatever its answer.
     pub(super) fn checked(&mut self, at: Instant) {
         let tally = &mut self.tally;
         if let Some(last) = tally.last.replace(at) {
@@ -107,7 +107,7 @@ impl Operation {
         tally.checks += 1;
     }
 
-    /// Looks at the operation; a look that the client will not see leaves everything as it is.
+    /// Looks at the operation. A look whose result the client will not see changes nothing.
     pub(super) fn look(&mut self, at: Instant, seen: bool) -> View {
         if !seen {
             return self.course.peek(at);

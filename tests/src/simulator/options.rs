@@ -1,4 +1,4 @@
-//! How a simulator behaves: by default, and towards a single team or operation.
+//! How a simulator behaves: by default, and for a single team or operation.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::{
     replay::Exchange,
 };
 
-/// How operations are treated; what is left open is decided by the next wider rule.
+/// How operations behave. What is not set is decided by the next more general behaviour.
 #[derive(Clone, Debug, Default)]
 pub struct Behaviour {
     pub(super) life: Option<Life>,
@@ -23,12 +23,12 @@ pub struct Behaviour {
 }
 
 impl Behaviour {
-    /// Leaves everything open.
+    /// Sets nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What becomes of the operation.
+    /// How the operation proceeds.
     #[must_use]
     pub fn life(mut self, life: Life) -> Self {
         self.life = Some(life);
@@ -42,15 +42,15 @@ impl Behaviour {
         self
     }
 
-    /// How the starting answer tells where the operation is. Left open, it is as the service does:
-    /// relative with quoted keys, for a channel's archive with slashes, for a community absolute.
+    /// How the starting answer names the operation. By default, as the service does: relative with
+    /// quoted keys, with slashes for archiving a channel, absolute for a community.
     #[must_use]
     pub fn location(mut self, form: LocationForm) -> Self {
         self.location = Some(form);
         self
     }
 
-    /// How long after the success what was created answers 404.
+    /// How long after the success a created resource still answers 404.
     #[must_use]
     pub fn readable_after(mut self, span: Span) -> Self {
         self.readable_after = Some(span);
@@ -64,7 +64,7 @@ impl Behaviour {
         self
     }
 
-    /// Takes over what `wider` decides and this leaves open.
+    /// Takes what is not set from `wider`.
     pub(super) fn or(mut self, wider: &Self) -> Self {
         self.life = self.life.or_else(|| wider.life.clone());
         self.faults = self.faults.or_else(|| wider.faults.clone());
@@ -109,19 +109,19 @@ impl Options {
         Self::default()
     }
 
-    /// Listens on this port of 127.0.0.1; 0 takes a free one.
+    /// Listens on this port of 127.0.0.1; 0 picks a free one.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// Lets the monitors of drive items listen on this port; 0 takes a free one.
+    /// Serves the monitors of drive items on this port; 0 picks a free one.
     pub fn monitor_port(mut self, port: u16) -> Self {
         self.monitor_port = port;
         self
     }
 
-    /// Serves TLS, under a certificate that is made at the start (see
+    /// Serves TLS, with a certificate that is created at the start (see
     /// [`Simulator::certificate`](super::Simulator::certificate)).
     pub fn tls(mut self, tls: bool) -> Self {
         self.tls = tls;
@@ -134,15 +134,15 @@ impl Options {
         self
     }
 
-    /// Stops the service's clock, so that only [`Simulator::skip`](super::Simulator::skip) moves it:
-    /// for tests whose clients have a virtual clock too.
+    /// Stops the service's clock, so that only [`Simulator::skip`](super::Simulator::skip) advances
+    /// it: for tests whose clients have a virtual clock too.
     pub fn frozen_clock(mut self, frozen: bool) -> Self {
         self.frozen = frozen;
         self
     }
 
-    /// The origin that absolute addresses name in place of the simulator's own, for clients that
-    /// reach it through another: `https://graph.example:8443`.
+    /// The origin in absolute addresses instead of the simulator's own, for clients that reach it
+    /// through another one: `https://graph.example:8443`.
     pub fn public_origin(mut self, origin: impl Into<String>) -> Self {
         self.public_origin = Some(origin.into().trim_end_matches('/').to_owned());
         self
@@ -155,29 +155,29 @@ impl Options {
     }
 
     /// Allows this many requests a second per app and tenant, counting each request of a batch, and
-    /// answers the rest with 429. The app and tenant are those in the token's claims (`appid` or `azp`,
-    /// and `tid`) where the token is a JWT; all other tokens belong to one app. Also limits each team
-    /// to four requests a second, unless [`Options::team_rate`] is called afterwards.
+    /// answers the others with 429. The app and tenant are those in the token's claims (`appid` or
+    /// `azp`, and `tid`) if the token is a JWT; all other tokens belong to one app. Also limits
+    /// each team to four requests a second, unless [`Options::team_rate`] is called afterwards.
     pub fn rate(mut self, rate: u32) -> Self {
         self.rate = Some(rate);
         self.team_rate = self.team_rate.or(Some(TEAM_RATE));
         self
     }
 
-    /// Allows this many requests a second per team, or with `None` any number.
+    /// Allows this many requests a second per team; `None` for any number.
     pub fn team_rate(mut self, rate: impl Into<Option<u32>>) -> Self {
         self.team_rate = rate.into();
         self
     }
 
     /// Answers 404 for teams that were neither created nor named by [`Options::team`], as the service
-    /// does. Without it, every id is a team's.
+    /// does. Without it, any id is that of a team.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
     }
 
-    /// A team that exists from the start on.
+    /// A team that exists from the start.
     pub fn team(mut self, id: impl Into<String>) -> Self {
         self.teams.push(id.into());
         self
@@ -189,67 +189,67 @@ impl Options {
         self
     }
 
-    /// Lets the first `count` operations that are started fail, whatever life they were given.
+    /// Makes the first `count` operations fail, whatever their life.
     pub fn fail_first(mut self, count: u64) -> Self {
         self.fail_first = count;
         self
     }
 
-    /// Puts `Retry-After` on the starting answers.
+    /// Adds `Retry-After` to the starting answers.
     pub fn retry_after(mut self, form: RetryAfter) -> Self {
         self.retry_after = form;
         self
     }
 
-    /// Sets the service's clock ahead, or with a negative number behind: it shows in `Date` and in
-    /// dates that `Retry-After` gives, not in the pace of anything.
+    /// Sets the service's clock ahead, or with a negative number behind. It affects `Date` and the
+    /// dates in `Retry-After`, but not how fast operations proceed.
     pub fn clock_ahead(mut self, seconds: i64) -> Self {
         self.clock_ahead = seconds;
         self
     }
 
-    /// How operations are treated that no key says more about.
+    /// The behaviour of the operations for which no key is set.
     pub fn behaviour(mut self, behaviour: Behaviour) -> Self {
         self.default = behaviour.or(&self.default);
         self
     }
 
-    /// [`Behaviour::life`] by default.
+    /// Sets the default [`Behaviour::life`].
     pub fn life(self, life: Life) -> Self {
         self.behaviour(Behaviour::new().life(life))
     }
 
-    /// [`Behaviour::faults`] by default.
+    /// Sets the default [`Behaviour::faults`].
     pub fn faults(self, faults: FaultPlan) -> Self {
         self.behaviour(Behaviour::new().faults(faults))
     }
 
-    /// [`Behaviour::location`] by default.
+    /// Sets the default [`Behaviour::location`].
     pub fn location(self, form: LocationForm) -> Self {
         self.behaviour(Behaviour::new().location(form))
     }
 
-    /// [`Behaviour::readable_after`] by default, for what operations create.
+    /// Sets the default [`Behaviour::readable_after`], for what operations create.
     pub fn readable_after(self, span: Span) -> Self {
         self.behaviour(Behaviour::new().readable_after(span))
     }
 
-    /// [`Behaviour::monitor`] by default.
+    /// Sets the default [`Behaviour::monitor`].
     pub fn monitor(self, monitor: Monitor) -> Self {
         self.behaviour(Behaviour::new().monitor(monitor))
     }
 
-    /// How operations are treated that have to do with this key: the id of a team, channel, chat,
-    /// community, drive item or operation, or the display name of what is created. Keys are compared
-    /// without regard to case.
+    /// The behaviour of the operations that have to do with this key: the id of a team, channel,
+    /// chat, community, drive item or operation, or the display name of what is created. Keys are
+    /// compared without regard to case.
     pub fn behaviour_of(mut self, key: impl Into<String>, behaviour: Behaviour) -> Self {
         let entry = self.by_key.entry(key.into().to_lowercase()).or_default();
         *entry = behaviour.or(entry);
         self
     }
 
-    /// Answers requests that match a recorded exchange by the recording, before anything else is
-    /// looked at.
+    /// Answers requests that match a recorded exchange from the recording, before anything else is
+    /// considered.
     pub fn replay(mut self, exchanges: impl IntoIterator<Item = Exchange>) -> Self {
         self.replay.extend(exchanges);
         self

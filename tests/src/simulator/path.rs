@@ -1,5 +1,5 @@
-//! Graph's URLs: read in every key syntax that the service takes, written in the one that is asked
-//! for.
+//! Graph's URLs: read in every key syntax that the service accepts, written in the one that is
+//! requested.
 
 use std::fmt::Write as _;
 
@@ -32,9 +32,9 @@ impl Version {
     }
 }
 
-/// Divides a path into its version and the rest, keys and names alike as segments:
-/// `/v1.0/teams('a')/operations(b)` and `/v1.0/teams/a/operations/b` are one. A team reached
-/// through its group is the team.
+/// Splits a path into its version and its other segments, keys as well as names:
+/// `/v1.0/teams('a')/operations(b)` and `/v1.0/teams/a/operations/b` are the same. A team that is
+/// reached through its group is the team.
 pub(super) fn parse(path: &str) -> (Option<Version>, Vec<String>) {
     let path = path.split('?').next().unwrap_or_default();
     let mut raw = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
@@ -92,7 +92,7 @@ pub(super) fn bound(url: &str) -> Option<&str> {
     url.rsplit(['/', '\'']).find(|segment| !segment.is_empty() && *segment != ")")
 }
 
-/// Percent-encodes what may not stand bare in a key inside `@odata.context`.
+/// Percent-encodes what has to be encoded in a key inside `@odata.context`.
 pub(super) fn encode(key: &str) -> String {
     key.chars().fold(String::new(), |mut text, character| {
         if character.is_ascii_alphanumeric() || "-._~".contains(character) {
@@ -107,7 +107,7 @@ pub(super) fn encode(key: &str) -> String {
     })
 }
 
-/// How a key stands in a URL.
+/// How a key is written in a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keys {
     /// `teams('a')`
@@ -132,7 +132,7 @@ impl Address {
         Self { prefix: String::new(), entities: vec![(set, key.to_owned())] }
     }
 
-    /// A fixed path, with a slash before it.
+    /// A fixed path, with a leading slash.
     pub(super) fn fixed(prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), entities: Vec::new() }
     }
@@ -163,7 +163,7 @@ impl Address {
         })
     }
 
-    /// The same resource as a path by its group, where it belongs to a team.
+    /// The path of the same resource through its group, if it belongs to a team.
     pub(super) fn by_group(&self) -> String {
         let written = self.write(Keys::Slash);
         match written.strip_prefix("/teams/").map(|rest| rest.split_once('/').unwrap_or((rest, "")))

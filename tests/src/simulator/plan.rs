@@ -4,18 +4,18 @@ use std::{collections::HashMap, str::FromStr, sync::Arc};
 
 use super::{fault::Fault, ids};
 
-/// What a request is about.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Occasion {
     /// It starts an operation.
     Start,
     /// It reads an operation.
     Check,
-    /// It reads what an operation was about.
+    /// It reads the target of an operation.
     Target,
     /// It is an envelope of requests: a batch.
     Batch,
-    /// It is a request inside a batch, whatever it is about.
+    /// It is a request inside a batch, whatever its purpose.
     Item,
 }
 
@@ -60,8 +60,8 @@ enum Rule {
 /// Answers are counted from one, separately for each operation (its checks), each target (its
 /// reads), each subject (its starting requests), each request that is sent in batches and each
 /// version (its envelopes), so a plan does not depend on the order in which concurrent requests
-/// arrive. Inside a batch a plan for items goes first; those for starts, checks and targets hold
-/// there too.
+/// arrive. Inside a batch a plan for items takes precedence; those for starts, checks and targets
+/// apply there too.
 #[derive(Clone, Debug, Default)]
 pub struct FaultPlan {
     rules: Vec<(Occasion, Rule)>,
@@ -92,7 +92,7 @@ impl FaultPlan {
         self
     }
 
-    /// Gives each kth answer one of these faults, in turn; with `k` of one, all of them.
+    /// Gives every kth answer one of these faults, in turn; with a `k` of 1, every answer.
     #[must_use]
     pub fn every(
         mut self,
@@ -104,7 +104,8 @@ impl FaultPlan {
         self
     }
 
-    /// Gives this share of the answers (0.0 to 1.0) one of these faults, by the simulator's seed.
+    /// Gives a random share of the answers (0.0 to 1.0) one of these faults, by the simulator's
+    /// seed.
     #[must_use]
     pub fn random(
         mut self,
@@ -122,8 +123,8 @@ impl FaultPlan {
         self
     }
 
-    /// The fault of the nth answer about a subject; `salt` tells one operation's chances from
-    /// another's.
+    /// The fault of the nth answer about a subject; `salt` makes the random faults of different
+    /// operations differ.
     pub(super) fn fault_about(
         &self,
         occasion: Occasion,
@@ -139,7 +140,7 @@ impl FaultPlan {
         self.fault(occasion, nth - before.min(nth), salt)
     }
 
-    /// The fault of the nth answer; `salt` tells one operation's chances from another's.
+    /// The fault of the nth answer; `salt` makes the random faults of different operations differ.
     fn fault(&self, occasion: Occasion, nth: u64, salt: u64) -> Option<Fault> {
         let rules = self.rules.iter().filter(|(on, _)| *on == occasion);
         rules.enumerate().find_map(|(index, (_, rule))| match rule {
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_keeps_its_rate_and_its_seed() {
+    fn random_faults_keep_their_rate_and_their_seed() {
         for occasion in ALL {
             let plan = FaultPlan::new().random(occasion, 0.2, Fault::passing());
             let draw =

@@ -1,4 +1,4 @@
-//! How many requests a second the service takes: per app and tenant, and per team.
+//! How many requests a second the service accepts: per app and tenant, and per team.
 //!
 //! See <https://learn.microsoft.com/graph/throttling-limits#microsoft-teams-service-limits>.
 
@@ -36,10 +36,10 @@ impl Bucket {
         Self { tokens, at: now }
     }
 
-    /// How long until a whole token is there.
+    /// How long until a whole token is available.
     fn wait(&self, rate: u32) -> Option<Duration> {
         let missing = 1.0 - self.tokens;
-        // A hundred years stand for never: a rate of zero.
+        // With a rate of zero, a hundred years stand for never.
         (missing > 1e-9).then(|| {
             Duration::try_from_secs_f64(missing / f64::from(rate))
                 .unwrap_or(Duration::from_secs(3_155_760_000))
@@ -56,8 +56,8 @@ impl Throttle {
         Self { rate, team_rate, ..Self::default() }
     }
 
-    /// Takes a request in, or tells how long it has to wait. A request that is refused uses
-    /// nothing up.
+    /// Admits a request, or says how long it has to wait. A request that is refused uses nothing
+    /// up.
     pub(super) fn admit(
         &mut self,
         app: &str,
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_takes_as_many_requests_as_the_rate_says() {
+    fn a_second_admits_as_many_requests_as_the_rate_says() {
         let start = Instant::now();
         let mut throttle = Throttle::new(Some(10), None);
         let admitted = |throttle: &mut Throttle, now| {

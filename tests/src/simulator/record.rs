@@ -1,4 +1,4 @@
-//! What has happened, for test code and for the report of a separate process.
+//! What has happened, for test code and for the control routes.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ pub struct Recorded {
     pub method: Method,
     /// Its path and query, as sent.
     pub path: String,
-    /// What it was about, where the simulator knows the path.
+    /// Its purpose, if the simulator knows the path.
     pub occasion: Option<Occasion>,
     /// Which request of its occasion and subject it was, counted from one.
     pub nth: u64,
@@ -32,7 +32,7 @@ pub struct Recorded {
     pub client_request_id: Option<String>,
     /// The `request-id` that it was answered with.
     pub request_id: String,
-    /// The status of the answer; `None` where the connection was closed without one.
+    /// The status of the answer; `None` if the connection was closed without one.
     pub status: Option<u16>,
     /// What was wrong with the answer.
     pub fault: Option<Fault>,
@@ -71,7 +71,7 @@ pub struct BatchItem {
     pub id: String,
 }
 
-/// How many requests of which kind the simulator received.
+/// How many requests of each kind the simulator received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -121,7 +121,7 @@ impl Counts {
     }
 }
 
-/// A request that reached the other origin: nothing should.
+/// A request that reached the other origin, as none should.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ForeignRequest {
@@ -135,7 +135,7 @@ pub struct ForeignRequest {
     pub authorization: Option<String>,
 }
 
-/// An operation, and what its checks amounted to.
+/// An operation, and the counts of its checks.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OperationReport {
@@ -191,7 +191,7 @@ impl OperationReport {
 }
 
 impl Recorded {
-    /// Decides on the request's fault, unless its batch has given it one.
+    /// Decides the request's fault, unless its batch has given it one.
     pub(super) fn draw(
         &mut self,
         behaviour: &Behaviour,
@@ -216,7 +216,7 @@ impl Recorded {
             .unwrap_or_else(|_| String::from_utf8_lossy(&self.body).into_owned().into())
     }
 
-    /// In the report a token is named, not shown.
+    /// A token is named, not shown.
     pub(super) fn json(&self, epoch: Instant) -> Value {
         json!({
             "atMs": millis(self.at.saturating_duration_since(epoch)),

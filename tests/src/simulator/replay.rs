@@ -1,4 +1,4 @@
-//! Recorded exchanges, answered again.
+//! Answers from recorded exchanges.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,7 +12,7 @@ use super::{answer::Answer, path};
 /// The origin of the recordings; in headers, the simulator's own takes its place.
 const RECORDED_ORIGIN: &str = "https://graph.microsoft.com";
 
-/// A request that was once made, and how it was answered.
+/// A recorded request, and how it was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     method: Method,
@@ -23,7 +23,8 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// An exchange without headers and body. The path may be a whole URL, and may lack its version.
+    /// An exchange without headers or a body. The path may be a whole URL, and may lack its
+    /// version.
     pub fn new(method: Method, path: impl Into<String>, status: StatusCode) -> Self {
         Self { method, path: path.into(), status, headers: Vec::new(), body: Bytes::new() }
     }
@@ -46,7 +47,7 @@ impl Exchange {
     }
 
     /// Reads a JSON array of `{"method", "path", "status", "headers": {…}, "body"}`, where `method`
-    /// is GET unless given and the body is a string (sent as it stands) or any other value (sent as
+    /// is GET unless given and the body is a string (sent as it is) or any other value (sent as
     /// JSON).
     pub fn read(json: &str) -> Result<Vec<Self>, String> {
         let stored: Vec<Stored> = serde_json::from_str(json).map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! What operations are about, and what else clients read, change and delete: teams and their groups,
-//! channels and members.
+//! The targets of operations, and what else clients read, change and delete: teams and their
+//! groups, channels and members.
 
 use std::time::Instant;
 
@@ -24,11 +24,11 @@ use super::{
 pub(super) struct Resource {
     pub(super) address: Address,
     pub(super) document: Document,
-    /// The operation by which it comes into being.
+    /// The operation that creates it.
     pub(super) created_by: Option<String>,
     /// The operations on it, the latest last.
     pub(super) touched_by: Vec<String>,
-    /// How often it was not to be found after the success.
+    /// How many times it was not found after the success.
     misses: u32,
 }
 
@@ -66,7 +66,7 @@ impl Service {
             return missing(identity, context);
         };
         let creator = resource.created_by.clone();
-        // The latest operation's rules hold; where none has begun, those of the resource's own id.
+        // The behaviour of the latest operation applies, or else that of the resource's own id.
         let by = resource.touched_by.last().and_then(|id| self.operations.get(id));
         let keys = by.map_or_else(
             || vec![resource.address.key().to_owned()],
@@ -112,8 +112,8 @@ impl Service {
         Answer::json(StatusCode::OK, whole.write())
     }
 
-    /// The identity of what a path stands for: `primaryChannel` is a channel, and the group of a
-    /// team is told of by the team.
+    /// The identity of what a path stands for: `primaryChannel` is a channel, and the team stands
+    /// for its group.
     fn resolve(&self, identity: &str) -> String {
         if let Some(team) = identity.strip_suffix("/primarychannel") {
             return general(&Address::fixed(format!("/{team}"))).identity();
@@ -136,8 +136,8 @@ impl Service {
         Some(document)
     }
 
-    /// Whether the resource has come into being, and long enough ago. A look that the client will
-    /// not see uses nothing up.
+    /// Whether the resource was created long enough ago to be readable. A look whose result the
+    /// client will not see uses nothing up.
     fn is_readable(
         &mut self,
         identity: &str,
@@ -166,7 +166,7 @@ impl Service {
         }
     }
 
-    /// Whether the resource exists, without regard to how long others take to see it.
+    /// Whether the resource exists, even if it is not readable yet.
     pub(super) fn exists(&mut self, identity: &str, now: Instant) -> bool {
         let Some(resource) = self.resources.get(identity) else {
             return false;
@@ -179,8 +179,8 @@ impl Service {
             .is_some_and(|operation| operation.course.succeeded_at(now).is_some())
     }
 
-    /// Whether requests may be about this team: any but the deleted ones or, where the tenant is
-    /// strict, only those that exist.
+    /// Whether requests may name this team: any that was not deleted or, if the simulator is
+    /// strict, only one that exists.
     pub(super) fn knows_team(&mut self, team: &str, now: Instant) -> bool {
         let identity = Address::new("teams", team).identity();
         if self.deleted.contains(&identity) {
@@ -201,7 +201,7 @@ impl Service {
         }) == Some(true)
     }
 
-    /// Puts a team in its place, with what every team has.
+    /// Adds a team, with what every team has.
     pub(super) fn add_team(&mut self, team: &Address, sent: &Document, by: Option<&str>) {
         let new = Resource::new(team.clone(), sent).created_by(by);
         let identity = team.identity();
@@ -344,7 +344,7 @@ impl Service {
         self.created(&address, Resource::new(address.clone(), &body), context)
     }
 
-    /// Makes a team of a group: synchronous, and answered with the team.
+    /// Turns a group into a team. The service does this at once, and answers with the team.
     pub(super) fn make_team(&mut self, group: &str, call: &Call, context: &Context) -> Answer {
         let body = match sent(call, context) {
             Ok(body) => body,
@@ -370,7 +370,7 @@ impl Service {
         self.created(&team, resource, context)
     }
 
-    /// The 201 for a resource, which is kept.
+    /// Keeps a resource, and answers 201.
     pub(super) fn created(
         &mut self,
         address: &Address,
@@ -430,7 +430,7 @@ impl Service {
     }
 }
 
-/// The object that a write has in its body.
+/// The object in the body of a write.
 fn sent(call: &Call, context: &Context) -> Result<Document, Box<Answer>> {
     if let Some(refusal) = context.unreadable(call) {
         return Err(refusal.into());
@@ -452,14 +452,14 @@ fn general(team: &Address) -> Address {
     team.child("channels", &thread(team, "General"))
 }
 
-/// A channel's id, which follows from its team and its name.
+/// A channel's id, which is derived from its team and its name.
 fn thread(team: &Address, name: &str) -> String {
     let [first, second] =
         ["1", "2"].map(|salt| ids::hash(&format!("{salt} {} {name}", team.identity())));
     format!("19:{first:016x}{second:016x}@thread.tacv2")
 }
 
-/// A membership's id, which follows from the team and the user.
+/// A membership's id, which is derived from the team and the user.
 fn membership(team: &Address, sent: &Document) -> String {
     let user = sent.text("user@odata.bind").or_else(|| sent.text("userId")).unwrap_or_default();
     let [first, second] =

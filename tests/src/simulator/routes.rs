@@ -1,4 +1,4 @@
-//! Which request is about what.
+//! What each request asks for.
 
 use axum::http::Method;
 
@@ -19,7 +19,7 @@ pub(super) enum Route {
     List(String),
     /// Adds a member to the collection with this path.
     Create(String),
-    /// Makes a team of the group with this id.
+    /// Turns the group with this id into a team.
     MakeTeam(String),
     /// Changes the resource with this identity.
     Update(String),
@@ -27,7 +27,7 @@ pub(super) enum Route {
     Delete(String),
 }
 
-/// Why a request asks for nothing that there is.
+/// Why a request is not served.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     Method,
@@ -138,7 +138,7 @@ fn find(method: &Method, names: &[&str], segments: &[String]) -> Option<Route> {
             "PATCH" => Route::Update(identity()),
             _ => Route::Delete(identity()),
         }),
-        ("GET", names) if is_read_alone(names) => Some(Route::Read(identity())),
+        ("GET", names) if is_read_only(names) => Some(Route::Read(identity())),
         _ => None,
     }
 }
@@ -153,9 +153,8 @@ fn is_notebook_copy(set: &str, action: &str) -> bool {
     }
 }
 
-/// Whether the path is that of a resource that the simulator shows, and changes by operations
-/// alone.
-fn is_read_alone(names: &[&str]) -> bool {
+/// Whether the path is that of a resource that clients can only read: operations change it.
+fn is_read_only(names: &[&str]) -> bool {
     matches!(
         names,
         ["teams", _, "primarychannel"]

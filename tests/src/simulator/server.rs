@@ -36,9 +36,10 @@ use super::{
     wire::{Wire, Wired},
 };
 
-/// What a request may weigh, uncompressed: more than Graph takes for any of those served here.
+/// The largest body of a request, uncompressed: more than Graph accepts for any of those served
+/// here.
 const BODY_LIMIT: usize = 1024 * 1024;
-/// How long answers under way are waited for when the simulator is stopped.
+/// How long to wait for answers in flight when the simulator is stopped.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// The state that handlers and test code share.
@@ -46,9 +47,9 @@ const GRACE: Duration = Duration::from_millis(500);
 pub(super) struct Shared {
     service: Mutex<Service>,
     pub(super) epoch: Instant,
-    /// The service's own origin, whatever addresses are written with.
+    /// The service's own origin, whatever origin addresses have.
     pub(super) origin: String,
-    /// The authority that clients have to trust, in PEM, under TLS.
+    /// With TLS, the authority that clients have to trust, in PEM.
     pub(super) certificate: Option<String>,
 }
 
@@ -108,7 +109,8 @@ impl Server {
         let run = async |listener, router: Router| {
             let service = router.into_make_service_with_connect_info::<Wire>();
             let listener = Wired { listener, acceptor: acceptor.clone() };
-            // Serving ends with the signal alone: the listener outlives every error of accepting.
+            // Only the signal ends this: the listener survives every error of accepting a
+            // connection.
             let _ =
                 axum::serve(listener, service).with_graceful_shutdown(stopped(stop.clone())).await;
         };
@@ -149,7 +151,7 @@ async fn answered(
         Ok(body) => body,
         Err(error) => {
             let is_long = error.source().is_some_and(<dyn Error>::is::<LengthLimitError>);
-            // Otherwise it was cut, or is not compressed as it says.
+            // Otherwise it was cut off, or is not compressed as its header says.
             let status =
                 if is_long { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
             return status.into_response();

@@ -1,4 +1,4 @@
-//! The service: everything it knows, and how it comes to an answer.
+//! The service: everything it knows, and how it answers.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -29,7 +29,7 @@ use super::{
     token,
 };
 
-/// The origins that addresses are written with.
+/// The origins that addresses have.
 #[derive(Clone, Debug)]
 pub(super) struct Origins {
     pub(super) service: String,
@@ -40,21 +40,21 @@ pub(super) struct Origins {
 /// The service's whole state.
 #[derive(Debug)]
 pub(super) struct Service {
-    /// What was asked for at the start, for a reset.
+    /// The options at the start, for a reset.
     initial: Options,
     pub(super) options: Options,
     pub(super) origin: String,
     pub(super) monitor_origin: String,
     pub(super) foreign_origin: String,
     pub(super) ids: Ids,
-    /// Of its own, so that the ids of operations do not depend on how often a client asks.
+    /// Separate, so that the ids of operations do not depend on how often a client checks.
     request_ids: Ids,
     tape: Tape,
     pub(super) throttle: Throttle,
     tokens: token::Labels,
-    /// When the service began: the present, for a clock that stands still.
+    /// When the service started. A frozen clock stays at this instant.
     born: Instant,
-    /// By how much the service's clock was moved on.
+    /// How far the service's clock was advanced.
     pub(super) skipped: Duration,
     pub(super) operations: HashMap<String, Operation>,
     /// The operations' identities, in the order of their start.
@@ -102,7 +102,7 @@ impl Service {
         service
     }
 
-    /// Forgets everything that has happened, what was set since the start included.
+    /// Forgets everything that has happened, and every setting made since the start.
     pub(super) fn reset(&mut self) {
         let origins = Origins {
             service: self.origin.clone(),
@@ -133,7 +133,7 @@ impl Service {
         Context::new(call, version, request_id, ahead)
     }
 
-    /// A request's record, before anything is known of its answer.
+    /// A request's record, before anything is known about its answer.
     pub(super) fn recorded(&mut self, call: &Call, at: Instant, context: &Context) -> Recorded {
         Recorded {
             at,
@@ -287,20 +287,20 @@ impl Service {
         Answer::json(StatusCode::OK, document.write())
     }
 
-    /// Counts a request, and says which one of its kind it is.
+    /// Counts a request, and returns its number among those of its kind.
     pub(super) fn count(&mut self, occasion: Occasion, subject: &str) -> u64 {
         let count = self.counts.entry((occasion, subject.to_owned())).or_default();
         *count += 1;
         *count
     }
 
-    /// What the chances of this subject's faults are drawn from.
+    /// The salt for this subject's random faults.
     pub(super) fn salt(&self, subject: &str) -> u64 {
         ids::hash(subject) ^ ids::mix(self.options.seed)
     }
 
-    /// What holds for these keys, the first of them before the others, and all of them before the
-    /// default.
+    /// The behaviour for these keys. An earlier key takes precedence over a later one, and all of
+    /// them over the default.
     pub(super) fn behaviour(&self, keys: &[String]) -> Behaviour {
         self.behaviour_of(keys).or(&self.options.default)
     }
@@ -310,8 +310,8 @@ impl Service {
         set.fold(Behaviour::default(), Behaviour::or)
     }
 
-    /// Changes the behaviour towards a key, and lets the operation of that id begin anew if its
-    /// life changes.
+    /// Changes the behaviour for a key, and restarts the operation with that id if its life
+    /// changes.
     pub(super) fn set_behaviour(&mut self, key: &str, behaviour: Behaviour, now: Instant) {
         let lives = behaviour.life.is_some();
         let entry = self.options.by_key.entry(key.to_lowercase()).or_default();

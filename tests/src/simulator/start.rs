@@ -8,6 +8,7 @@ use axum::http::{
 };
 
 use super::{
+    addresses::{self, Addresses},
     answer::Answer,
     context::{Call, Context},
     document::Document,
@@ -19,7 +20,6 @@ use super::{
     operation::{Operation, Parts, Tally},
     path::{self, Address, Keys, Version},
     plan::Occasion,
-    plot::{self, Plot},
     record::Recorded,
     resources::Resource,
     service::Service,
@@ -64,11 +64,11 @@ impl Service {
             return refusal;
         }
         let monitor = behaviour.monitor.unwrap_or_default();
-        let plot = self.plot(kind, ids, base, &body, monitor);
+        let addresses = self.allocate(kind, ids, base, &body, monitor);
         if is_immediate(kind, &body, call, context.version) {
-            return self.at_once(kind, &plot, &body, context);
+            return self.at_once(kind, &addresses, &body, context);
         }
-        let mut operation = self.operation(kind, plot, keys, &body, call.at);
+        let mut operation = self.operation(kind, addresses, keys, &body, call.at);
         operation.name.clone_from(&name);
         operation.monitor = monitor;
         let answer = self.accepted(&operation, &body, context);
@@ -146,7 +146,7 @@ impl Service {
         }
     }
 
-    /// A team's request with what its group says, where it is bound to one.
+    /// The request for a team with the properties of its group, if it is bound to one.
     fn with_group(&self, body: Document) -> Document {
         let bound = body.text("group@odata.bind");
         let group = bound.as_deref().and_then(path::bound).map(|id| Address::new("groups", id));
@@ -176,12 +176,12 @@ impl Service {
     fn operation(
         &mut self,
         kind: Kind,
-        plot: Plot,
+        addresses: Addresses,
         mut keys: Vec<String>,
         body: &Document,
         now: Instant,
     ) -> Operation {
-        let Plot { address, home, target, query } = plot;
+        let Addresses { address, home, target, query } = addresses;
         let ordinal = self.order.len() as u64;
         keys.insert(0, address.key().to_owned());
         keys.push(target.key().to_owned());
@@ -208,7 +208,7 @@ impl Service {
         }
     }
 
-    /// The 202: the headers say where to look; most families have no body.
+    /// The 202. Its headers name the operation; most families have no body.
     fn accepted(&mut self, operation: &Operation, body: &Document, context: &Context) -> Answer {
         let mut answer = match self.accepted_body(operation, body, context) {
             Some(document) => Answer::json(StatusCode::ACCEPTED, document.write()),
@@ -274,13 +274,13 @@ impl Service {
         }
     }
 
-    /// Remembers an operation, and what it is about.
+    /// Stores an operation and its target.
     fn admit(&mut self, operation: Operation, body: &Document) {
         let id = operation.identity();
         let creator = operation.kind.creates().then_some(id.as_str());
         let (home, target) = (&operation.home, &operation.target);
         if operation.kind.family() == Family::Teams {
-            // Whatever an operation takes place on is there, without having been created first.
+            // What an operation works on exists, even if nobody created it.
             for place in [home, target] {
                 let is_new = place == target && creator.is_some();
                 let segments = place.identity();
@@ -302,7 +302,7 @@ impl Service {
                 Some(document) => Resource::with_document(target.clone(), document),
                 None => Resource::new(target.clone(), body),
             };
-            // A schema is replaced by the operation that changes it, a file that moves stays.
+            // An operation that changes a schema replaces it; a file that is moved stays the same.
             let resource = resource.created_by(creator);
             if creator.is_some() {
                 self.resources.insert(target.identity(), resource);
@@ -320,12 +320,18 @@ impl Service {
         }
     }
 
-    /// Answers with the result where the service does not make an operation of the request.
-    fn at_once(&mut self, kind: Kind, plot: &Plot, body: &Document, context: &Context) -> Answer {
-        let target = &plot.target;
+    /// Answers with the result if the service does not start an operation for the request.
+    fn at_once(
+        &mut self,
+        kind: Kind,
+        addresses: &Addresses,
+        body: &Document,
+        context: &Context,
+    ) -> Answer {
+        let target = &addresses.target;
         let resource = match kind {
             Kind::CreateSession => {
-                Resource::with_document(target.clone(), session_info(plot.address.key(), body))
+                Resource::with_document(target.clone(), session_info(addresses.address.key(), body))
             }
             _ => Resource::new(target.clone(), body),
         };
@@ -338,7 +344,7 @@ impl Service {
     }
 }
 
-/// What the operations of the other families leave behind, where that is more than what was sent.
+/// The result of an operation of another family, if that is more than what was sent.
 fn target_document(operation: &Operation, body: &Document) -> Option<Document> {
     match operation.kind {
         Kind::CreateSession => Some(session_info(operation.id(), body)),
@@ -356,10 +362,10 @@ fn target_document(operation: &Operation, body: &Document) -> Option<Document> {
 
 fn session_info(id: &str, body: &Document) -> Document {
     let persists = body.get("persistChanges").unwrap_or(true.into());
-    Document::new().with("persistChanges", persists).with("id", plot::session(id))
+    Document::new().with("persistChanges", persists).with("id", addresses::session(id))
 }
 
-/// Whether the item goes to another drive.
+/// Whether the item is moved to another drive.
 fn moves_away(call: &Call, body: &Document) -> bool {
     let parent = body.get("parentReference");
     let drive = parent.as_ref().and_then(|parent| parent.get("driveId")?.as_str());
@@ -369,7 +375,7 @@ fn moves_away(call: &Call, body: &Document) -> bool {
 }
 
 /// Whether the service finishes before it answers: a channel that is not shared, a chat without
-/// apps, what was not asked for with `respond-async`.
+/// apps, or a request that lacks the `respond-async` that its operation needs.
 fn is_immediate(kind: Kind, body: &Document, call: &Call, version: Version) -> bool {
     match kind {
         Kind::CreateChannel => body.text("membershipType").as_deref() != Some("shared"),

@@ -1,4 +1,4 @@
-//! TLS under a certificate that is made at the start.
+//! TLS with a certificate that is created at the start.
 
 use std::{
     io,
@@ -26,7 +26,7 @@ use tokio_rustls::{
     server::TlsStream,
 };
 
-/// An authority of this run, and what its one certificate serves with.
+/// A certificate authority for this run, and the acceptor with its only certificate.
 pub(super) struct Identity {
     /// The authority's certificate in PEM, which clients have to trust.
     pub(super) authority: String,
@@ -34,7 +34,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Makes an authority, and a certificate for 127.0.0.1 and `localhost`.
+    /// Creates an authority, and a certificate for 127.0.0.1 and `localhost`.
     pub(super) fn new() -> io::Result<Self> {
         let (authority, chain, key) = certificates().map_err(io::Error::other)?;
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -68,8 +68,8 @@ fn certificates() -> Result<Made, rcgen::Error> {
     Ok((certificate.pem(), chain, key))
 }
 
-/// A connection, plain or under TLS; its handshake takes place at the first read, so that one
-/// client's does not keep others waiting.
+/// A connection, plain or with TLS. The handshake takes place at the first read, so that one
+/// client's handshake does not keep the others waiting.
 pub(super) enum Connection {
     Plain(TcpStream),
     Handshake(Box<Accept<TcpStream>>),

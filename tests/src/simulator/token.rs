@@ -1,4 +1,4 @@
-//! Bearer tokens: which one came, and whose it is.
+//! Bearer tokens: which one a request has, and whose it is.
 
 use std::collections::HashMap;
 
@@ -16,8 +16,8 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<String> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
 }
 
-/// The app and tenant that a token was issued to, as far as it is a JWT that says so. All other
-/// tokens belong to one app.
+/// The app and tenant that a token was issued to, if it is a JWT that says so. All other tokens
+/// belong to one app.
 pub(super) fn app(token: &str) -> String {
     #[derive(Deserialize)]
     struct Claims {
@@ -31,7 +31,7 @@ pub(super) fn app(token: &str) -> String {
     claims.map(|claims| format!("{}/{}", claims.tid, claims.appid)).unwrap_or_default()
 }
 
-/// Names for the tokens that came, so that records tell them apart without showing them.
+/// Names for the tokens, so that records distinguish them without showing them.
 #[derive(Debug, Default)]
 pub(super) struct Labels {
     known: HashMap<String, usize>,
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_app_is_told_by_its_claims() {
+    fn an_app_is_identified_by_its_claims() {
         let payload = URL_SAFE_NO_PAD.encode(r#"{"tid":"t","appid":"a","exp":1}"#);
         assert_eq!(app(&format!("e30.{payload}.sig")), "t/a");
         let payload = URL_SAFE_NO_PAD.encode(r#"{"azp":"b"}"#);

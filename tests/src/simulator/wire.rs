@@ -63,12 +63,12 @@ impl Listener for Wired {
         loop {
             match self.listener.accept().await {
                 Ok((stream, address)) => {
-                    // Small answers at once; a socket that refuses is slower, nothing worse.
+                    // Sends small answers at once. If the socket refuses, they are only slower.
                     let _ = stream.set_nodelay(true);
                     let stream = Connection::new(stream, self.acceptor.as_ref());
                     return (Tapped { stream, wire: Wire::default() }, address);
                 }
-                // Out of file descriptors, most likely: some will come free.
+                // Most likely out of file descriptors: some will be closed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }

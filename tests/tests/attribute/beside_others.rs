@@ -1,4 +1,4 @@
-//! Beside other attributes, above and below.
+//! The attribute together with other attributes, above and below it.
 
 use super::support::{Answer, Graph, accepted, block_on};
 use graph_operation::{Operation, async_operation};
@@ -70,7 +70,7 @@ impl Graph {
     }
 }
 
-/// Counts the spans, and writes down whether the request ran in one.
+/// Counts the spans, and records how many are entered at each event of the functions below.
 #[derive(Clone, Default)]
 struct Recorder {
     spans: Arc<AtomicUsize>,

@@ -1,6 +1,6 @@
 //! Arguments drop in the order in which they would have dropped without the attribute.
 //!
-//! Each function stands here twice, once annotated, and both write down what drops when.
+//! Each function is here twice, once annotated, and both log what is dropped when.
 
 use super::support::{Answer, Graph, accepted, block_on, poll_once};
 use graph_operation::{Error, async_operation};

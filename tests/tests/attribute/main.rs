@@ -1,4 +1,4 @@
-//! What the attribute makes of a function, used as an author uses it.
+//! Annotated functions of every kind, as an author writes and uses them.
 
 #![allow(
     clippy::all,

@@ -208,7 +208,7 @@ fn refusing_first(status: u16) -> Graph {
 }
 
 #[test]
-fn a_request_that_was_turned_away_is_sent_again() {
+fn a_refused_request_is_retried() {
     for status in [429, 503] {
         let graph = refusing_first(status);
         assert!(block_on(graph.bytes()).is_ok(), "{status}");
@@ -220,7 +220,7 @@ fn a_request_that_was_turned_away_is_sent_again() {
 }
 
 #[test]
-fn only_an_idempotent_request_is_sent_again_that_may_have_been_carried_out() {
+fn a_request_that_may_have_been_carried_out_is_retried_only_if_idempotent() {
     for status in [500, 502, 504] {
         let graph = refusing_first(status);
         assert!(block_on(graph.bytes()).is_err_and(|error| !error.is_retryable()), "{status}");
@@ -241,7 +241,7 @@ fn only_an_idempotent_request_is_sent_again_that_may_have_been_carried_out() {
 }
 
 #[test]
-fn the_operation_goes_on_from_there() {
+fn the_operation_can_be_awaited() {
     let graph = Graph::new();
     graph.client.answer(in_progress()).answer(succeeded("/teams('t')"));
     let operation: Result<Operation> = block_on(graph.bytes());
@@ -285,7 +285,7 @@ impl Boxed for Graph {
     }
 }
 
-/// A client itself, so that a receiver that points to one does.
+/// `Graph` is a client itself, so that receivers which point to it can be tested.
 impl Client for Graph {
     type Error = graph_operation::Error;
 
@@ -315,9 +315,9 @@ impl Graph {
     }
 }
 
-/// Arguments are gone before the request is sent, and the function's code runs once.
+/// Arguments are dropped before the request is sent, and the function's code runs once.
 #[test]
-fn arguments_drop_before_the_sending() {
+fn arguments_drop_before_the_request_is_sent() {
     static ALIVE: AtomicUsize = AtomicUsize::new(0);
     static CALLED: AtomicUsize = AtomicUsize::new(0);
 

@@ -55,7 +55,7 @@ impl Graph {
     }
 }
 
-/// Errors that are not `Send`, as those of a library are that boxes them.
+/// Errors that are not `Send`, such as boxed ones.
 type Boxed<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 #[derive(Debug)]
@@ -181,12 +181,12 @@ async fn spawned() {
     assert!(operation.await.expect("no panic").is_ok());
 }
 
-/// What is spawned may not give an error that is not `Send`; it may await one.
+/// A spawned future may not return an error that is not `Send`, but it may await one.
 #[tokio::test(flavor = "multi_thread")]
 async fn spawned_with_other_errors() {
     let operations = tokio::spawn(async {
         let graph = Graph::new();
-        // Each in a statement of its own, at whose end its error is gone.
+        // Each has a statement of its own, at the end of which its error is dropped.
         let boxed = send(graph.sends_with_boxed_error(String::new())).await.is_ok();
         let hidden = send(graph.sends_with_hidden_error()).await.is_ok();
         let mapped = send(graph.sends_with_mapped_error()).await.is_ok();
@@ -200,7 +200,8 @@ async fn spawned_with_other_errors() {
     let _ = send(graph.sends_idempotent_request_with_boxed_error());
 }
 
-/// Generic over the implementation, which is where the compiler's higher-ranked `Send` is hardest.
+/// Generic over the implementation, the hardest case for the compiler's higher-ranked `Send`
+/// checks.
 fn spawn_generic<T: Teams>(teams: T) -> tokio::task::JoinHandle<bool> {
     tokio::spawn(async move {
         let id = String::from("id");

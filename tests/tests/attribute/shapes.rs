@@ -527,7 +527,7 @@ mod traits {
         }
     }
 
-    /// A client that is generic, and a function of all of them.
+    /// A generic client, and a function that all such clients have.
     trait Archive: Client {
         #[async_operation]
         async fn archive_all(&self, ids: &[&str]) -> Result<Answer, Self::Error>

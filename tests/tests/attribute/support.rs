@@ -1,4 +1,4 @@
-//! A client that is never asked, and the answer that every request here gets.
+//! A client that is never called, and the response that every request here gets.
 
 use bytes::Bytes;
 use graph_operation::{Client, Error, blocking};

@@ -1,5 +1,5 @@
-//! What the last expression of a function borrows from an argument is let go before the argument
-//! drops, and what a key borrows before the function's code runs.
+//! What the last expression of a function borrows from an argument is released before the argument
+//! drops, and what a key borrows is released before the function's code runs.
 
 use super::support::{Answer, Graph, accepted, block_on};
 use graph_operation::{Polling, async_operation};
@@ -73,7 +73,7 @@ fn keys() {
     assert!(graph.locked_blocking(&polling).is_ok());
 }
 
-/// The types of a function's results are known in it from the start, as they were.
+/// Inside a function, the type of its result is known from the start, as without the attribute.
 impl Graph {
     #[async_operation]
     async fn coerces(

@@ -138,7 +138,7 @@ fn each_fault_of_a_check_ends_as_it_should() {
 }
 
 #[test]
-fn a_status_that_ureq_made_an_error_is_a_rejection() {
+fn a_status_that_ureq_turned_into_an_error_is_a_rejection() {
     let faults =
         FaultPlan::new().sequence(Occasion::Start, [const { Fault::ServiceUnavailable }; 2]);
     let simulator = Simulator::spawn(Options::new().faults(faults)).unwrap();
@@ -148,13 +148,13 @@ fn a_status_that_ureq_made_an_error_is_a_rejection() {
     assert_eq!(error.status().map(|status| status.as_u16()), Some(503));
     assert!(error.is_retryable());
 
-    // The answer itself tells more.
+    // The response itself says more.
     let error = Ureq::new(&simulator).archive_team("a").unwrap_err();
     assert!(error.graph_error().is_some());
 }
 
 #[test]
-fn an_answer_that_ureq_did_not_receive_is_one_all_the_same() {
+fn a_response_that_ureq_did_not_receive_starts_an_operation_too() {
     let simulator = Simulator::spawn(Options::new()).unwrap();
     let made = Response::builder()
         .status(202)
@@ -197,7 +197,7 @@ fn no_fault_of_the_body_of_a_202_loses_the_operation() {
 }
 
 #[test]
-fn an_answer_that_never_comes_does_not_keep_the_caller() {
+fn a_response_that_never_comes_does_not_block_the_caller() {
     let slow = Fault::Slow(Duration::from_secs(600));
     let faults = FaultPlan::new().every(Occasion::Check, 1, [slow]);
     let simulator = Simulator::spawn(Options::new().faults(faults)).unwrap();

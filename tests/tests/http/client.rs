@@ -1,4 +1,4 @@
-//! The client under test: reqwest, annotated functions, a clock that sleeps at once.
+//! The client under test: reqwest, annotated functions, and a clock whose sleeps return at once.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,10 +20,10 @@ pub(crate) struct Graph {
     clock: Arc<Clock>,
 }
 
-/// A clock that only sleeps move, and what was sent when.
+/// A clock that only sleeps advance, and what was sent when.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    begun: Instant,
+    start: Instant,
     elapsed: Mutex<Duration>,
     sent: Mutex<Vec<(Duration, Uri)>>,
 }
@@ -31,11 +31,11 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn new() -> Arc<Self> {
         let (elapsed, sent) = (Mutex::new(Duration::ZERO), Mutex::default());
-        Arc::new(Clock { begun: Instant::now(), elapsed, sent })
+        Arc::new(Clock { start: Instant::now(), elapsed, sent })
     }
 
     pub(crate) fn now(&self) -> Instant {
-        self.begun + *self.elapsed.lock().unwrap()
+        self.start + *self.elapsed.lock().unwrap()
     }
 
     pub(crate) fn sleep(&self, time: Duration) {
@@ -147,7 +147,7 @@ impl Graph {
         self.post(self.url_of(["teams", id, "channels", channel, "archive"])?, &json!({})).await
     }
 
-    /// A method of the other version.
+    /// A method of the other API version.
     #[async_operation(target = Resource)]
     pub(crate) async fn create_chat(&self, chat: &serde_json::Value) -> Result<reqwest::Response> {
         let url = self.url("chats").replace("/v1.0/", "/beta/");
@@ -181,7 +181,7 @@ impl Client for Graph {
         self.clock.sleep(duration);
     }
 
-    // The sleeps move the clock, and requests take none of its time.
+    // Only sleeps advance the clock, so a request takes no time.
     fn time_limit(&self, _: Duration) -> impl Future<Output = ()> + Send {
         std::future::pending()
     }

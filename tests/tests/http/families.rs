@@ -22,7 +22,7 @@ use crate::client::{Graph, TOKEN};
 #[derive(Clone, Copy)]
 enum Target {
     /// At a location in the operation, or in the operation itself.
-    Told,
+    InOperation,
     /// Below this path, under the id in the operation.
     Below(&'static str),
     /// Nowhere.
@@ -50,39 +50,39 @@ fn families() -> Vec<Family> {
     let copy = json!({ "name": "copy.txt", "parentReference": { "driveId": "e", "id": "f" } });
     let schema = json!({ "baseType": "microsoft.graph.externalItem", "properties": [] });
     vec![
-        family::<TeamsAsyncOperation>("/v1.0/teams", named(), Target::Told),
+        family::<TeamsAsyncOperation>("/v1.0/teams", named(), Target::InOperation),
         family::<EngagementAsyncOperation>(
             "/v1.0/employeeExperience/communities",
             named(),
-            Target::Told,
+            Target::InOperation,
         ),
         family::<RichLongRunningOperation>(
             "/v1.0/sites/s,1,2/contentTypes/addCopyFromContentTypeHub",
             json!({ "contentTypeId": "0x0101" }),
-            Target::Told,
+            Target::InOperation,
         ),
-        family::<RichLongRunningOperation>("/beta/sites", named(), Target::Told),
+        family::<RichLongRunningOperation>("/beta/sites", named(), Target::InOperation),
         family::<LongRunningOperation>(
             "/v1.0/users/u/authentication/methods/m/resetPassword",
             json!({}),
-            Target::Told,
+            Target::InOperation,
         ),
         family::<ConnectionOperation>("/v1.0/external/connections/c/schema", schema, Target::None),
         family::<WorkbookOperation>(
             "/v1.0/me/drive/items/i/workbook/createSession",
             json!({ "persistChanges": true }),
-            Target::Told,
+            Target::InOperation,
         ),
         family::<WorkbookOperation>(
             "/v1.0/me/drive/items/i/workbook/tables/t/rows",
             json!({ "values": [[1, 2]] }),
-            Target::Told,
+            Target::InOperation,
         ),
-        family::<PrintOperation>("/v1.0/print/printers/create", named(), Target::Told),
+        family::<PrintOperation>("/v1.0/print/printers/create", named(), Target::InOperation),
         family::<OnenoteOperation>(
             "/v1.0/me/onenote/notebooks/n/copyNotebook",
             json!({ "renameAs": "n" }),
-            Target::Told,
+            Target::InOperation,
         ),
         family::<DriveItemCopy>(
             "/v1.0/drives/d/items/i/copy",
@@ -112,7 +112,7 @@ async fn run<M: Model>(family: &Family, end: End) -> Result<Value> {
     let operation = start::<M>(&graph, &simulator.origin(), family).await?;
     let result = match operation.await {
         Ok(completed) => match family.target {
-            Target::Told | Target::None => completed.target().await,
+            Target::InOperation | Target::None => completed.target().await,
             Target::Below(path) => completed.target_at(|id| format!("{path}/{id}")).await,
         },
         Err(error) if error.kind() == ErrorKind::TimedOut => {
@@ -139,12 +139,12 @@ fn assert_token_only_at_the_service(simulator: &Simulator) {
 }
 
 #[tokio::test]
-async fn each_family_succeeds_and_gives_its_target() {
+async fn each_family_succeeds_and_its_target_can_be_read() {
     for family in families() {
         let result = (family.run)(&family, End::Succeeded).await;
         match (family.target, result) {
             (Target::None, Err(error)) => assert_eq!(error.kind(), ErrorKind::MissingLocation),
-            (Target::Told | Target::Below(_), Ok(target)) => {
+            (Target::InOperation | Target::Below(_), Ok(target)) => {
                 assert!(target.is_object(), "{}: {target}", family.path);
             }
             (_, result) => panic!("{}: {result:?}", family.path),
@@ -172,7 +172,7 @@ async fn each_family_times_out_and_can_be_resumed() {
     }
 }
 
-/// Copies a file, leaving the wait once in the middle and going on from the token.
+/// Copies a file. The operation is also followed from a token that is taken in the middle.
 async fn copy(monitor: Monitor, end: End, faults: FaultPlan) -> (Simulator, Result<(), Error>) {
     let life = Life::checks(1, 2).ending(end);
     let options = Options::new().life(life).monitor(monitor).faults(faults);
@@ -186,7 +186,7 @@ async fn copy(monitor: Monitor, end: End, faults: FaultPlan) -> (Simulator, Resu
     operation.poll().await.unwrap();
     let token = operation.resume_token().unwrap();
     let resumed = Operation::resume_as::<DriveItemCopy>(graph, token).unwrap();
-    // It sees the operation running once more, so that it can tell a monitor that vanishes.
+    // It sees the operation running once more, so that it can recognize a monitor that vanishes.
     let resumed = resumed.await.map(drop);
     let left = operation.await.map(drop);
     assert_eq!(

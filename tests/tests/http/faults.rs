@@ -42,7 +42,7 @@ async fn each_fault_of_a_check_ends_as_it_should() {
             "{fault}: {result:?}"
         );
         if let Err(error) = result {
-            // The fault has passed: the handle goes on.
+            // The fault is over, and the handle continues.
             assert_eq!(error.resume_token(), operation.resume_token());
             while operation.wait().await.is_err() {}
         }
@@ -101,7 +101,7 @@ async fn each_fault_of_a_target_ends_as_it_should() {
 }
 
 #[tokio::test]
-async fn a_client_that_follows_redirects_is_found_out() {
+async fn a_client_that_follows_redirects_is_detected() {
     let faults = FaultPlan::new().sequence(Occasion::Check, [Fault::Redirect]);
     let simulator = Simulator::start(Options::new().faults(faults)).await.unwrap();
     let graph = Graph::with_redirects(&simulator, reqwest::redirect::Policy::default());
@@ -140,7 +140,7 @@ async fn a_retry_after_is_obeyed_in_each_form() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_down_for_good_is_given_up() {
+async fn a_service_that_stays_down_ends_the_wait() {
     let faults = FaultPlan::new().every(Occasion::Check, 1, [Fault::ServiceUnavailable]);
     let simulator = Simulator::start(Options::new().faults(faults)).await.unwrap();
     let graph = Graph::new(&simulator);
@@ -150,7 +150,7 @@ async fn a_service_that_is_down_for_good_is_given_up() {
 }
 
 #[tokio::test]
-async fn an_answer_that_never_comes_does_not_keep_the_caller() {
+async fn a_response_that_never_comes_does_not_block_the_caller() {
     let slow = Fault::Slow(Duration::from_secs(600));
     let faults = FaultPlan::new().every(Occasion::Check, 1, [slow]);
     let options = Options::new().life(Life::new(End::Never)).faults(faults);
@@ -163,7 +163,7 @@ async fn an_answer_that_never_comes_does_not_keep_the_caller() {
 }
 
 #[tokio::test]
-async fn a_fifth_of_faults_changes_no_outcome() {
+async fn faults_in_a_fifth_of_the_responses_change_no_outcome() {
     let faults = FaultPlan::new().random(Occasion::Check, 0.3, Fault::passing());
     let options = Options::new().life(Life::checks(1, 3)).faults(faults).fail_first(10).seed(7);
     let simulator = Simulator::start(options).await.unwrap();

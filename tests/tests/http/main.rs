@@ -1,6 +1,6 @@
 //! Annotated functions over real HTTP, against the simulator: every fault, the right outcome.
 //!
-//! The requests are real and the waits are virtual: a sleep puts the client's clock forward and
+//! The requests are real and the waits are virtual: a sleep advances the client's clock and
 //! returns, so the default policy's hours pass in no time.
 
 mod adapters;

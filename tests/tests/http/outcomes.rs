@@ -15,7 +15,7 @@ const INTERVAL: Duration = Duration::from_secs(30);
 const TEAM: New<'_> = New { display_name: "Mechanics", membership_type: None };
 
 #[tokio::test]
-async fn every_annotated_function_ends_well() {
+async fn every_annotated_function_succeeds() {
     let simulator = Simulator::start(Options::new().readable_after(Span::Checks(2))).await.unwrap();
     let graph = Graph::new(&simulator);
 
@@ -29,7 +29,7 @@ async fn every_annotated_function_ends_well() {
     assert_ne!(copy.id, team.id);
 
     let done = graph.archive_channel(&team.id, "general").await.unwrap().await.unwrap();
-    // A member that came later is seen because it is asked for.
+    // A member that was added later is seen because the check asks for it.
     assert_eq!(done.operation().unwrap().operation_type.as_str(), "archiveChannel");
 
     let standard = New { display_name: "Standard", membership_type: Some("standard") };
@@ -114,7 +114,7 @@ async fn failures_say_why() {
 }
 
 #[tokio::test]
-async fn odd_lives_are_lived_through() {
+async fn operations_with_odd_lives_are_followed_to_their_end() {
     let life = Life::new(End::Succeeded)
         .then(Phase::Missing, Span::Checks(1))
         .then(Phase::NotStarted, Span::Checks(1))
@@ -138,7 +138,7 @@ async fn odd_lives_are_lived_through() {
 }
 
 #[tokio::test]
-async fn an_operation_without_an_end_meets_the_deadline() {
+async fn an_operation_that_never_ends_times_out() {
     let simulator = Simulator::start(Options::new().life(Life::new(End::Never))).await.unwrap();
     let graph = Graph::new(&simulator);
     let error = graph.archive_team("a").await.unwrap().await.unwrap_err();
@@ -154,7 +154,7 @@ async fn an_operation_without_an_end_meets_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_status_that_reqwest_made_an_error_is_a_rejection() {
+async fn a_status_that_reqwest_turned_into_an_error_is_a_rejection() {
     let simulator = Simulator::start(Options::new()).await.unwrap();
     let url = format!("{}/teams/a/archive", simulator.service_root());
     let response = reqwest::Client::new().post(url).send().await.unwrap();

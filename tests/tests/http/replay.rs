@@ -1,4 +1,4 @@
-//! Recorded exchanges, played again by the simulator, end as recorded.
+//! Recorded exchanges that the simulator replays end as recorded.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::client::Graph;
 
 const ACCEPTED: &str = "/teams('0a1b')/operations('7c3f')";
 
-/// A recorded operation in shape, not in content.
+/// An operation in the shape of a recorded one, with other content.
 fn document(status: &str) -> String {
     format!(
         r#"{{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#teams('0a1b')/operations/$entity","id":"7c3f","operationType":"archiveTeam","createdDateTime":"2023-03-01T10:20:30.1234567Z","status":"{status}","lastActionDateTime":"2023-03-01T10:20:30.1234567Z","attemptsCount":1,"targetResourceId":"0a1b","targetResourceLocation":"/teams('0a1b')","Value":"{{\"Status\":0}}","error":null}}"#

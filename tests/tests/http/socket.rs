@@ -1,4 +1,4 @@
-//! A server that says what no HTTP library would.
+//! A server that sends what no HTTP library would.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 /// Sends `response` to one request, and waits until the client closes the connection.
 ///
-/// Gives the origin, and in the end whether the client has opened another connection.
+/// Returns the origin, and a thread that returns whether the client opened another connection.
 pub(crate) fn serve(response: impl Into<String>) -> (String, JoinHandle<bool>) {
     serve_slowly(response, 0)
 }
 
-/// The same, and after the response so many further bytes, one every 50 ms.
+/// The same, with so many further bytes after the response, one every 50 ms.
 pub(crate) fn serve_slowly(
     response: impl Into<String>,
     further: usize,

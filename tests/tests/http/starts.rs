@@ -1,4 +1,5 @@
-//! Starts that the library sends, over each HTTP client. The simulator's record tells what was sent.
+//! Starts that the library sends, over each HTTP client. The simulator's records show what was
+//! sent.
 
 use std::time::Duration;
 
@@ -80,7 +81,7 @@ fn refusals() -> [Fault; 2] {
     [Fault::Throttle(RetryAfter::Seconds(7)), Fault::ServiceUnavailable]
 }
 
-/// Faults that leave it open whether the request was carried out.
+/// Faults after which nobody knows whether the request was carried out.
 fn ambiguous() -> [Fault; 5] {
     [
         Fault::InternalServerError,
@@ -118,7 +119,7 @@ fn an_idempotent_start_survives_every_fault() {
 }
 
 #[test]
-fn any_start_survives_being_refused() {
+fn any_refused_start_is_retried() {
     for (client, start) in CLIENTS {
         let simulator = simulator(refusals());
         start(&simulator.service_root(), Polling::default(), false).expect(client);
@@ -141,7 +142,7 @@ fn a_start_that_may_have_been_carried_out_is_sent_once() {
 }
 
 #[test]
-fn a_start_that_never_left_is_repeated() {
+fn a_start_that_was_not_sent_is_retried() {
     for (client, start) in CLIENTS {
         for idempotent in [false, true] {
             let error = start(&refusing(), Polling::default().retries(3), idempotent).unwrap_err();

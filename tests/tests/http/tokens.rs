@@ -5,7 +5,7 @@ use graph_operation_tests::simulator::{Options, Simulator};
 use crate::client::Graph;
 
 #[tokio::test]
-async fn every_check_is_asked_of_the_client_and_has_its_token() {
+async fn every_check_goes_through_the_client_and_has_its_token() {
     let simulator = Simulator::start(Options::new()).await.unwrap();
     let graph = Graph::new(&simulator);
     graph.archive_team("a").await.unwrap().await.unwrap();

@@ -261,7 +261,7 @@ pub mod teams {
 }
 
 pub mod declared {
-    //! A trait alone. What its methods' requests return is named nowhere else.
+    //! A trait without an implementation. Nothing else names the types that its methods return.
 
     use graph_operation::async_operation;
     use http::Response;

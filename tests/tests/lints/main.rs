@@ -1,4 +1,4 @@
-//! What lints say of annotated functions.
+//! What lints say about annotated functions.
 
 pub mod forbidden;
 mod twins;

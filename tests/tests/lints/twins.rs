@@ -12,8 +12,9 @@ use serde_json::Value;
 
 const FUNCTIONS: &str = include_str!("functions.rs");
 
-/// What an annotated function does not get: its body is moved into a block or a closure of the
-/// attribute's own, which awaits, takes every argument and returns another type. Nor can it be `const`.
+/// The lints that an annotated function loses. The attribute moves its body into a block or a
+/// closure, so that the function awaits, uses every argument and returns another type. Nor can it
+/// be `const`.
 const LOST: [&str; 9] = [
     "clippy::manual_async_fn",
     "clippy::missing_const_for_fn",
@@ -138,11 +139,11 @@ pub mod annotated;
 pub mod plain;
 ";
 
-/// Every line where it was.
+/// The source without the attribute. Every line stays where it was.
 fn without_attributes(source: &str) -> String {
     let plain = |line: &str| {
         if line.trim_start().starts_with("#[async_operation") {
-            // In the attribute's place, one that says nothing to any lint.
+            // Another attribute in its place, which affects no lint.
             "#[rustfmt::skip]\n".to_owned()
         } else {
             line.replace("use graph_operation::async_operation;", "") + "\n"

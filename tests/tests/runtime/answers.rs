@@ -41,7 +41,7 @@ fn the_operation_is_found_in_the_header_that_names_it() {
         (&[("Operation-Location", LOCATION), ("Location", team)], Ok(OPERATION)),
         (&[("Location", LOCATION), ("Operation-Location", other)], Ok(OPERATION)),
         (&[("Location", LOCATION), ("Content-Location", other)], Ok(OPERATION)),
-        // Where none says that it is an operation, `Content-Location` is not one.
+        // If no header names an operation, `Content-Location` does not count.
         (&[("Operation-Location", "/jobs/1"), ("Content-Location", team)], Ok(JOB)),
         (&[("Location", "/jobs/1"), ("Operation-Location", team)], Ok(JOB)),
         (&[], Err(ErrorKind::MissingLocation)),
@@ -60,7 +60,7 @@ fn the_operation_is_found_in_the_header_that_names_it() {
 }
 
 #[test]
-fn a_rejection_keeps_what_the_support_asks_for() {
+fn a_rejection_keeps_what_support_asks_for() {
     let body = json!({"error": {
         "code": "NotFound",
         "message": "No team found with Group Id 1",
@@ -92,7 +92,7 @@ fn a_rejection_keeps_what_the_support_asks_for() {
 }
 
 #[test]
-fn a_page_in_place_of_an_error_is_no_matter() {
+fn a_page_in_place_of_an_error_does_no_harm() {
     for body in ["<html><body>502</body></html>", "", "\u{0}", "{", "[1]", "\"x\""] {
         let answer = status(502).map(|_| bytes::Bytes::from(body));
         let error = begin(&ScriptedClient::new(), answer).unwrap_err();
@@ -172,7 +172,7 @@ fn a_redirected_check_is_not_followed() {
 }
 
 #[test]
-fn an_unreadable_answer_is_tried_again_and_then_an_error() {
+fn an_unreadable_answer_is_retried_and_then_an_error() {
     let bodies = [
         "",
         "<html></html>",
@@ -204,7 +204,7 @@ fn an_unreadable_answer_is_tried_again_and_then_an_error() {
 }
 
 #[test]
-fn an_address_of_something_else_is_found_out_soon() {
+fn an_address_of_something_else_is_detected_soon() {
     let (client, mut handle) = started();
     let team = json!({ "id": "1", "displayName": "a team, and no operation" });
     client.answer(json_answer(200, &team)).answer(json_answer(200, &team));
@@ -219,7 +219,7 @@ fn an_address_of_something_else_is_found_out_soon() {
 }
 
 #[test]
-fn faults_of_polls_are_none_of_the_next_waits() {
+fn faults_of_polls_do_not_count_in_the_next_wait() {
     let (client, mut handle) = started();
     for _ in 0..30 {
         client.answer(status(503));
@@ -233,7 +233,7 @@ fn faults_of_polls_are_none_of_the_next_waits() {
 }
 
 #[test]
-fn errors_go_where_other_errors_go() {
+fn an_error_converts_into_an_io_error() {
     let error = begin(&ScriptedClient::new(), graph_error(400, "BadRequest", "Invalid version."))
         .unwrap_err();
     let text = error.to_string();

@@ -1,4 +1,4 @@
-//! The blocking handle is the same protocol.
+//! The blocking handle implements the same protocol.
 
 use graph_operation::blocking::Operation;
 use graph_operation::testing::{
@@ -81,7 +81,7 @@ fn deadline_resumption_and_the_end_at_once() {
 }
 
 #[test]
-fn an_error_ends_the_updates_and_new_ones_go_on() {
+fn an_error_ends_the_updates_and_new_ones_continue() {
     let (client, mut operation) = started();
     client.answer(status(403)).answer(succeeded("/teams('1')"));
     let mut updates = operation.updates();

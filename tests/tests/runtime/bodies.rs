@@ -1,4 +1,4 @@
-//! Answers of any client that has an `http_body::Body`.
+//! Responses of any client that has an `http_body::Body`.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use graph_operation::{ErrorKind, Operation};
 use http::Response;
 use http_body::{Body, Frame};
 
-/// A body that comes in chunks, and may break off.
+/// A body that comes in chunks, and may be cut off.
 struct Chunks(VecDeque<Result<Frame<Bytes>, std::io::Error>>);
 
 impl Body for Chunks {
@@ -58,7 +58,7 @@ fn chunks_are_joined_and_trailers_left_out() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_an_error_unless_it_says_nothing() {
+fn a_body_that_is_cut_off_is_an_error_except_for_a_202() {
     let error = block_on(collect(answer(200, [data("{"), broken()]))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transport);
 
@@ -69,7 +69,7 @@ fn a_body_that_breaks_off_is_an_error_unless_it_says_nothing() {
 }
 
 #[test]
-fn a_body_without_an_end_is_cut_off() {
+fn a_body_without_an_end_is_an_error() {
     const CHUNK: &[u8] = &[b' '; 1024 * 1024];
     let chunks = || (0..1_000).map(|_| Ok(Frame::data(Bytes::from_static(CHUNK))));
     let error = block_on(collect(answer(200, chunks()))).unwrap_err();

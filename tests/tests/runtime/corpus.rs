@@ -1,4 +1,4 @@
-//! Recorded answers, where there are any: `GRAPH_OPERATION_CORPUS` names their folder.
+//! Recorded answers, if there are any: `GRAPH_OPERATION_CORPUS` names their folder.
 //!
 //! This project's own fixtures have the same shapes (see `documents`, `answers`). These tests check
 //! that the recorded ones do not differ, and say so when the folder is absent and they are skipped.

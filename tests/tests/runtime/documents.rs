@@ -7,7 +7,7 @@ use graph_operation::{
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-/// A recorded operation in shape, not in content.
+/// An operation in the shape of a recorded one, with other content.
 fn recorded() -> Value {
     json!({
         "@odata.context": "https://graph.microsoft.com/v1.0/$metadata#teams('0a1b')/operations/$entity",
@@ -219,7 +219,7 @@ fn members_match_without_regard_to_case() {
     );
 }
 
-/// A property that is well-formed, but cannot be read, costs that property alone.
+/// A property that is well-formed, but cannot be read, does not affect the others.
 #[test]
 fn an_unreadable_property_hides_no_other() {
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
@@ -248,7 +248,7 @@ fn an_unreadable_property_hides_no_other() {
         serde_json::from_str::<TeamsAsyncOperation>(r#"{"status":"x","attemptsCount":-0}"#)
             .is_err()
     );
-    // What no `Value` holds is written as it came.
+    // What no `Value` can hold is written as it came.
     let text = format!(r#"{{"status":"failed","attemptsCount":1e400,"x":{deep}}}"#);
     let operation: TeamsAsyncOperation = serde_json::from_str(&text).unwrap();
     assert_eq!(operation.additional_data["attemptsCount"], "1e400");

@@ -7,7 +7,7 @@ use graph_operation::{Operation, Polling, Update};
 
 use crate::{LOCATION, attempt, begin, seconds};
 
-/// An operation whose client waits in the middle of every sleep and every sending.
+/// An operation whose client pends in the middle of every sleep and every request.
 fn yielding() -> (ScriptedClient, Operation) {
     let client = ScriptedClient::new().yielding();
     let operation = begin(&client, accepted(LOCATION)).unwrap();
@@ -20,7 +20,7 @@ fn yielding() -> (ScriptedClient, Operation) {
     (client, operation)
 }
 
-/// No check of a wait comes before its time, counted from the sending of the one before it.
+/// No check of a wait comes too early, counted from when the one before it was sent.
 fn assert_policy(client: &ScriptedClient) {
     let sent = client.sent_at();
     assert!(sent[0] > seconds(5));
@@ -38,7 +38,7 @@ fn wait_can_be_dropped_at_every_await() {
         assert_eq!(completed.target_location(), Some("/teams('1')"));
         assert_policy(&client);
         if ended {
-            assert!(polls > 10, "every await was met");
+            assert!(polls > 10, "every await was reached");
             return;
         }
     }
@@ -117,7 +117,7 @@ fn target_can_be_dropped_at_every_await() {
         if ended {
             return;
         }
-        // What the dropped reading was answered is lost; the target is not.
+        // The response to the dropped read is lost; the target is not.
         client.answer(graph_operation::testing::json_answer(200, &serde_json::json!({"id": "1"})));
         assert_eq!(block_on(operation.target()).unwrap()["id"], "1");
     }
@@ -131,7 +131,7 @@ fn a_wait_that_is_dropped_again_and_again_still_gets_its_checks() {
     assert!(ended.is_some_and(|ended| ended.is_ok()), "{:?}", client.elapsed());
     assert_policy(&client);
 
-    // One poll gets half way through what is left of a sleep, or sends: time counts all the same.
+    // One poll gets halfway through the rest of a sleep, or sends: the time counts all the same.
     let (client, mut operation) = yielding();
     let ended = (0..300).find_map(|_| interrupt(operation.wait(), 1));
     assert!(ended.is_some_and(|ended| ended.is_ok()), "{:?}", client.elapsed());
@@ -140,7 +140,7 @@ fn a_wait_that_is_dropped_again_and_again_still_gets_its_checks() {
 }
 
 #[test]
-fn a_check_counts_from_its_sending_even_if_its_answer_is_dropped() {
+fn a_check_counts_from_when_it_was_sent_even_if_its_answer_is_dropped() {
     let client = ScriptedClient::new().yielding();
     let mut operation = begin(&client, accepted(LOCATION)).unwrap();
     operation.set_polling(Polling::default().first_check(seconds(0)));

@@ -73,7 +73,7 @@ impl<E: From<Error> + Into<BoxError> + Send + 'static> Client for Failing<E> {
 }
 
 #[test]
-fn a_request_that_never_left_is_sent_again() {
+fn a_request_that_was_not_sent_is_retried() {
     for error in [
         Error::not_sent("connection refused"),
         ureq::Error::HostNotFound.into(),
@@ -99,7 +99,7 @@ fn unbuilt() -> [Error; 3] {
 }
 
 #[test]
-fn a_request_that_was_not_made_was_not_carried_out() {
+fn a_request_that_could_not_be_made_was_not_carried_out() {
     let others = [
         Error::credential("the secret has expired"),
         reqwest::Client::new().get("no URL").build().unwrap_err().into(),
@@ -144,7 +144,7 @@ fn a_client_without_anonymous_requests_says_what_is_missing() {
     assert!(scripted.requests().is_empty());
 }
 
-/// Its last update shows a running operation, which a caller would poll forever.
+/// The last update shows a running operation, which a caller would otherwise poll forever.
 #[test]
 fn every_poll_of_an_operation_whose_monitor_disappeared_says_so() {
     let client = <Failing>::with(Error::transport("connection reset"));
@@ -181,8 +181,8 @@ fn the_failure_of_another_operation_is_not_this_ones() {
     }
 }
 
-/// Whatever the type of its error, a client says by the library's error in it whether a request left,
-/// and whether it is worth a retry.
+/// Whatever the type of a client's error, the library's error inside says whether the request was
+/// sent, and whether a retry may help.
 #[test]
 fn an_error_of_the_library_is_found_within_an_authors() {
     fn assert_found<E: From<Error> + Into<BoxError> + Send + 'static>(within: &str) {

@@ -1,4 +1,4 @@
-//! The families beside Teams: documents in their shapes, what each says, written back.
+//! The families other than Teams: documents in their shapes, what each says, written back.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::documents::without_nulls;
 
-/// Reads a document in every way there is, and expects it back.
+/// Reads a document in every way, and expects that it is written back unchanged.
 #[track_caller]
 fn read<M: Model + Serialize + PartialEq>(document: &Value) -> M {
     let text = document.to_string();
@@ -52,7 +52,7 @@ fn state<M: Model>(word: &str) -> State {
 }
 
 #[test]
-fn words_are_of_one_family() {
+fn status_words_belong_to_one_family() {
     let families: [(StateOf, Words, Words, Words); 9] = [
         (
             state::<TeamsAsyncOperation>,
@@ -152,7 +152,7 @@ fn the_table_of_the_documentation_is_right() {
     }
 }
 
-/// One reads as leniently as another.
+/// All families are read equally leniently.
 #[test]
 fn no_odd_property_hides_a_known_status_in_any_family() {
     fn odd<M: Model + Serialize>(status: &Value, state: State) {
@@ -165,7 +165,7 @@ fn no_odd_property_hides_a_known_status_in_any_family() {
         let operation = M::from_json(document.to_string().as_bytes()).unwrap();
         assert_eq!(operation.state(), state, "{}", M::TYPE);
         let mut written = serde_json::to_value(&operation).unwrap();
-        // Nulls in undeclared properties are kept, of declared ones they are the same as absence.
+        // Nulls in undeclared properties are kept; in declared ones they are the same as absence.
         written.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         assert_eq!(written, without_nulls(&document), "{}", M::TYPE);
         assert!(M::from_json(br#"{"id":"1"}"#).is_err());
@@ -349,7 +349,7 @@ fn a_file_is_copied() {
         "percentComplete": 100, "resourceId": "01Q", "resourceLocation": location, "status": "completed",
     }));
     assert_eq!(succeeded.status, DriveItemCopyStatus::Completed);
-    // Of another audience: shown, not followed.
+    // It is for another audience: shown, not followed.
     assert_eq!(succeeded.target_location().as_deref(), Some(location));
     assert_eq!(
         (succeeded.target(), percent(&succeeded)),

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{LOCATION, seconds, started};
 
-/// A client on tokio's paused clock whose responses take their time.
+/// A client on tokio's paused clock whose responses take a while.
 #[derive(Clone)]
 struct Slow {
     root: Uri,
@@ -61,7 +61,7 @@ impl Client for Slow {
         tokio::time::sleep(self.takes).await;
         assert!(!self.panics.load(Ordering::Relaxed), "a bug in the author's client");
         let next = self.script.lock().unwrap().pop_front();
-        next.ok_or_else(|| Error::transport("the script is over"))
+        next.ok_or_else(|| Error::transport("the script has ended"))
     }
 
     fn random(&self) -> u64 {
@@ -86,7 +86,7 @@ async fn an_impatient_caller_gets_the_answer_of_a_slow_service() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_impatient_reader_of_updates_and_polls_takes_up_the_request() {
+async fn an_impatient_reader_of_updates_and_polls_resumes_the_request() {
     let client =
         Slow::new(Duration::from_millis(2_500), [in_progress(), in_progress(), succeeded("")]);
     let mut operation = client.operation().await;
@@ -98,7 +98,7 @@ async fn an_impatient_reader_of_updates_and_polls_takes_up_the_request() {
         }
     }
     assert_eq!((seen, client.sent()), (vec![1, 2], 2));
-    // A poll goes on with what a wait has begun.
+    // A poll resumes what a wait has sent.
     while client.sent() < 3 {
         assert!(tokio::time::timeout(TICK, operation.wait()).await.is_err());
     }
@@ -121,7 +121,7 @@ async fn an_impatient_reader_of_the_target_keeps_its_pace_and_its_patience() {
     assert_eq!((value["id"].as_str(), client.sent()), (Some("1"), 4));
 
     let completed = operation.wait().await.unwrap();
-    let begun = tokio::time::Instant::now();
+    let start = tokio::time::Instant::now();
     client.script.lock().unwrap().extend(std::iter::repeat_with(|| status(404)).take(100));
     client.script.lock().unwrap().pop_front();
     let error = loop {
@@ -130,7 +130,7 @@ async fn an_impatient_reader_of_the_target_keeps_its_pace_and_its_patience() {
         }
     };
     assert_eq!(error.kind(), ErrorKind::TargetNotReady);
-    assert!(begun.elapsed() >= seconds(300) && begun.elapsed() < seconds(310));
+    assert!(start.elapsed() >= seconds(300) && start.elapsed() < seconds(310));
     assert!(client.sent() < 25, "{}", client.sent());
 }
 
@@ -139,14 +139,14 @@ async fn two_readers_of_one_target_do_not_wait_for_each_other() {
     let target = || json_answer(200, &json!({"id": "1"}));
     let client = Slow::new(seconds(2), [succeeded("/teams('1')"), target(), target()]);
     let completed = client.operation().await.wait().await.unwrap();
-    let begun = tokio::time::Instant::now();
+    let start = tokio::time::Instant::now();
     let (one, other) = tokio::join!(completed.target(), completed.target());
     assert_eq!((one.unwrap(), other.unwrap()), (json!({"id": "1"}), json!({"id": "1"})));
-    assert_eq!((begun.elapsed(), client.sent()), (seconds(2), 3));
+    assert_eq!((start.elapsed(), client.sent()), (seconds(2), 3));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_nobody_took_up_for_long_is_sent_anew() {
+async fn a_request_that_nobody_resumed_for_long_is_sent_again() {
     let client = Slow::new(seconds(2), [in_progress(), succeeded("/teams('1')")]);
     let mut operation = client.operation().await;
     assert!(tokio::time::timeout(seconds(7), operation.wait()).await.is_err());
@@ -164,13 +164,13 @@ async fn the_deadline_binds_a_send_that_never_returns() {
         let client = Slow::new(Duration::from_secs(1_000_000), []);
         let mut operation = client.operation().await;
         operation.set_polling(Polling::default().timeout(seconds(1_200)).retries(retries));
-        let begun = tokio::time::Instant::now();
+        let start = tokio::time::Instant::now();
         let error = operation.wait().await.unwrap_err();
         assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::TimedOut, false));
-        let elapsed = begun.elapsed();
+        let elapsed = start.elapsed();
         assert!(elapsed >= seconds(1_200) && elapsed < seconds(1_201), "{elapsed:?}");
         assert_eq!((client.sent(), error.checks()), (1, Some(1)));
-        // It stays at that until the deadline is later.
+        // That does not change until the deadline is later.
         let error = operation.wait().await.unwrap_err();
         assert_eq!((error.kind(), client.sent()), (ErrorKind::TimedOut, 1));
         operation.set_polling(Polling::default());
@@ -179,11 +179,12 @@ async fn the_deadline_binds_a_send_that_never_returns() {
     }
 }
 
-/// Its sleeps return at once and do not move its clock, which may run by itself; its responses pend.
+/// A client whose sleeps return at once and do not advance its clock, which may run by itself. Its
+/// responses pend.
 #[derive(Clone)]
 struct Hasty {
     client: graph_operation::testing::ScriptedClient,
-    /// The clock, if it stands.
+    /// The time, if the clock stands still.
     now: Option<Instant>,
 }
 
@@ -248,10 +249,10 @@ async fn a_send_that_panics_is_counted_and_not_polled_again() {
     }
     assert_eq!(operation.update().checks(), 1);
     client.panics.store(false, Ordering::Relaxed);
-    let begun = tokio::time::Instant::now();
+    let start = tokio::time::Instant::now();
     operation.wait().await.unwrap();
     assert_eq!(client.sent(), 2);
-    assert!(begun.elapsed() > seconds(28), "{:?}", begun.elapsed());
+    assert!(start.elapsed() > seconds(28), "{:?}", start.elapsed());
 }
 
 /// A client whose credential can be renewed.
@@ -292,7 +293,7 @@ impl Client for Renewing {
         self.client.now()
     }
 
-    // Its sleeps move the clock.
+    // Its sleeps advance the clock.
     fn time_limit(&self, _: Duration) -> impl Future<Output = ()> + Send {
         std::future::pending()
     }
@@ -334,7 +335,7 @@ fn a_renewed_credential_is_used_at_once_and_asked_for_once() {
 }
 
 #[test]
-fn a_second_401_in_a_row_is_final_and_a_new_wait_asks_anew() {
+fn a_second_401_in_a_row_is_final_and_a_new_wait_asks_again() {
     let client = Renewing::new(true);
     for _ in 0..4 {
         client.client.answer(challenge());
@@ -385,7 +386,7 @@ fn a_retryable_error_never_makes_a_loop_that_sends_nothing_forever() {
 }
 
 #[test]
-fn no_last_check_disregards_a_retry_after_that_reaches_beyond_the_deadline() {
+fn no_last_check_ignores_a_retry_after_that_extends_beyond_the_deadline() {
     let (client, mut operation) = started();
     operation.set_polling(Polling::default().timeout(seconds(60)));
     client.answer(with_header(status(429), "retry-after", "120"));
@@ -429,7 +430,7 @@ fn a_crowd_is_spread_at_its_first_check_and_at_its_deadline() {
 }
 
 #[test]
-fn an_author_s_error_of_a_whole_operation_is_a_fault_of_the_transport() {
+fn an_authors_error_about_a_whole_operation_is_a_transport_error() {
     #[derive(Clone)]
     struct Confused(graph_operation::testing::ScriptedClient);
 
@@ -464,7 +465,7 @@ fn an_author_s_error_of_a_whole_operation_is_a_fault_of_the_transport() {
 }
 
 #[test]
-fn the_target_s_request_has_time_whatever_patience_is_left() {
+fn the_targets_request_has_time_whatever_patience_is_left() {
     let (client, operation) = started();
     let mut operation = operation.with_polling(Polling::default().target_patience(seconds(0)));
     client.answer(succeeded("/teams('1')")).answer(json_answer(200, &Value::Null));
@@ -540,8 +541,8 @@ async fn renewing_counts_towards_the_time_of_the_request() {
     let polling = Polling::default().timeout(seconds(120));
     let mut operation =
         Operation::from_response(client, accepted(LOCATION)).await.unwrap().with_polling(polling);
-    let begun = tokio::time::Instant::now();
+    let start = tokio::time::Instant::now();
     let error = operation.wait().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected);
-    assert!(begun.elapsed() <= seconds(121), "{:?}", begun.elapsed());
+    assert!(start.elapsed() <= seconds(121), "{:?}", start.elapsed());
 }

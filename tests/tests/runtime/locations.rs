@@ -1,4 +1,4 @@
-//! Where an operation is, by the address that was called.
+//! Where an operation is, depending on the URL that was called.
 
 use bytes::Bytes;
 use graph_operation::protocol::Answer;
@@ -31,7 +31,7 @@ fn a_relative_location_gets_the_version_that_was_called() {
     }
 }
 
-/// A followed redirect to a page that asks for a password, for example.
+/// For example, because a redirect to a sign-in page was followed.
 #[test]
 fn a_response_from_another_origin_starts_nothing_whatever_its_status() {
     for url in [
@@ -63,7 +63,7 @@ fn a_response_from_another_origin_starts_nothing_whatever_its_status() {
 }
 
 #[test]
-fn a_driver_of_ones_own_sees_what_the_handles_see() {
+fn a_custom_driver_sees_what_the_handles_see() {
     use graph_operation::protocol::{Accepted, Event, Poller, Step, accept};
     use graph_operation::{Polling, TeamsAsyncOperation, TeamsAsyncOperationStatus};
 
@@ -95,7 +95,7 @@ fn a_driver_of_ones_own_sees_what_the_handles_see() {
 }
 
 #[test]
-fn every_cloud_keeps_to_itself() {
+fn no_location_leads_from_one_cloud_to_another() {
     let roots = [
         "https://graph.microsoft.com/v1.0",
         "https://graph.microsoft.us/v1.0",

@@ -1,4 +1,4 @@
-//! The machine under arbitrary bytes: what a fuzzer does for hours, for a moment.
+//! The machine under arbitrary bytes: what a fuzzer does for hours, done for a moment.
 
 use std::path::Path;
 

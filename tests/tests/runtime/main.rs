@@ -49,7 +49,7 @@ fn begin(client: &ScriptedClient, answer: Response<Bytes>) -> Result<Operation> 
     block_on(Operation::from_response(client.clone(), answer))
 }
 
-/// A client whose sleeps return at once, by a clock that is the real one.
+/// A client whose sleeps return at once, on the real clock.
 #[derive(Clone)]
 struct Sleepless {
     client: ScriptedClient,
@@ -102,7 +102,7 @@ fn attempt(count: u32) -> Response<Bytes> {
     testing::operation(&serde_json::json!({ "status": "inProgress", "attemptsCount": count }))
 }
 
-/// The last check is made at the deadline, less a part of `early` at most.
+/// The last check is made at the deadline, or at most `early` before it.
 fn assert_last_check(client: &ScriptedClient, deadline: Duration, early: Duration) {
     let last = client.sent_at().pop().expect("a check");
     assert!(last <= deadline && last >= deadline - early, "{last:?} of {deadline:?}");

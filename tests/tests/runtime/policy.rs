@@ -60,7 +60,7 @@ fn the_retry_after_of_the_202_decides_the_first_check() {
 }
 
 #[test]
-fn a_longer_retry_after_puts_the_next_check_off_and_a_shorter_one_does_not() {
+fn a_longer_retry_after_delays_the_next_check_and_a_shorter_one_does_not() {
     for (value, least, most) in
         [("120", 120, 132), ("0,120", 120, 132), ("1", 30, 33), ("99999999999", 3_600, 3_960)]
     {
@@ -78,7 +78,7 @@ fn a_longer_retry_after_puts_the_next_check_off_and_a_shorter_one_does_not() {
 }
 
 #[test]
-fn faults_double_the_wait_and_ten_in_a_row_are_tried_again() {
+fn faults_double_the_wait_and_ten_in_a_row_are_retried() {
     let (client, operation) = started();
     let mut operation = operation.with_polling(Polling::default().no_timeout());
     for _ in 0..11 {
@@ -94,7 +94,7 @@ fn faults_double_the_wait_and_ten_in_a_row_are_tried_again() {
     assert_eq!(gaps.len(), least.len());
     assert!(gaps.iter().zip(least).all(|(&gap, least)| gap > least && gap <= least * 11 / 10));
 
-    // The handle is as good as before, and faults are counted anew.
+    // The handle can still be used, and faults are counted from zero.
     client.fail("connection reset").answer(succeeded("/teams('1')"));
     block_on(operation.wait()).unwrap();
 }
@@ -111,7 +111,7 @@ fn a_good_answer_ends_the_row_of_faults() {
 }
 
 #[test]
-fn an_error_that_no_try_mends_ends_the_wait_at_once() {
+fn an_error_that_no_retry_can_fix_ends_the_wait_at_once() {
     for code in [400, 401, 403, 409, 410, 501] {
         let (client, mut operation) = started();
         client.answer(graph_error(code, "BadRequest", "Invalid version."));
@@ -126,7 +126,7 @@ fn an_error_that_no_try_mends_ends_the_wait_at_once() {
 #[test]
 fn an_operation_that_is_not_found_yet_gets_several_minutes_at_the_ordinary_interval() {
     let (client, operation) = started();
-    // It counts as no fault.
+    // It does not count as a fault.
     let mut operation = operation.with_polling(Polling::default().retries(0));
     client.answer(status(404)).answer(status(404)).answer(succeeded("/teams('1')"));
     block_on(operation.wait()).unwrap();
@@ -140,7 +140,7 @@ fn an_operation_that_is_not_found_yet_gets_several_minutes_at_the_ordinary_inter
     assert!(error.waited().unwrap() > seconds(300), "{error:?}");
     assert!(gaps(&client).iter().all(|&gap| gap > seconds(30) && gap <= seconds(33)));
 
-    // One that was seen, or was started by another process, and is gone, is gone.
+    // An operation that was seen before, or was started by another process, is not waited for.
     let (client, mut operation) = started();
     client.answer(in_progress()).answer(status(404));
     assert_eq!(block_on(operation.wait()).unwrap_err().checks(), Some(2));
@@ -224,7 +224,7 @@ fn a_request_carries_the_time_that_is_left_when_that_is_little() {
     }
     assert_eq!(*left.last().unwrap(), seconds(10), "the last check needs time too");
 
-    // A tenth of the whole, from one second up to ten.
+    // A tenth of the timeout, from one second up to ten.
     for (timeout, last) in [(2, 1), (30, 3), (3_600, 10)] {
         let (client, mut operation) = started();
         operation.set_polling(Polling::default().timeout(seconds(timeout)));
@@ -273,15 +273,15 @@ async fn the_provided_clock_is_tokios() {
 
     let client = ScriptedClient::new();
     client.answer(in_progress()).answer(succeeded("/teams('1')"));
-    let begun = tokio::time::Instant::now();
+    let start = tokio::time::Instant::now();
     let operation = Operation::from_response(Provided(client.clone()), accepted(LOCATION)).await;
     tokio::spawn(operation.unwrap().into_future()).await.unwrap().unwrap();
-    assert!(begun.elapsed() > seconds(35) && begun.elapsed() < seconds(40));
+    assert!(start.elapsed() > seconds(35) && start.elapsed() < seconds(40));
     assert_eq!(client.elapsed(), seconds(0));
 }
 
 #[test]
-fn a_sleep_that_returns_at_once_polls_through_at_full_speed() {
+fn a_client_whose_sleeps_return_at_once_polls_at_full_speed() {
     let client = ScriptedClient::new();
     for _ in 0..200 {
         client.answer(in_progress());

@@ -1,4 +1,4 @@
-//! The machine of one operation, called as a driver of one's own calls it.
+//! The machine of one operation, called as a custom driver calls it.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ fn begun(now: Instant) -> Poller {
     Poller::new::<TeamsAsyncOperation>(accepted, Polling::default(), now, 7)
 }
 
-/// Sends a check; whether it is one without a credential.
+/// Sends a check, and returns whether it is one without a credential.
 fn check(poller: &mut Poller, now: Instant) -> bool {
     let check = poller.check_now(now).expect("the operation has not ended");
     let anonymous = check.is_anonymous();
@@ -77,7 +77,7 @@ fn a_check_can_be_sent_at_any_time_until_the_end() {
 }
 
 #[test]
-fn a_sending_can_be_moved_to_a_later_time() {
+fn the_time_at_which_a_check_was_sent_can_be_moved_to_a_later_one() {
     let now = Instant::now();
     let mut poller = begun(now);
     check(&mut poller, now);
@@ -108,7 +108,7 @@ fn a_fault_is_kept_until_the_next_good_answer() {
 }
 
 #[test]
-fn an_attempt_of_the_service_is_told_by_the_answer_that_shows_it() {
+fn a_retry_by_the_service_is_reported_by_the_check_that_shows_it() {
     let now = Instant::now();
     let mut poller = begun(now);
     let mut told = Vec::new();
@@ -176,14 +176,14 @@ fn an_error_of_the_start_has_the_facts_of_its_response() {
 }
 
 #[test]
-fn a_redirected_check_of_another_origin_keeps_its_response() {
+fn a_check_that_is_redirected_to_another_origin_keeps_its_response() {
     let now = Instant::now();
     let mut poller = begun(now);
     let foreign = with_header(status(302), "location", "https://evil.example/teams");
     let event = answered(&mut poller, with_header(foreign, "request-id", "r"), now);
     let Event::Failed(error) = event else { panic!("{event:?}") };
     assert_eq!((error.kind(), error.request_id()), (ErrorKind::ForeignLocation, Some("r")));
-    // Any other redirection is an answer like others.
+    // Any other redirect is a response like others.
     for location in ["/teams", "not an address"] {
         let mut poller = begun(now);
         let event = answered(&mut poller, with_header(status(302), "location", location), now);
@@ -207,9 +207,9 @@ fn a_copy_is_followed_at_the_monitor_that_its_start_names() {
     assert_eq!(started.location(), MONITOR);
 }
 
-/// A monitor redirects to what was made, or answers with the status of what failed.
+/// A monitor redirects to what was created, or answers with the status of what failed.
 #[test]
-fn a_monitor_says_in_more_than_one_way_how_an_operation_ended() {
+fn a_monitor_can_say_in_several_ways_how_an_operation_ended() {
     for (response, state, is_fault) in [
         (monitored(200, "completed"), State::Succeeded, false),
         (monitored(303, "completed"), State::Succeeded, false),
@@ -237,7 +237,7 @@ fn a_monitor_says_in_more_than_one_way_how_an_operation_ended() {
 }
 
 #[test]
-fn a_monitor_that_disappears_ends_the_operation_and_nobody_knows_how() {
+fn a_monitor_that_disappears_ends_the_operation_with_an_unknown_result() {
     let (mut poller, event) =
         copy([monitored(202, "inProgress"), with_header(status(404), "request-id", "r")]);
     let Some(Event::Failed(error)) = event else { panic!("{event:?}") };
@@ -248,7 +248,7 @@ fn a_monitor_that_disappears_ends_the_operation_and_nobody_knows_how() {
     let Step::Done(Err(error)) = step else { panic!("{step:?}") };
     assert_eq!(error.kind(), ErrorKind::Vanished);
 
-    // One that was never seen is not known, and other responses say nothing of the kind.
+    // This needs a monitor that was seen before, and a 404.
     for (answers, code) in
         [(vec![status(404)], 404), (vec![monitored(202, "inProgress"), status(410)], 410)]
     {
@@ -258,7 +258,7 @@ fn a_monitor_that_disappears_ends_the_operation_and_nobody_knows_how() {
         assert_eq!(error.status().unwrap().as_u16(), code);
         assert!(!poller.is_ended());
     }
-    // An operation below the service root is not of this kind.
+    // It does not apply to an operation below the service root.
     let now = Instant::now();
     let mut poller = begun(now);
     let _ = answered(&mut poller, in_progress(), now);
@@ -268,7 +268,7 @@ fn a_monitor_that_disappears_ends_the_operation_and_nobody_knows_how() {
 }
 
 #[test]
-fn a_body_of_something_else_is_told_apart_from_a_broken_one() {
+fn a_body_of_something_else_is_distinguished_from_a_broken_one() {
     for (body, message) in [
         (&b"{\"value\":[]}"[..], "the response is not a teamsAsyncOperation: the Location"),
         (b"<html>", "the response is not a teamsAsyncOperation"),
@@ -286,7 +286,7 @@ fn a_body_of_something_else_is_told_apart_from_a_broken_one() {
 }
 
 #[test]
-fn a_wait_of_the_202_counts_from_where_the_machine_began() {
+fn the_retry_after_of_the_202_counts_from_when_the_machine_began() {
     let now = Instant::now();
     let accepted = with_header(accepted(LOCATION), "retry-after", "100");
     let Ok(Accepted::Started(started)) = accept(&root(), Answer::from(accepted)) else {

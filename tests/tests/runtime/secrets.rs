@@ -1,4 +1,4 @@
-//! Secrets that a service or a client plants, and everything that is shown of an operation.
+//! Secrets in what a service or a client sends, and everything that an operation shows.
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,7 @@ use crate::{LOCATION, begin, drain};
 
 const SECRET: &str = "of-great-value";
 
-/// Addresses that hold the secret where addresses hold one.
+/// Addresses with the secret in each place that can hold one.
 fn addresses() -> Vec<String> {
     [
         "/teams('1')/operations('2')?sessionId=SECRET",
@@ -74,7 +74,7 @@ fn show_outcome<T>(shown: &mut String, outcome: Result<T>) -> Option<T> {
     outcome.inspect_err(|error| show_error(shown, error)).ok()
 }
 
-/// Follows an operation to its target, and shows all there is to see on the way.
+/// Follows an operation to its target, and shows everything on the way.
 fn follow(shown: &mut String, mut operation: Operation) {
     for _ in 0..2 {
         let _ = writeln!(shown, "{operation:?} {:?}", operation.resume_token());
@@ -90,7 +90,7 @@ fn follow(shown: &mut String, mut operation: Operation) {
     }
 }
 
-/// The machine in plain data, without a handle around it.
+/// The machine as plain data, without a handle.
 fn show_protocol(shown: &mut String, response: &Response<Bytes>) {
     let root = Uri::from_static("https://graph.microsoft.com/v1.0");
     let answer = Answer::from(response.clone());
@@ -148,7 +148,7 @@ fn no_response_is_shown_with_its_secrets() {
             follow(&mut shown, operation);
             drain(&client);
 
-            // The same response to the reading of the target.
+            // The same response to the request for the target.
             let mut operation = begin(&client, accepted(LOCATION)).expect("a 202 with a Location");
             client.answer(succeeded("/teams('1')")).answer(response.clone());
             let target: Result<serde_json::Value> = block_on(operation.target());

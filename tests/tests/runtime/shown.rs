@@ -1,4 +1,4 @@
-//! What debugging output shows of each part of the protocol.
+//! What `Debug` shows of each part of the protocol.
 
 use std::time::{Duration, Instant};
 

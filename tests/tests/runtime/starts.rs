@@ -1,4 +1,4 @@
-//! Starts that the library sends: what is repeated, when, and what is not.
+//! Starts that the library sends: what is retried, when, and what is not.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn start(client: &ScriptedClient, idempotent: bool) -> Result<Operation> {
 }
 
 #[test]
-fn what_was_refused_is_repeated_and_what_may_have_been_carried_out_only_if_idempotent() {
+fn what_was_refused_is_retried_and_what_may_have_been_carried_out_only_if_idempotent() {
     for idempotent in [false, true] {
         for code in [408, 429, 500, 502, 503, 504, 509] {
             let client = ScriptedClient::new();
@@ -59,7 +59,7 @@ fn what_was_refused_is_repeated_and_what_may_have_been_carried_out_only_if_idemp
 }
 
 #[test]
-fn the_response_of_a_function_that_sent_its_request_says_the_same() {
+fn a_function_that_sends_its_request_gets_the_same_errors() {
     for (code, retryable) in [(408, false), (429, true), (500, false), (503, true), (504, false)] {
         let client = ScriptedClient::new();
         let response = status(code);
@@ -69,7 +69,7 @@ fn the_response_of_a_function_that_sent_its_request_says_the_same() {
 }
 
 #[test]
-fn repeated_starts_keep_their_distance() {
+fn retries_of_a_start_wait_for_the_backoff() {
     let client = ScriptedClient::new();
     for _ in 0..9 {
         client.answer(status(503));
@@ -110,7 +110,7 @@ impl Teams {
 }
 
 #[test]
-fn a_wait_that_would_end_after_the_deadline_is_not_begun() {
+fn a_wait_that_would_end_after_the_deadline_does_not_start() {
     let client = ScriptedClient::new();
     client.answer(with_header(status(429), "retry-after", "40")).answer(with_header(
         status(429),
@@ -122,14 +122,14 @@ fn a_wait_that_would_end_after_the_deadline_is_not_begun() {
     assert!(error.is_retryable());
     assert_eq!((client.requests().len(), error.checks()), (2, Some(2)));
     assert!(client.elapsed() < seconds(45) && error.waited() == Some(client.elapsed()));
-    // Each was told the time that it had.
+    // Each request carried the time that it had.
     let left: Vec<_> = client.requests().iter().map(TimeLeft::of).collect();
     assert_eq!(left[0], seconds(60));
     assert!(left[1] < seconds(20) && left[1] >= seconds(6), "{left:?}");
 }
 
 #[test]
-fn no_more_than_the_policys_retries_in_a_row() {
+fn there_are_no_more_retries_in_a_row_than_the_policy_allows() {
     let client = ScriptedClient::new();
     for _ in 0..5 {
         client.answer(status(503));
@@ -139,7 +139,7 @@ fn no_more_than_the_policys_retries_in_a_row() {
 }
 
 #[test]
-fn the_wait_counts_from_the_first_sending_and_the_first_check_from_the_202() {
+fn the_wait_counts_from_the_first_request_and_the_first_check_from_the_202() {
     let client = ScriptedClient::new();
     client
         .answer(with_header(status(429), "retry-after", "20"))
@@ -187,7 +187,7 @@ fn a_start_can_be_dropped_at_every_await() {
         assert!(client.requests().len() <= 2);
         if let Some(started) = started {
             block_on(started.unwrap().into_future()).unwrap();
-            assert!(polls > 2, "every await was met");
+            assert!(polls > 2, "every await was reached");
             return;
         }
     }

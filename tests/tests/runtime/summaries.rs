@@ -1,4 +1,4 @@
-//! The quick reading of an answer accepts what the full one accepts, and finds the same.
+//! The fast path for reading a response accepts what full decoding accepts, and finds the same.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use graph_operation_tests::documents::summarize;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// Values well-formed and not, usual and not.
+/// Values: well-formed and malformed ones, usual and unusual ones.
 const VALUES: &[&str] = &[
     "null",
     "true",
@@ -96,7 +96,7 @@ fn document() -> impl Strategy<Value = String> {
     )
 }
 
-/// One that is cut, or has a byte replaced or repeated.
+/// A document that is cut off, or in which a byte is replaced or repeated.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
     (document(), any::<prop::sample::Index>(), any::<u8>(), 0..4_u8).prop_map(
         |(document, at, byte, how)| {

@@ -37,8 +37,8 @@ impl Write for Log {
 
 /// Runs `act` with a subscriber.
 fn observe(subscriber: impl tracing::Subscriber + Send + Sync, act: impl FnOnce()) {
-    // The only dispatcher of a process is taken for that of all threads: a test on another thread,
-    // which has none, would turn off each event that it meets first.
+    // If a process has only one dispatcher, tracing assumes that all threads use it. Then a test on
+    // another thread, which has none, would turn off each event that it reaches first.
     static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
     LazyLock::force(&ANOTHER);
     tracing::subscriber::with_default(subscriber, act);
@@ -59,7 +59,7 @@ pub(crate) fn log_of(act: impl FnOnce()) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// Runs an operation through a script, and gives the log's lines and the handle.
+/// Runs an operation through a script, and returns the log's lines and the handle.
 fn logged(script: impl FnOnce(&ScriptedClient), polling: Polling) -> (Vec<String>, Operation) {
     let mut followed = None;
     let text = log_of(|| {
@@ -94,7 +94,7 @@ fn each_operation_has_a_span_and_each_check_an_event() {
     assert_eq!(count(&lines, "request failed, retrying"), 2);
     assert_eq!(count(&lines, "serviceUnavailable: Down."), 1);
     assert_eq!(count(&lines, "connection reset"), 1);
-    // The span is closed although the handle is alive, and tells everything.
+    // The span is closed although the handle is alive, and has every field.
     let closed = lines.iter().find(|line| line.contains("close")).unwrap();
     for field in [
         "operation{",
@@ -133,7 +133,7 @@ fn a_deadline_marks_the_span_and_leaves_it_open() {
     drop(operation);
 }
 
-/// A span that is filtered out is not taken for the caller's.
+/// A span that is filtered out is not confused with the caller's.
 #[test]
 fn the_callers_own_span_is_left_alone() {
     let log = Log::default();
@@ -158,7 +158,7 @@ fn the_callers_own_span_is_left_alone() {
 }
 
 #[test]
-fn what_came_at_once_has_no_span() {
+fn an_operation_that_finished_at_once_has_no_span() {
     let subscriber =
         tracing_subscriber::fmt().with_writer(|| -> Log { panic!("nothing is logged") });
     observe(subscriber.finish(), || {
@@ -179,7 +179,7 @@ fn a_start_that_finished_at_once_closes_its_span_as_succeeded() {
     assert!(text.contains(r#"outcome="succeeded""#), "{text}");
 }
 
-/// However an operation came into a set: its span stays open until it ends.
+/// However an operation was added to a set, its span stays open until it ends.
 #[test]
 fn each_operation_of_a_set_has_a_span() {
     let client = ScriptedClient::new();
@@ -232,7 +232,8 @@ fn each_operation_of_a_set_has_a_span() {
     assert_eq!(count(&lines, "outcome=\"failed\""), 1, "{text}");
 }
 
-/// The set holds no span when it is polled first, and the start and its checks come in the same poll.
+/// The set holds no span when it is first polled, and the start and its checks happen in the same
+/// poll.
 #[test]
 fn the_first_operation_of_a_set_shows_its_checks() {
     let text = log_of(|| {
@@ -250,7 +251,7 @@ fn the_first_operation_of_a_set_shows_its_checks() {
     assert_eq!(count(&lines, "checks=2 "), 1, "{text}");
 }
 
-/// The warnings of a start that is retried twice, until it is accepted; without the time.
+/// The warnings of a start that is accepted after two retries, without their times.
 fn warnings(drive: impl FnOnce(ScriptedClient, Request<Bytes>)) -> Vec<String> {
     let text = log_of(|| {
         let client = ScriptedClient::new();
@@ -329,7 +330,7 @@ fn each_start_of_a_batch_that_is_retried_has_a_warning() {
     assert_eq!(count(&lines, "outcome=\"succeeded\""), 3, "{text}");
 }
 
-/// A client that never answers for one team, and counts how often it is asked to.
+/// A client that never answers for one team, and counts how often that request is polled.
 #[derive(Clone)]
 struct Counting {
     client: ScriptedClient,

@@ -34,7 +34,7 @@ fn every_public_type_can_be_sent_shared_moved_and_shown() {
 }
 
 #[test]
-fn no_check_is_announced_that_retry_after_puts_off_beyond_the_deadline() {
+fn no_next_check_is_announced_if_retry_after_extends_beyond_the_deadline() {
     let (client, mut operation) = started();
     operation.set_polling(Polling::default().timeout(seconds(300)));
     client.answer(testing::with_header(in_progress(), "retry-after", "200"));
@@ -70,7 +70,7 @@ fn poll_sends_one_check_now_and_none_after_the_end() {
 }
 
 #[test]
-fn poll_gives_a_fault_as_an_error_and_the_wait_goes_on() {
+fn poll_returns_a_fault_as_an_error_and_the_wait_continues() {
     let (client, mut operation) = started();
     client
         .answer(graph_error(429, "TooManyRequests", "Wait."))
@@ -134,7 +134,7 @@ fn updates_show_each_snapshot_and_end_with_the_operation() {
 }
 
 #[test]
-fn an_error_ends_the_updates_and_new_ones_go_on() {
+fn an_error_ends_the_updates_and_new_ones_continue() {
     let (client, mut operation) = started();
     client.answer(in_progress()).answer(status(403)).answer(succeeded("/teams('1')"));
     let mut updates = operation.updates();
@@ -171,7 +171,7 @@ fn updates_are_a_stream() {
 }
 
 #[test]
-fn what_was_finished_at_once_needs_no_check() {
+fn what_finished_at_once_needs_no_check() {
     for code in [200, 201, 204] {
         let client = testing::ScriptedClient::new();
         let mut operation = begin(&client, status(code)).unwrap();
@@ -188,7 +188,7 @@ fn what_was_finished_at_once_needs_no_check() {
 }
 
 #[test]
-fn progress_is_shown_where_the_service_tells() {
+fn progress_is_shown_if_the_service_reports_it() {
     let (client, mut operation) = started();
     let value = |apps: &str| {
         let value =
@@ -209,7 +209,7 @@ fn progress_is_shown_where_the_service_tells() {
 }
 
 #[test]
-fn an_operation_that_does_not_move_is_seen_to_stall() {
+fn an_operation_that_does_not_change_is_stalled() {
     let (client, mut operation) = started();
     client.answer(attempt(1)).answer(attempt(1)).answer(attempt(1)).answer(attempt(2));
     let stalled: Vec<_> = (0..4)
@@ -226,7 +226,7 @@ fn an_operation_that_does_not_move_is_seen_to_stall() {
 }
 
 #[test]
-fn what_the_202_tells_is_known_before_any_check() {
+fn what_the_202_says_is_known_before_any_check() {
     for (location, id) in [
         ("/teams('1')/operations('2')", Some("2")),
         ("/teams/1/operations/2", Some("2")),

@@ -1,4 +1,4 @@
-//! The machines of a start and of a target, called as a driver of one's own calls them.
+//! The machines of a start and of a target, called as a custom driver calls them.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -64,7 +64,7 @@ fn renewed<M: Machine>(machine: &mut M, now: Instant) {
 }
 
 #[test]
-fn a_repeated_start_is_the_same_request() {
+fn a_retried_start_is_the_same_request() {
     let mut now = Instant::now();
     let root = Uri::from_static("https://graph.microsoft.com/v1.0");
     let request =
@@ -96,7 +96,7 @@ fn a_start_that_is_over_sends_nothing_more() {
 }
 
 #[test]
-fn a_start_counts_from_its_first_sending_and_keeps_its_error() {
+fn a_start_counts_from_its_first_request_and_keeps_its_error() {
     let created = Instant::now();
     let mut start = start(false, Polling::default(), created);
     let now = created + seconds(50);
@@ -120,7 +120,7 @@ fn the_longest_interval_does_not_cut_what_the_service_asks_of_a_start() {
 }
 
 #[test]
-fn each_event_moves_the_time_and_each_sending_is_counted() {
+fn each_event_advances_the_time_and_each_request_is_counted() {
     fn check<M: Machine>(machine: &mut M, begin: Instant) {
         drop(send(machine, begin));
         machine.sent_at(begin + seconds(1));
@@ -167,7 +167,7 @@ fn an_operation_is_as_old_as_its_start() {
 }
 
 #[test]
-fn a_start_that_is_repeated_near_its_deadline_has_a_moment() {
+fn a_start_that_is_retried_near_its_deadline_has_a_moment() {
     let now = Instant::now();
     let mut start = start(false, Polling::default().timeout(seconds(100)), now);
     assert_eq!(TimeLeft::of(&send(&mut start, now)), seconds(100));
@@ -179,7 +179,7 @@ fn a_start_that_is_repeated_near_its_deadline_has_a_moment() {
 }
 
 #[test]
-fn a_repetition_may_be_due_at_the_deadline_and_no_later() {
+fn a_retry_may_be_due_at_the_deadline_and_no_later() {
     let now = Instant::now();
     let throttled = || with_header(status(429), "retry-after", "60");
     let mut unbound = start(false, Polling::default().no_timeout(), now);
@@ -209,7 +209,7 @@ fn a_401_after_another_response_asks_for_a_credential_again() {
 }
 
 #[test]
-fn a_caller_who_reads_a_target_on_begins_a_new_row() {
+fn a_caller_who_continues_to_read_a_target_begins_a_new_row() {
     let now = Instant::now();
     let mut target = target(Polling::default().retries(1), now);
     let mut later = now;
@@ -242,7 +242,7 @@ fn a_short_interval_shortens_the_pauses_of_a_target() {
 }
 
 #[test]
-fn what_never_left_is_sent_again_and_what_no_credential_is_there_for_is_not() {
+fn what_was_not_sent_is_retried_and_what_lacks_a_credential_is_not() {
     let now = Instant::now();
     for (idempotent, error, is_repeated) in [
         (false, Error::not_sent("refused"), true),
@@ -268,7 +268,7 @@ fn what_never_left_is_sent_again_and_what_no_credential_is_there_for_is_not() {
 }
 
 #[test]
-fn a_replayed_response_counts_from_the_sending_that_the_journal_has() {
+fn a_replayed_response_counts_from_when_its_request_was_sent() {
     let now = Instant::now();
     let wall = |after: u64| UNIX_EPOCH + seconds(1_000 + after);
     let instant = |time: SystemTime| now + time.duration_since(wall(0)).unwrap();

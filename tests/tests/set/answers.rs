@@ -1,4 +1,4 @@
-//! What a batch's response says: about each item, and about the batch.
+//! What the response to a batch says about each item, and about the batch.
 
 use bytes::Bytes;
 use graph_operation::testing::{
@@ -16,7 +16,7 @@ fn done() -> Value {
 }
 
 #[test]
-fn a_missing_doubled_or_unknown_id_is_a_fault_of_that_item_alone() {
+fn a_missing_duplicated_or_unknown_id_is_a_fault_of_that_item_alone() {
     let client = ScriptedClient::new();
     let mut set = running(&client, 4);
     client.answer_batch(batch(&json!([
@@ -70,7 +70,7 @@ fn order_names_and_encodings_do_not_matter() {
 }
 
 #[test]
-fn a_byte_order_mark_and_invalid_utf_8_cost_no_item() {
+fn a_byte_order_mark_and_invalid_utf_8_lose_no_item() {
     let client = ScriptedClient::new();
     let mut set = running(&client, 2);
     let response = batch(&json!([
@@ -86,7 +86,7 @@ fn a_byte_order_mark_and_invalid_utf_8_cost_no_item() {
 }
 
 #[test]
-fn a_failed_dependency_passes() {
+fn a_failed_dependency_is_retried() {
     let client = ScriptedClient::new();
     let mut set = running(&client, 2);
     let dependency = graph_error(424, "FailedDependency", "x");
@@ -160,7 +160,7 @@ fn a_refused_envelope_costs_its_items_nothing() {
 }
 
 #[test]
-fn a_refused_envelope_is_put_off_as_asked() {
+fn a_refused_envelope_waits_for_its_retry_after() {
     let client = ScriptedClient::new();
     let mut set = running(&client, 2);
     client.answer_batch(with_header(status(429), "retry-after", "40"));
@@ -171,7 +171,7 @@ fn a_refused_envelope_is_put_off_as_asked() {
 }
 
 #[test]
-fn an_envelope_that_came_to_nothing_is_a_fault_of_each_item() {
+fn an_envelope_without_a_usable_response_is_a_fault_of_each_item() {
     for code in [0, 408, 500, 502, 504] {
         let client = ScriptedClient::new();
         let mut set = running(&client, 3);
@@ -196,7 +196,7 @@ fn an_envelope_that_came_to_nothing_is_a_fault_of_each_item() {
 }
 
 #[test]
-fn a_response_that_is_none_of_a_batch_is_a_fault_of_each_item() {
+fn a_response_that_is_not_that_of_a_batch_is_a_fault_of_each_item() {
     for body in ["<html></html>", "", "{}", r#"{"responses":7}"#] {
         let client = ScriptedClient::new();
         let mut set = running(&client, 2);
@@ -207,9 +207,9 @@ fn a_response_that_is_none_of_a_batch_is_a_fault_of_each_item() {
     }
 }
 
-/// After 404, 405 and 501 a version gets no batches any more; after one 400 it does.
+/// After a 404, 405 or 501 a version gets no more batches; after one 400 it does.
 #[test]
-fn batching_is_turned_off_for_good_or_for_once() {
+fn batching_is_turned_off_for_good_or_once() {
     for (code, for_good) in [(404, true), (405, true), (501, true), (400, false)] {
         let client = ScriptedClient::new();
         let mut set = running(&client, 20);
@@ -234,14 +234,14 @@ fn batching_is_turned_off_for_good_or_for_once() {
     assert_eq!(client.batches().len(), 2, "the second 400 in a row turned it off");
 }
 
-/// A batch that says of an operation what a request of its own contradicts.
+/// A separate request confirms or contradicts what a batch says about an operation.
 #[test]
-fn an_items_error_is_confirmed_by_one_request_of_its_own() {
+fn an_items_error_is_confirmed_by_one_separate_request() {
     for code in [400, 404, 405] {
         let client = ScriptedClient::new();
         let mut set = running(&client, 2);
         client.answer(graph_error(code, "x", "y")).answer(in_progress()); // the batch
-        client.answer(graph_error(code, "x", "y")); // the request of its own
+        client.answer(graph_error(code, "x", "y")); // the separate request
         client.answer(succeeded("/b"));
         let ends = ends(&mut set);
         let error = ends[0].1.as_ref().unwrap_err();
@@ -266,7 +266,7 @@ fn a_batch_that_was_confirmed_is_believed_from_then_on() {
 }
 
 #[test]
-fn after_three_contradictions_a_version_is_read_by_single_requests() {
+fn after_three_contradictions_a_version_is_read_with_separate_requests() {
     for contradicted in [2, 3] {
         let client = ScriptedClient::new();
         let mut set = running(&client, 5);
@@ -314,7 +314,7 @@ fn guarded(client: &Guarded, count: usize) -> OperationSet<usize> {
 }
 
 #[test]
-fn a_refused_credential_is_asked_for_once_an_envelope() {
+fn a_new_credential_is_asked_for_once_per_envelope() {
     for whole in [false, true] {
         let client = ScriptedClient::new();
         let guard = Guarded::new(&client, true);
@@ -432,7 +432,7 @@ fn versions_are_checked_apart() {
 }
 
 #[test]
-fn what_is_not_below_a_version_is_read_by_single_requests() {
+fn what_is_not_below_a_version_is_read_with_separate_requests() {
     for root in ["https://localhost:1/graph", "https://localhost:1", "https://localhost:1/v1.0"] {
         let client = ScriptedClient::with_service_root(Uri::from_static(root));
         let mut set = OperationSet::<usize>::new(client.clone());
@@ -459,7 +459,7 @@ fn a_set_without_batches_reads_one_by_one() {
 }
 
 #[test]
-fn an_anonymous_monitor_is_read_by_single_requests_without_a_credential() {
+fn an_anonymous_monitor_is_read_with_separate_requests_without_a_credential() {
     let client = ScriptedClient::new();
     let guard = Guarded::new(&client, false);
     let mut set = OperationSet::<usize, Value, DriveItemCopy>::new(guard.clone());

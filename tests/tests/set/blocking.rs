@@ -1,4 +1,4 @@
-//! The twin for programs without an executor.
+//! The blocking set.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,8 +30,8 @@ fn archive(client: &ScriptedClient, at: usize) -> Request<Bytes> {
     Client::request(client, Method::POST, ["teams", &at.to_string(), "archive"]).unwrap()
 }
 
-/// What happens to a set of three operations and three starts, among them a start that is put off, one
-/// that is rejected, a refused batch, and faults.
+/// The responses for a set of three operations and three starts: a refused batch, a start that is
+/// throttled, one that is rejected, and faults.
 fn script(client: &ScriptedClient) {
     client.answer_batch(with_header(status(503), "retry-after", "1")); // the starts
     client.answer(accepted(&location(3)));
@@ -70,7 +70,7 @@ fn requests(client: &ScriptedClient) -> Requests {
     requests.map(|(request, at)| (request.uri().clone(), request.into_body(), at)).collect()
 }
 
-fn told_by_the_twin() -> (Vec<String>, Requests) {
+fn events_of_the_blocking_set() -> (Vec<String>, Requests) {
     let client = ScriptedClient::new();
     let mut set = running(&client, 3);
     let graph = client.clone();
@@ -87,7 +87,7 @@ fn told_by_the_twin() -> (Vec<String>, Requests) {
     (told, requests(&client))
 }
 
-fn told_by_the_other() -> (Vec<String>, Requests) {
+fn events_of_the_asynchronous_set() -> (Vec<String>, Requests) {
     use graph_operation::{Operation, OperationSet, SetEvent};
 
     let client = ScriptedClient::new();
@@ -112,15 +112,15 @@ fn told_by_the_other() -> (Vec<String>, Requests) {
 }
 
 #[test]
-fn the_twins_tell_and_send_the_same() {
-    let (told, requests) = told_by_the_twin();
-    let (told_expected, requests_expected) = told_by_the_other();
+fn both_sets_report_and_send_the_same() {
+    let (told, requests) = events_of_the_blocking_set();
+    let (told_expected, requests_expected) = events_of_the_asynchronous_set();
     assert_eq!(told, told_expected);
     assert_eq!(requests, requests_expected);
 }
 
 #[test]
-fn a_time_that_is_up_is_told_and_nothing_is_lost() {
+fn a_time_limit_is_reported_and_nothing_is_lost() {
     let client = ScriptedClient::new();
     let mut set = running(&client, 3);
     for _ in 0..3 {
@@ -136,9 +136,9 @@ fn a_time_that_is_up_is_told_and_nothing_is_lost() {
     assert_eq!(client.batches().len(), 2);
 }
 
-/// However short the timeouts are, the same requests are sent as without them.
+/// However short the limits are, the same requests are sent as without them.
 #[test]
-fn short_times_make_progress() {
+fn short_time_limits_make_progress() {
     for millis in [0, 1, 700, 40_000] {
         let client = ScriptedClient::new();
         let mut set = running(&client, 2);
@@ -159,8 +159,7 @@ fn short_times_make_progress() {
     }
 }
 
-/// A client whose sleeps return at once, by a clock that is the real one, and what it was asked to
-/// sleep.
+/// A client whose sleeps return at once, on the real clock, and how long it was asked to sleep.
 #[derive(Clone)]
 struct Hasty(ScriptedClient, Arc<Mutex<Vec<Duration>>>);
 
@@ -181,7 +180,7 @@ impl Client for Hasty {
 }
 
 #[test]
-fn a_time_that_was_slept_at_once_is_up() {
+fn a_time_limit_ends_even_if_sleeps_return_at_once() {
     let client = ScriptedClient::new();
     let mut set = OperationSet::new(Hasty(client.clone(), Arc::default()));
     set.insert(0, operation(&client, 0)).unwrap();
@@ -196,7 +195,7 @@ fn a_time_that_was_slept_at_once_is_up() {
 }
 
 #[test]
-fn a_check_within_a_time_makes_the_rest_of_it_shorter() {
+fn a_check_shortens_the_rest_of_the_time_limit() {
     let client = ScriptedClient::new();
     let slept = Arc::default();
     let mut set = OperationSet::new(Hasty(client.clone(), Arc::clone(&slept)));
@@ -205,12 +204,12 @@ fn a_check_within_a_time_makes_the_rest_of_it_shorter() {
     assert!(matches!(set.next_within(seconds(20)), Next::TimeUp));
     assert_eq!(client.requests().len(), 1);
     let slept: Duration = slept.lock().unwrap().iter().sum();
-    // The clock moves a little while it runs.
+    // The real clock advances a little in the meantime.
     assert!(slept <= seconds(20), "{slept:?}");
 }
 
 #[test]
-fn starts_are_called_one_by_one_when_it_is_their_turn() {
+fn starts_are_called_one_by_one_in_turn() {
     let client = ScriptedClient::new();
     let mut set = OperationSet::<usize>::new(client.clone()).rate(1);
     for at in 0..22 {
@@ -242,7 +241,7 @@ fn an_error_of_another_type_is_the_source_of_not_started() {
 }
 
 #[test]
-fn what_has_a_key_comes_in_once_and_goes_out_as_it_is() {
+fn a_key_is_added_once_and_its_operation_is_returned_as_it_was() {
     let client = ScriptedClient::new();
     let polling = Polling::default().first_check(seconds(100));
     let mut set = OperationSet::new(client.clone()).polling(polling);

@@ -1,4 +1,4 @@
-//! The set's machine, called as a driver of one's own calls it.
+//! The set's machine, called as a custom driver calls it.
 
 mod answers;
 mod flight;
@@ -105,7 +105,7 @@ fn due(set: &mut Set<u8>, keys: impl IntoIterator<Item = u8>, now: Instant) {
     }
 }
 
-/// A set that sends nothing else as long as this one request is in flight.
+/// A set with one request in flight, which sends nothing else in the meantime.
 fn busy(now: &mut Instant) -> (Set<u8>, Envelope) {
     let mut set = empty(*now);
     set.set_batch(1);
@@ -181,7 +181,7 @@ fn checks(set: &mut Set<u8>, key: u8) -> u32 {
     set.inspect(&key, Poller::checks).unwrap()
 }
 
-/// Begins a start that the driver makes.
+/// Takes the ticket of a start that the driver makes.
 fn begin_start(set: &mut Set<u8>, key: u8, now: Instant) -> Ticket {
     let ticket = set.queue(key).unwrap();
     assert!(matches!(set.next(now), SetStep::Start(begun) if begun == ticket));

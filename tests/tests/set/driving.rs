@@ -97,7 +97,7 @@ fn each_operation_counts_its_own_checks() {
     assert_eq!(checks, [1, 1, 2, 2]);
 }
 
-/// A client whose sleeps return at once, by a clock that is the real one.
+/// A client whose sleeps return at once, on the real clock.
 #[derive(Clone)]
 struct Hasty {
     client: ScriptedClient,
@@ -157,9 +157,9 @@ fn a_finished_sleep_is_not_slept_again() {
     assert!(sleeps.iter().sum::<Duration>() > seconds(65), "{sleeps:?}");
 }
 
-/// The time of the set is ahead of the clock by what was slept at once.
+/// The set's time is ahead of the clock, by the sleeps that took no time.
 #[test]
-fn an_operation_that_comes_in_later_is_as_old_as_its_client_says() {
+fn an_operation_that_is_inserted_later_is_as_old_as_its_client_says() {
     let (hasty, mut set) = Hasty::set(ScriptedClient::new(), 1);
     ends(&mut set).pop().unwrap().1.unwrap();
     let polling = Polling::default().timeout(seconds(50));
@@ -187,9 +187,9 @@ fn sleeps_that_take_no_time_put_no_start_into_the_future() {
     assert!(started <= SystemTime::now(), "{started:?}");
 }
 
-/// The time of the handle is ahead of the clock by what was slept at once.
+/// The handle's time is ahead of the clock, by the sleeps that took no time.
 #[test]
-fn an_operation_that_was_waited_for_comes_in_as_old_as_it_is() {
+fn an_operation_that_was_waited_for_keeps_its_age_in_the_set() {
     let (hasty, mut set) = Hasty::set(ScriptedClient::new(), 0);
     let mut followed = Operation::from_location(hasty.clone(), location(0)).unwrap();
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! The future of `next` or `next_event`, dropped wherever it may be.
+//! The future of `next` or `next_event`, dropped at any point.
 
 use std::time::Duration;
 
@@ -21,13 +21,14 @@ fn trace(client: &ScriptedClient) -> Vec<(String, Duration)> {
     client.requests().iter().map(describe).zip(client.sent_at()).collect()
 }
 
-/// While a sleep waits half way, the virtual clock moves past any deadline.
+/// While a sleep pends halfway, the virtual clock advances past any deadline.
 fn unhurried() -> Polling {
     Polling::default().no_timeout()
 }
 
-/// A set to which much happens: starts of both kinds, a refused batch, a start and a check whose
-/// credential is refused, a check that is confirmed alone, one that is put off, and ends.
+/// A set with many events: starts of both kinds, a refused batch, a start and a check whose
+/// credential is refused, a check that a separate request confirms, one that is throttled, and
+/// ends.
 fn eventful() -> (ScriptedClient, Guarded, OperationSet<usize>) {
     let client = ScriptedClient::new().yielding();
     let guard = Guarded::new(&client, true);
@@ -132,7 +133,7 @@ fn many_drops_change_nothing() {
 }
 
 #[test]
-fn a_request_that_grew_old_is_made_again() {
+fn a_stale_request_is_sent_again() {
     let client = ScriptedClient::new().yielding();
     let mut set = running(&client, 2);
     while client.requests().is_empty() {
@@ -146,7 +147,7 @@ fn a_request_that_grew_old_is_made_again() {
 
 /// It may have been carried out, and its response may have arrived long ago.
 #[test]
-fn a_start_that_grew_old_is_resumed() {
+fn a_stale_start_is_resumed() {
     let client = ScriptedClient::new().yielding();
     let mut set: OperationSet<usize> = OperationSet::new(client.clone()).polling(unhurried());
     for at in 0..2 {

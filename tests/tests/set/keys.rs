@@ -1,4 +1,4 @@
-//! What has a key: how it comes into a set, is seen in it, and leaves it.
+//! Keys: how operations are added to a set, are seen in it, and leave it.
 
 use graph_operation::testing::{
     ScriptedClient, accepted, block_on, failed, in_progress, interrupt, status, succeeded,
@@ -15,7 +15,7 @@ fn start(set: &mut OperationSet<usize>, client: &ScriptedClient, at: usize) {
     let starting = async move {
         let request = graph.request(Method::POST, ["teams", "1", "archive"])?;
         let operation = Operation::start(graph, request).await?;
-        // While a sleep waits half way, the virtual clock moves past any deadline.
+        // While a sleep pends halfway, the virtual clock advances past any deadline.
         Ok::<_, Error>(operation.with_polling(Polling::default().no_timeout()))
     };
     set.start(at, starting).unwrap();
@@ -44,7 +44,7 @@ fn a_key_that_is_in_the_set_is_never_replaced_and_is_free_after_its_end() {
 }
 
 #[test]
-fn what_is_of_another_origin_does_not_come_in() {
+fn an_operation_with_another_origin_is_not_accepted() {
     let client = ScriptedClient::new();
     let other =
         ScriptedClient::with_service_root(Uri::from_static("https://graph.microsoft.us/v1.0"));
@@ -90,7 +90,7 @@ fn removing_what_is_queued_starting_and_running() {
     assert!(interrupt(set.next(), 1).is_none());
     assert_eq!((set.counts().queued, set.counts().starting, set.counts().running), (1, 1, 1));
 
-    assert!(set.remove(&1).is_none(), "a start under way stays");
+    assert!(set.remove(&1).is_none(), "a start in flight stays");
     assert!(set.remove(&2).is_none());
     assert!(set.remove(&9).is_none());
     assert_eq!(set.len(), 2);
@@ -150,7 +150,7 @@ fn an_operation_that_is_removed_during_its_check_can_be_waited_for() {
 }
 
 #[test]
-fn tokens_name_what_runs_or_has_ended_undelivered() {
+fn tokens_name_what_is_running_or_has_ended_unreported() {
     let client = ScriptedClient::new();
     let mut set = running(&client, 3);
     start(&mut set, &client, 8);
@@ -205,7 +205,7 @@ fn ends_come_in_the_order_in_which_they_are_found() {
 }
 
 #[test]
-fn what_one_method_gave_the_other_does_not_give_again() {
+fn what_one_method_returned_the_other_does_not_return_again() {
     let client = ScriptedClient::new();
     let mut set = running(&client, 2);
     client.answer(in_progress()).answer(succeeded("/a")).answer(succeeded("/b"));

@@ -1,4 +1,4 @@
-//! The set's machine under arbitrary bytes: what a fuzzer does for hours, for a moment.
+//! The set's machine under arbitrary bytes: what a fuzzer does for hours, done for a moment.
 
 use graph_operation_tests::set::drive;
 use proptest::collection::vec;

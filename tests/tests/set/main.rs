@@ -1,4 +1,4 @@
-//! Sets of operations in virtual time, by the scripted client and over HTTP.
+//! Sets of operations in virtual time, with the scripted client and over HTTP.
 
 #![allow(missing_docs)]
 #![allow(clippy::unchecked_time_subtraction, reason = "a difference below zero is a failed test")]
@@ -35,7 +35,7 @@ fn operation(client: &ScriptedClient, at: usize) -> Operation {
     Operation::from_location(client.clone(), location(at)).unwrap()
 }
 
-/// A set that follows so many operations, each of a team of its own.
+/// A set that follows `count` operations, each of a team of its own.
 fn running(client: &ScriptedClient, count: usize) -> OperationSet<usize> {
     let mut set = OperationSet::new(client.clone());
     for at in 0..count {

@@ -7,7 +7,7 @@ use graph_operation::{Operation, OperationSet};
 use crate::{location, operation};
 
 #[test]
-fn a_waiting_operation_takes_few_bytes_beside_its_key_and_its_address() {
+fn a_waiting_operation_takes_few_bytes_besides_its_key_and_its_address() {
     const COUNT: usize = 10_000;
     let client = ScriptedClient::new();
     let mut set = OperationSet::<usize>::new(client.clone());

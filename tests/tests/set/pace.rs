@@ -85,14 +85,14 @@ fn an_owner_is_checked_four_times_a_second() {
 }
 
 #[test]
-fn what_shares_a_deadline_ends_within_the_time_that_the_rate_takes() {
+fn operations_that_share_a_deadline_end_as_fast_as_the_rate_allows() {
     let client = ScriptedClient::new();
     let mut set = OperationSet::new(client.clone()).rate(10);
     let polling = Polling::default().timeout(seconds(600));
     for at in 0..200 {
         set.insert(at, operation(&client, at).with_polling(polling)).unwrap();
     }
-    // Others, which are due at the same time and can wait.
+    // Others that are due at the same time and can wait.
     for at in 200..400 {
         set.insert(at, operation(&client, at).with_polling(Polling::default().no_timeout()))
             .unwrap();
@@ -111,10 +111,10 @@ fn what_shares_a_deadline_ends_within_the_time_that_the_rate_takes() {
     assert_eq!(set.counts().running, 200);
 }
 
-/// Those that wait for the rate behind their deadline do not wait for the end of a pause too, whether
-/// the service has said how long it is or not.
+/// Operations that wait for the rate past their deadline do not also wait for the end of a pause,
+/// whether or not the service has said how long it is.
 #[test]
-fn a_pause_ends_at_once_what_is_past_its_deadline() {
+fn a_pause_ends_operations_past_their_deadline_at_once() {
     for refused in [with_header(status(429), "retry-after", "3000"), status(503)] {
         let client = ScriptedClient::new();
         let mut set = OperationSet::new(client.clone()).rate(1);
@@ -206,7 +206,7 @@ fn the_rate_is_lowered_to_a_64th_and_no_further() {
     assert_eq!(slowest, seconds(64));
 }
 
-/// A request may take as long as the one of its operations that has most time left.
+/// A request may take as long as the operation in it that has the most time left.
 #[test]
 fn the_time_left_of_a_batch_is_the_longest_of_its_items() {
     for (timeouts, left) in [([40, 70], Some(70)), ([70, 40], Some(70)), ([40, 0], None)] {
@@ -274,7 +274,7 @@ fn sets_and_a_send_of_the_authors_share_a_limit() {
 }
 
 #[test]
-fn starts_take_tokens_of_the_same_rate() {
+fn starts_take_tokens_from_the_same_rate() {
     let client = ScriptedClient::new();
     let mut set = OperationSet::new(client.clone()).rate(2);
     for at in 0..40 {
@@ -290,7 +290,7 @@ fn starts_take_tokens_of_the_same_rate() {
 
 /// What is due waits for a batch to fill, but at most a twentieth of the interval and two seconds.
 #[test]
-fn what_is_due_waits_a_moment_for_company() {
+fn what_is_due_waits_a_moment_for_a_batch_to_fill() {
     for (interval, slack) in [(10, 500), (30, 1_500), (600, 2_000)] {
         let client = ScriptedClient::new();
         let mut set = OperationSet::new(client.clone());

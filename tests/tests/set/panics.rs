@@ -69,7 +69,7 @@ impl Client for Panicking {
 }
 
 #[test]
-fn a_send_that_panics_costs_its_operations_the_check() {
+fn a_send_that_panics_is_a_failed_check_of_its_operations() {
     let client = ScriptedClient::new();
     let mut set = OperationSet::new(Panicking::when(&client, true, false));
     for at in 0..3 {
@@ -80,13 +80,16 @@ fn a_send_that_panics_costs_its_operations_the_check() {
     assert_eq!(set.len(), 3);
     let before = client.elapsed();
     assert!(ends(&mut set).iter().all(|(_, result)| result.is_ok()));
-    assert!(client.elapsed() - before >= Duration::from_secs(30), "checked again by the policy");
+    assert!(
+        client.elapsed() - before >= Duration::from_secs(30),
+        "checked again according to the policy"
+    );
     assert_eq!(client.requests().len(), 1);
 }
 
 /// As the default does outside of a tokio runtime.
 #[test]
-fn a_sleep_that_panics_is_slept_anew() {
+fn a_sleep_that_panics_is_started_again() {
     let client = ScriptedClient::new();
     let mut set = OperationSet::new(Panicking::when(&client, false, true));
     set.insert(0, operation(&client, 0)).unwrap();

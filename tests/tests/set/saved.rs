@@ -44,7 +44,7 @@ fn restored(saved: Value, now: Instant) -> Result<Set<u8>> {
 }
 
 #[test]
-fn what_was_under_way_counts_as_sent_and_is_checked_again_after_its_interval() {
+fn what_was_in_flight_counts_as_sent_and_is_checked_again_after_its_interval() {
     let mut now = Instant::now();
     let mut set = empty(now);
     for key in 0..3 {
@@ -62,7 +62,7 @@ fn what_was_under_way_counts_as_sent_and_is_checked_again_after_its_interval() {
 }
 
 #[test]
-fn of_a_start_under_way_nobody_knows_whether_it_was_carried_out() {
+fn a_start_that_was_in_flight_may_have_been_carried_out() {
     for idempotent in [false, true] {
         let mut now = Instant::now();
         let mut set = empty(now);
@@ -98,7 +98,7 @@ fn a_start_that_waits_is_saved_without_its_credential() {
 }
 
 #[test]
-fn the_interval_counts_from_the_sending_that_the_journal_has() {
+fn the_interval_counts_from_when_the_journaled_request_was_sent() {
     let mut now = Instant::now();
     let mut set = empty(now);
     for key in 0..2 {
@@ -148,7 +148,7 @@ fn the_deadline_counts_from_the_start_of_the_operation() {
 }
 
 #[test]
-fn an_end_that_was_not_told_is_told_after_the_restoring() {
+fn an_end_that_was_not_reported_is_reported_after_the_restore() {
     let mut now = Instant::now();
     let mut set = empty(now);
     insert(&mut set, 1, Polling::default(), now);
@@ -196,7 +196,7 @@ fn a_rate_is_not_renewed_and_a_shared_one_is_shared_again() {
 }
 
 #[test]
-fn what_is_of_another_root_model_or_version_is_refused() {
+fn a_set_with_another_root_model_or_version_is_refused() {
     let now = Instant::now();
     let mut set = empty(now);
     insert(&mut set, 1, Polling::default(), now);
@@ -240,7 +240,7 @@ fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A set of which all sorts of things are to be saved.
+/// A set with all kinds of state to save.
 fn busy(now: &mut Instant) -> Set<u8> {
     let mut set = empty(*now);
     set.set_rate(2);
@@ -286,7 +286,7 @@ fn a_saved_set_that_was_tampered_with_causes_no_panic() {
             let mut now = begun;
             for _ in 0..30 {
                 match take(&mut set, now) {
-                    // A clock shows no instant in thousands of years.
+                    // An instant cannot be thousands of years away.
                     Taken::Wait(pause) => now += pause.min(seconds(1 << 32)),
                     Taken::Sent(_, envelope) => {
                         set.failed(envelope, &Error::transport("connection reset"), now);
@@ -407,7 +407,7 @@ fn a_set_continues_from_whatever_state_it_is_in() {
 }
 
 #[test]
-fn what_was_earned_while_nothing_was_sent_is_not_lost() {
+fn tokens_earned_while_nothing_was_sent_are_not_lost() {
     let mut now = Instant::now();
     let mut set = empty(now);
     set.set_rate(1);
@@ -466,7 +466,7 @@ fn a_header_that_is_marked_as_a_secret_is_not_saved() {
 }
 
 #[test]
-fn a_start_counts_from_the_sending_that_the_journal_has() {
+fn a_start_counts_from_when_the_journaled_request_was_sent() {
     let mut now = Instant::now();
     let mut set = empty(now);
     start(&mut set, 1, false, now);
@@ -479,7 +479,7 @@ fn a_start_counts_from_the_sending_that_the_journal_has() {
 }
 
 #[test]
-fn what_nothing_holds_back_is_due() {
+fn an_operation_that_nothing_holds_back_is_due() {
     let mut now = Instant::now();
     let mut set = empty(now);
     for key in 0..6 {
@@ -505,7 +505,7 @@ fn answers(statuses: &[u16]) -> Response<Bytes> {
 }
 
 #[test]
-fn a_pause_is_kept_and_so_is_how_often_it_was_doubled() {
+fn a_pause_is_saved_and_so_is_how_often_it_was_doubled() {
     let mut now = Instant::now();
     let mut set = empty(now);
     for key in 0..40 {
@@ -534,7 +534,7 @@ fn a_pause_is_kept_and_so_is_how_often_it_was_doubled() {
 }
 
 #[test]
-fn what_batches_were_contradicted_by_is_kept() {
+fn contradictions_of_batches_are_saved() {
     let mut now = Instant::now();
     let mut set = empty(now);
     for key in 0..5 {
@@ -555,7 +555,7 @@ fn what_batches_were_contradicted_by_is_kept() {
 }
 
 #[test]
-fn an_operation_that_was_rejected_and_starts_that_are_sent_alone_are_kept() {
+fn a_rejected_operation_and_starts_that_are_sent_separately_are_saved() {
     let mut now = Instant::now();
     let mut set = empty(now);
     for key in 0..2 {

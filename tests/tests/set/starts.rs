@@ -50,7 +50,7 @@ fn twenty_starts_go_in_one_request() {
 }
 
 #[test]
-fn what_was_refused_is_repeated_and_what_may_have_been_carried_out_only_if_idempotent() {
+fn what_was_refused_is_retried_and_what_may_have_been_carried_out_only_if_idempotent() {
     for idempotent in [false, true] {
         for code in [408, 429, 500, 502, 503, 504] {
             let client = ScriptedClient::new();
@@ -75,7 +75,7 @@ fn what_was_refused_is_repeated_and_what_may_have_been_carried_out_only_if_idemp
 }
 
 #[test]
-fn a_start_without_a_response_is_repeated_only_if_idempotent() {
+fn a_start_without_a_response_is_retried_only_if_idempotent() {
     for idempotent in [false, true] {
         let client = ScriptedClient::new();
         let mut set = starting(&client, 2, idempotent);
@@ -93,7 +93,7 @@ fn a_start_without_a_response_is_repeated_only_if_idempotent() {
 }
 
 #[test]
-fn a_repeated_start_obeys_its_own_retry_after() {
+fn a_retried_start_obeys_its_own_retry_after() {
     let client = ScriptedClient::new();
     let mut set = starting(&client, 2, false);
     client.answer(with_header(status(429), "retry-after", "50")).answer(accepted(&location(1)));
@@ -160,7 +160,7 @@ fn answer_all(client: &ScriptedClient, answers: impl Iterator<Item = Response<By
     }
 }
 
-/// A start whose credential is refused, alone or in a batch, is made again with a new one, once.
+/// A start whose credential is refused, alone or in a batch, is sent again with a new one, once.
 #[test]
 fn a_start_asks_for_a_new_credential_once() {
     for (count, whole) in [(1, false), (3, false), (3, true)] {
@@ -205,7 +205,7 @@ fn a_start_asks_for_a_new_credential_once() {
 }
 
 #[test]
-fn a_start_of_another_origin_is_refused_before_it_is_sent() {
+fn a_start_to_another_origin_is_refused_before_it_is_sent() {
     let client = ScriptedClient::new();
     let mut set = OperationSet::<usize>::new(client.clone());
     let request = Request::post("https://evil.example/v1.0/teams").body(Bytes::new()).unwrap();
@@ -214,7 +214,7 @@ fn a_start_of_another_origin_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn the_policy_of_the_set_is_that_of_what_it_starts() {
+fn what_the_set_starts_has_the_policy_of_the_set() {
     let client = ScriptedClient::new();
     let mut set = OperationSet::<usize>::new(client.clone())
         .polling(Polling::default().first_check(seconds(100)));
@@ -256,7 +256,7 @@ fn an_error_of_another_type_is_the_source_of_not_started() {
 }
 
 #[test]
-fn few_starts_are_under_way_at_once() {
+fn few_starts_are_in_flight_at_once() {
     let client = ScriptedClient::new().yielding();
     let mut set = OperationSet::<usize>::new(client.clone()).starts_at_once(2);
     for at in 0..5 {

@@ -1,5 +1,5 @@
-//! A set against the simulator over real HTTP, at the rate that the service keeps. The requests are
-//! real, and the waits are virtual: a sleep puts the clocks of both sides forward.
+//! A set against the simulator over real HTTP, with the service's rate limit. The requests are
+//! real, and the waits are virtual: a sleep advances the clocks of both sides.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -28,10 +28,10 @@ struct Shared {
     http: reqwest::Client,
     service_root: Uri,
     simulator: Simulator,
-    begun: Instant,
-    /// Milliseconds that were slept.
+    start: Instant,
+    /// The total of all sleeps, in milliseconds.
     slept: AtomicU64,
-    /// Requests under way, during which the clocks stand.
+    /// Requests in flight, during which the clocks stand still.
     under_way: AtomicUsize,
 }
 
@@ -44,7 +44,7 @@ impl Graph {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             service_root: simulator.service_root().parse().unwrap(),
             simulator,
-            begun: Instant::now(),
+            start: Instant::now(),
             slept: AtomicU64::new(0),
             under_way: AtomicUsize::new(0),
         }))
@@ -107,7 +107,7 @@ impl Client for Graph {
     }
 
     fn now(&self) -> Instant {
-        self.0.begun + self.slept()
+        self.0.start + self.slept()
     }
 
     fn random(&self) -> u64 {
@@ -147,9 +147,9 @@ fn at_the_rate_of_the_service_nothing_is_refused_and_no_time_is_lost() {
     assert!(time <= least().mul_f64(1.15), "{time:?}, and {:?} is possible", least());
 }
 
-/// A set that asks for four times as much as the service allows finds out, and loses little.
+/// A set whose rate is four times what the service allows adapts, and loses little time.
 #[test]
-fn a_rate_that_is_too_high_is_found_out() {
+fn a_rate_that_is_too_high_is_lowered() {
     let graph = Graph::new();
     let mut set = graph.set(4 * RATE);
     drive(&mut set, |_, _| ());

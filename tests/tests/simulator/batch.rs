@@ -1,4 +1,4 @@
-//! `$batch`, as it is documented and as its users met it.
+//! `$batch`, as documented and as observed by its users.
 
 use std::collections::HashMap;
 
@@ -53,7 +53,7 @@ fn header(response: &Value, name: &str) -> Option<String> {
     found.and_then(|(_, value)| value.as_str().map(str::to_owned))
 }
 
-/// Starts an operation of each team in one batch, and gives the relative URLs to check.
+/// Starts an operation of each team in one batch, and returns the relative URLs to check.
 fn started(simulator: &Simulator, teams: &[&str]) -> Vec<String> {
     let requests: Vec<_> = teams.iter().map(|team| archive(team, team)).collect();
     let responses = responses(&send(simulator, &requests));
@@ -98,7 +98,7 @@ fn twenty_operations_start_and_are_checked_in_one_request_each() {
 }
 
 #[test]
-fn responses_come_in_an_order_of_their_own_that_the_seed_decides() {
+fn responses_come_in_an_order_that_the_seed_decides() {
     let order = |seed| {
         let simulator = Simulator::spawn(Options::new().seed(seed)).unwrap();
         let requests: Vec<_> = (0..20).map(|id| get(&id.to_string(), "/teams/none")).collect();
@@ -168,10 +168,10 @@ fn urls_get_the_version_of_the_batch_and_its_token() {
     let reply = simulator.post("/beta/$batch", &body);
     let responses = responses(&reply);
     assert_eq!(responses["1"]["status"], 404);
-    assert_eq!(responses["2"]["status"], 400, "the version stands twice");
+    assert_eq!(responses["2"]["status"], 400, "the version is there twice");
     assert_eq!(responses["3"]["status"], 400);
     let inner = &responses["1"]["body"]["error"]["innerError"]["request-id"];
-    assert_eq!(inner, reply.header("request-id").unwrap(), "the id of the whole");
+    assert_eq!(inner, reply.header("request-id").unwrap(), "the id of the whole batch");
     let items = simulator.requests();
     assert_eq!(items[1].path, "/beta/teams/a");
     assert_eq!(items[1].token, items[0].token);
@@ -195,7 +195,7 @@ fn an_items_headers_are_its_own() {
     assert_eq!(responses["2"]["body"]["status"], "paused");
     assert!(header(&responses["2"], "preference-applied").is_some());
 
-    // `respond-async` goes unheard inside a batch: the session is there at once.
+    // `respond-async` is ignored inside a batch: the session is created at once.
     let session = json!({
         "id": "1",
         "method": "POST",
@@ -227,7 +227,7 @@ fn what_depends_on_a_failure_is_not_carried_out() {
     assert_eq!(responses["2"]["body"]["error"]["code"], "FailedDependency");
     assert_eq!(simulator.operations().len(), 2);
     let counts = simulator.counts();
-    assert_eq!((counts.items, counts.starts), (5, 2), "what is not carried out came all the same");
+    assert_eq!((counts.items, counts.starts), (5, 2), "what is not carried out counts as an item");
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn items_have_faults_of_their_own() {
 }
 
 #[test]
-fn faults_of_checks_and_starts_hold_inside_batches_too() {
+fn faults_of_checks_and_starts_apply_inside_batches_too() {
     let plan = FaultPlan::new()
         .sequence(Occasion::Start, [Fault::ServiceUnavailable])
         .sequence(Occasion::Check, [Fault::Throttle(RetryAfter::Seconds(2))]);
@@ -324,7 +324,7 @@ fn faults_of_checks_and_starts_hold_inside_batches_too() {
 }
 
 #[test]
-fn a_body_that_is_no_json_is_base64_on_the_way_in() {
+fn a_body_that_is_not_json_is_sent_as_base64() {
     let simulator = simulator();
     let mut request = archive("1", "a");
     request["headers"] = json!({ "Content-Type": "text/plain" });

@@ -19,7 +19,7 @@ fn set(simulator: &Simulator, path: &str, body: &Value) {
 }
 
 #[test]
-fn health_says_where_and_how_much() {
+fn health_shows_addresses_and_counts() {
     let simulator = simulator();
     simulator.archive("a");
     let health = ask(&simulator, "health");
@@ -74,7 +74,7 @@ fn faults_are_planned_for_all_and_for_one() {
 }
 
 #[test]
-fn lives_are_given_to_teams_and_operations() {
+fn lives_can_be_set_for_teams_and_operations() {
     let simulator = simulator();
     let running = simulator.archive("a");
     set(&simulator, "teams/a/life", &json!({ "life": "failed", "location": "slash" }));
@@ -92,7 +92,7 @@ fn lives_are_given_to_teams_and_operations() {
 }
 
 #[test]
-fn the_clock_can_be_moved_on() {
+fn the_clock_can_be_advanced() {
     let options = Options::new().life("in-progress=3600s,succeeded".parse().unwrap());
     let simulator = Simulator::spawn(options).unwrap();
     let operation = simulator.archive("a");

@@ -1,4 +1,4 @@
-//! Drive items: copies, moves and uploads, told by a monitor on another origin.
+//! Drive items: copies, moves and uploads, shown by a monitor on another origin.
 
 use axum::http::StatusCode;
 use graph_operation_tests::simulator::{
@@ -11,13 +11,13 @@ use super::http::{Calls as _, Reply};
 
 const COPY: &str = "/v1.0/drives/d/items/i/copy";
 
-/// A simulator whose copies run for one check, then end so.
+/// A simulator whose copies run for one check, and then have this end.
 fn simulator(end: End, monitor: Monitor) -> Simulator {
     let life = Life::checks(0, 1).ending(end);
     Simulator::spawn(Options::new().life(life).monitor(monitor)).unwrap()
 }
 
-/// Starts a copy, and gives the path of its monitor.
+/// Starts a copy, and returns the path of its monitor.
 fn copied(simulator: &Simulator) -> String {
     let reply =
         simulator.post(COPY, r#"{"name":"copy.txt","parentReference":{"driveId":"e","id":"f"}}"#);
@@ -26,13 +26,13 @@ fn copied(simulator: &Simulator) -> String {
     location.strip_prefix(&simulator.monitor_origin()).unwrap().to_owned()
 }
 
-/// Asks the monitor as its own documentation says: without a token.
+/// Asks the monitor as documented: without a token.
 fn observe(simulator: &Simulator, path: &str) -> Reply {
     simulator.monitor_origin().call("GET", path, &[], "")
 }
 
 #[test]
-fn a_copy_is_told_by_a_monitor_that_takes_no_token() {
+fn a_copy_has_a_monitor_that_accepts_no_token() {
     let simulator = simulator(End::Succeeded, Monitor::new());
     assert_ne!(simulator.monitor_origin(), simulator.origin());
     let path = copied(&simulator);
@@ -74,7 +74,7 @@ fn the_address_of_a_monitor_is_its_credential() {
 }
 
 #[test]
-fn a_success_shows_in_every_way() {
+fn a_success_can_be_shown_in_every_way() {
     for (end, status, location) in [
         (MonitorEnd::Ok, 200, false),
         (MonitorEnd::Accepted, 202, false),
@@ -96,7 +96,7 @@ fn a_success_shows_in_every_way() {
 }
 
 #[test]
-fn a_monitor_may_be_gone_before_it_tells_the_end() {
+fn a_monitor_may_vanish_before_it_shows_the_end() {
     for (end, status, code) in [
         (MonitorEnd::Vanished, 404, "itemNotFound"),
         (MonitorEnd::OperationNotFound, 500, "operationNotFound"),
@@ -112,7 +112,7 @@ fn a_monitor_may_be_gone_before_it_tells_the_end() {
 }
 
 #[test]
-fn a_failure_is_no_redirect() {
+fn a_failure_is_not_a_redirect() {
     let failed = End::Failed(Failure::Error {
         code: "nameAlreadyExists".into(),
         message: "Name already exists".into(),
@@ -159,7 +159,7 @@ fn a_copy_may_never_end_and_have_faults() {
 }
 
 #[test]
-fn a_move_to_another_drive_has_to_be_asked_for_without_waiting() {
+fn a_move_to_another_drive_needs_respond_async() {
     let simulator = simulator(End::Succeeded, Monitor::new());
     let away = r#"{"parentReference":{"driveId":"e","id":"f"}}"#;
     let refused = simulator.send("PATCH", "/v1.0/drives/d/items/i", away);

@@ -1,4 +1,4 @@
-//! What the simulator says when nothing is wrong.
+//! What the simulator answers without faults.
 
 use graph_operation_tests::simulator::{LocationForm, Options, RetryAfter, Simulator, Span};
 use serde_json::{Value, json};
@@ -229,7 +229,7 @@ fn channels_finish_at_once_unless_they_are_shared() {
 }
 
 #[test]
-fn late_members_are_shown_to_those_who_ask() {
+fn late_members_are_shown_to_clients_that_ask() {
     let options = Options::new().life("status:paused=9,succeeded".parse().unwrap());
     let simulator = Simulator::spawn(options).unwrap();
     let operation = simulator.start("/v1.0/teams/a/channels/b/unarchive", "");
@@ -286,7 +286,7 @@ fn a_community_is_created_by_the_other_family() {
 }
 
 #[test]
-fn the_clock_that_dates_are_told_by_can_be_wrong() {
+fn the_clock_behind_dates_can_be_wrong() {
     let options = Options::new().clock_ahead(-10 * 86_400).retry_after(RetryAfter::Seconds(3));
     let simulator = Simulator::spawn(options).unwrap();
     let usual = self::simulator().post("/v1.0/teams/a/archive", "");

@@ -1,4 +1,4 @@
-//! Graph's other families: each from its start to success, to failure, and without an end.
+//! Graph's other families: each from its start to a success, to a failure, and without an end.
 
 use graph_operation_tests::simulator::{End, Failure, Life, Options, Phase, Simulator, Span};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ struct Family {
     name: &'static str,
     method: &'static str,
     path: &'static str,
-    /// The bodies, and that the client asks not to be kept waiting.
+    /// The body, which is sent with `Prefer: respond-async`.
     body: Value,
     header: &'static str,
     /// What the path of the operation begins with.
@@ -227,7 +227,7 @@ fn each_family_may_never_end() {
 }
 
 #[test]
-fn a_new_password_stands_in_the_starting_answer_alone() {
+fn a_new_password_is_only_in_the_starting_answer() {
     let simulator = Simulator::spawn(Options::new()).unwrap();
     let path = "/v1.0/users/u/authentication/methods/m/resetPassword";
     let generated = simulator.post(path, "");
@@ -249,7 +249,7 @@ fn a_new_password_stands_in_the_starting_answer_alone() {
 }
 
 #[test]
-fn a_tables_operation_carries_its_session() {
+fn a_tables_operation_has_its_session_in_the_query() {
     let simulator = Simulator::spawn(Options::new()).unwrap();
     let families = families();
     let row = families.iter().find(|family| family.name == "workbook: a row").unwrap();
@@ -285,7 +285,7 @@ fn a_printer_is_embedded_in_its_operation() {
 }
 
 #[test]
-fn onenote_tells_its_progress_as_text() {
+fn onenote_shows_its_progress_as_text() {
     let life = "not-started=1,in-progress=3,succeeded".parse().unwrap();
     let simulator = Simulator::spawn(Options::new().life(life)).unwrap();
     let families = families();

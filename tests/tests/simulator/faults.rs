@@ -1,4 +1,4 @@
-//! What the simulator does wrong, and that it does it as planned.
+//! The simulator's faults, and that they come as planned.
 
 use std::{
     io,
@@ -25,7 +25,7 @@ fn check(simulator: &Simulator) -> io::Result<Vec<u8>> {
 }
 
 #[test]
-fn outages_are_graph_errors_and_pass() {
+fn outages_are_graph_errors_and_go_away() {
     let faults = [
         (Fault::ServiceUnavailable, 503, "ServiceNotAvailable"),
         (Fault::InternalServerError, 500, "InternalServerError"),
@@ -52,7 +52,7 @@ fn assert_form(form: &RetryAfter, reply: &Reply) {
     let sent = reply.all("retry-after");
     match form {
         RetryAfter::Date(ahead) => {
-            // Within one day, times of the day can be compared as they stand.
+            // Within one day, times of the day can be compared directly.
             let seconds = |date: &str| {
                 let parts = date[17..25].split(':').map(|part| part.parse::<u64>().unwrap());
                 parts.fold(0, |total, part| total * 60 + part)
@@ -92,15 +92,15 @@ fn a_starting_answer_has_every_form_of_retry_after() {
 }
 
 #[test]
-fn a_closed_connection_gives_no_byte() {
+fn a_closed_connection_sends_no_byte() {
     let simulator = faulty([Fault::Close]);
-    // Whether the peer sees an end or a reset is the kernel's choice.
+    // Whether the client sees an end or a reset is up to the kernel.
     assert!(check(&simulator).unwrap_or_default().is_empty());
     assert_eq!(simulator.requests().last().unwrap().status, None);
 }
 
 #[test]
-fn a_cut_answer_announces_more_than_it_gives() {
+fn a_cut_answer_announces_more_than_it_sends() {
     for start in [false, true] {
         let occasion = if start { Occasion::Start } else { Occasion::Check };
         let plan = FaultPlan::new().nth(occasion, 1, Fault::Cut);
@@ -155,7 +155,7 @@ fn bodies_are_spoiled_in_their_own_way() {
 }
 
 #[test]
-fn an_endless_body_ends_with_the_patience_of_the_reader() {
+fn an_endless_body_ends_when_the_reader_stops() {
     let answer = check(&faulty([Fault::EndlessBody])).unwrap();
     assert_eq!(answer.len(), 1024 * 1024);
 }
@@ -171,7 +171,7 @@ fn a_slow_answer_is_the_true_one() {
 }
 
 #[test]
-fn a_redirect_leads_to_an_origin_that_remembers() {
+fn a_redirect_leads_to_an_origin_that_records_requests() {
     let simulator = faulty([Fault::Redirect]);
     let operation = simulator.archive("a");
     let redirect = simulator.get(&operation);
@@ -182,7 +182,7 @@ fn a_redirect_leads_to_an_origin_that_remembers() {
     let answer = raw(&simulator.foreign_origin(), "GET", &operation, TOKEN, "").unwrap();
     assert!(
         String::from_utf8_lossy(&answer).contains(r#""status":"succeeded""#),
-        "a trap for those who follow"
+        "a trap for clients that follow it"
     );
     let foreign = simulator.foreign_requests();
     assert_eq!(foreign.len(), 1);
@@ -226,7 +226,7 @@ fn faults_can_be_given_to_one_team_or_operation_at_any_time() {
 }
 
 #[test]
-fn chance_gives_each_operation_its_own_faults_and_one_seed_the_same() {
+fn random_faults_differ_between_operations_but_not_between_runs_with_one_seed() {
     let draw = |seed| {
         let faults = [Fault::ServiceUnavailable, Fault::EmptyBody];
         let plan = FaultPlan::new().random(Occasion::Check, 0.3, faults);
@@ -249,7 +249,7 @@ fn chance_gives_each_operation_its_own_faults_and_one_seed_the_same() {
 }
 
 #[test]
-fn checks_that_come_too_close_are_told() {
+fn the_shortest_time_between_two_checks_is_recorded() {
     let simulator = faulty([]);
     let operation = simulator.archive("a");
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! A client that shows what came over the connection, down to how it ended.
+//! A client that shows what came over the connection, including how it ended.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -9,7 +9,7 @@ use std::{
 use graph_operation_tests::simulator::Simulator;
 use serde_json::Value;
 
-/// Enough to tell an endless body from any other.
+/// Enough to distinguish an endless body from any other.
 const LIMIT: u64 = 1024 * 1024;
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// The body as JSON, or null where there is none.
+    /// The body as JSON, or null if there is none.
     pub(crate) fn json_or_null(&self) -> Value {
         if self.body.is_empty() { Value::Null } else { self.json() }
     }
@@ -63,7 +63,7 @@ impl Reply {
     }
 }
 
-/// A whole body out of its chunks.
+/// The whole body, from its chunks.
 fn dechunked(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
@@ -118,12 +118,12 @@ pub(crate) trait Calls {
         self.call(method, path, &headers[..=usize::from(!body.is_empty())], body)
     }
 
-    /// Tells the simulator something, and reads its answer.
+    /// Sends a control request to the simulator, and reads its answer.
     fn control(&self, path: &str, body: &str) -> Reply {
         self.call("POST", &format!("/_simulator/{path}"), &[], body)
     }
 
-    /// Starts an operation, and gives the path at which it is read.
+    /// Starts an operation, and returns the path at which it is read.
     fn start(&self, path: &str, body: &str) -> String {
         let reply = self.post(path, body);
         assert_eq!(reply.status, 202, "{}", reply.text());
@@ -135,7 +135,7 @@ pub(crate) trait Calls {
         self.start(&format!("/v1.0/teams/{team}/archive"), "")
     }
 
-    /// The status that one check shows, or that of the answer in its place.
+    /// The status that one check shows, or else the HTTP status of its answer.
     fn status(&self, operation: &str) -> String {
         let reply = self.get(operation);
         if reply.status == 200 {

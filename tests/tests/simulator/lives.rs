@@ -54,7 +54,7 @@ fn an_operation_may_go_through_anything() {
 }
 
 #[test]
-fn an_operation_may_never_end_until_it_is_told_to() {
+fn an_operation_may_never_end_until_its_life_is_changed() {
     let simulator = ended(End::Never);
     let operation = simulator.archive("a");
     assert_eq!([(); 3].map(|()| simulator.status(&operation)), ["inProgress"; 3]);
@@ -78,7 +78,7 @@ fn a_life_can_pass_by_the_clock() {
 }
 
 #[test]
-fn keys_say_more_than_the_default() {
+fn a_key_takes_precedence_over_the_default() {
     let failing = Behaviour::new().life(Life::new(End::Failed(Failure::Null)));
     let options =
         Options::new().life(Life::new(End::Succeeded)).behaviour_of("bad", failing.clone());
@@ -98,7 +98,7 @@ fn keys_say_more_than_the_default() {
 }
 
 #[test]
-fn the_readers_of_an_archived_team_wait_when_its_key_says_so() {
+fn an_archived_team_is_unreadable_for_as_long_as_its_key_says() {
     let lagging = Behaviour::new().readable_after(Span::Checks(1));
     let options = Options::new().life(Life::new(End::Succeeded)).behaviour_of("a", lagging);
     let simulator = Simulator::spawn(options).unwrap();
@@ -115,7 +115,7 @@ fn the_first_operations_fail_on_demand() {
 }
 
 #[test]
-fn one_seed_tells_one_story() {
+fn runs_with_one_seed_are_the_same() {
     let story = |seed| {
         let simulator = Simulator::spawn(Options::new().seed(seed)).unwrap();
         let operation = simulator.start("/v1.0/teams", r#"{"displayName":"n"}"#);

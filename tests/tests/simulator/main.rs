@@ -1,4 +1,4 @@
-//! The simulator, seen through raw HTTP: what it says byte by byte is what the suites rely on.
+//! The simulator, tested through raw HTTP, because the other suites rely on every byte of it.
 
 mod batch;
 mod control;

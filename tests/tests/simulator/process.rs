@@ -1,4 +1,4 @@
-//! The simulator's own life: in a task, on a thread, as a process.
+//! The simulator in a task, on a thread, and as a process.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -40,7 +40,7 @@ impl Drop for Process {
 }
 
 #[test]
-fn the_process_does_what_its_flags_say_and_tells_it() {
+fn the_process_does_what_its_flags_say_and_prints_its_address() {
     let process = Process::start(&[
         "--checks",
         "1",
@@ -80,7 +80,7 @@ fn the_process_does_what_its_flags_say_and_tells_it() {
 }
 
 #[test]
-fn the_process_serves_tls_under_a_certificate_that_it_writes_down() {
+fn the_process_serves_tls_with_a_certificate_that_it_writes_to_a_file() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_graph-simulator"))
         .args(["--tls", "--anonymous", "--strict", "--team", "t1"])
         .stdout(Stdio::piped())
@@ -95,7 +95,7 @@ fn the_process_serves_tls_under_a_certificate_that_it_writes_down() {
 }
 
 #[test]
-fn the_process_is_as_strict_as_it_is_told() {
+fn the_process_is_strict_on_demand() {
     let process = Process::start(&[
         "--anonymous",
         "--strict",
@@ -213,7 +213,7 @@ fn a_recording_is_answered_before_anything_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_simulator_in_a_task_stops_when_told() {
+async fn a_simulator_in_a_task_can_be_stopped() {
     let simulator = Simulator::start(Options::new()).await.unwrap();
     let origin = simulator.origin();
     let asked = origin.clone();

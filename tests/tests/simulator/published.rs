@@ -1,4 +1,4 @@
-//! The simulator's documents against published and recorded ones.
+//! The simulator's documents compared with published and recorded ones.
 
 use std::{fmt, fs, path::Path};
 
@@ -37,7 +37,7 @@ impl<'de> Deserialize<'de> for Names {
     }
 }
 
-/// Starts an operation that succeeds at once, and gives the names in its document.
+/// Starts an operation that succeeds at once, and returns the names in its document.
 fn shown(method: &str, path: &str, body: &str) -> Vec<String> {
     let simulator = Simulator::spawn(Options::new().life(Life::new(End::Succeeded))).unwrap();
     let headers =
@@ -54,9 +54,9 @@ fn shown(method: &str, path: &str, body: &str) -> Vec<String> {
     serde_json::from_slice::<Names>(&document.body).unwrap().0
 }
 
-/// Whatever a published document has, the simulator's has in the same order.
+/// The simulator's documents have all properties of the published ones, in the same order.
 #[test]
-fn properties_stand_as_in_published_documents() {
+fn properties_are_in_the_order_of_published_documents() {
     let Some(corpus) = std::env::var_os("GRAPH_OPERATION_CORPUS") else {
         eprintln!("skipped: GRAPH_OPERATION_CORPUS names no folder of recorded answers");
         return;

@@ -1,4 +1,4 @@
-//! The rate that the service keeps, on its own clock.
+//! The service's rate limit, on its own clock.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use super::http::Calls as _;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A simulator whose clock moves only when it is told to.
+/// A simulator whose clock advances only on request.
 fn simulator(options: Options) -> Simulator {
     Simulator::spawn(options.frozen_clock(true)).unwrap()
 }
 
-/// How many of so many requests, each about another team, are not refused.
+/// How many of `requests` requests, each for another team, are not refused.
 fn admitted(simulator: &Simulator, requests: usize) -> usize {
     let reads = (0..requests).map(|team| simulator.get(&format!("/v1.0/teams/t{team}")));
     reads.filter(|reply| reply.status != 429).count()
 }
 
 #[test]
-fn requests_beyond_the_rate_are_refused_until_the_clock_moves_on() {
+fn requests_beyond_the_rate_are_refused_until_the_clock_advances() {
     let simulator = simulator(Options::new().rate(10));
     assert_eq!(admitted(&simulator, 40), 10);
     assert_eq!(simulator.counts().refused, 30);
@@ -64,7 +64,7 @@ fn each_request_of_a_batch_counts() {
 }
 
 #[test]
-fn a_team_takes_four_a_second() {
+fn a_team_accepts_four_requests_a_second() {
     let simulator = simulator(Options::new().rate(1_000));
     let statuses = |team: &str| {
         let read = || simulator.get(&format!("/v1.0/groups/{team}/team/operations")).status;
@@ -80,7 +80,7 @@ fn a_team_takes_four_a_second() {
 }
 
 #[test]
-fn apps_are_told_apart_by_their_tokens_claims() {
+fn apps_are_identified_by_the_claims_of_their_tokens() {
     let simulator = simulator(Options::new().rate(1));
     let token = |app: &str| {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -94,11 +94,11 @@ fn apps_are_told_apart_by_their_tokens_claims() {
     assert_eq!(read(&token("a"), "2"), 429);
     assert_eq!(read(&token("b"), "3"), 404);
     assert_eq!(read("Authorization: Bearer opaque", "4"), 404);
-    assert_eq!(read("Authorization: Bearer other", "5"), 429, "opaque tokens are one app's");
+    assert_eq!(read("Authorization: Bearer other", "5"), 429, "opaque tokens belong to one app");
 }
 
 #[test]
-fn a_rate_alone_for_teams_can_be_set() {
+fn a_rate_for_teams_alone_can_be_set() {
     let simulator = simulator(Options::new().team_rate(1));
     let read = |path: &str| simulator.get(path).status;
     assert_eq!([read("/v1.0/teams/a"), read("/v1.0/teams/a")], [404, 429]);

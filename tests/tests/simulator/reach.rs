@@ -1,4 +1,4 @@
-//! How clients get to the simulator: over TLS, without a token, through another origin, compressed.
+//! How clients reach the simulator: over TLS, without a token, through another origin, compressed.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -23,7 +23,7 @@ use tokio_rustls::{
 
 use super::http::Calls as _;
 
-/// Sends a request over TLS, trusting this authority alone.
+/// Sends a request over TLS, trusting only this authority.
 async fn over_tls(authority: &str, url: &str, head: &str, body: &str) -> io::Result<String> {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_slice(authority.as_bytes()).unwrap();
@@ -91,7 +91,7 @@ async fn tls_is_served_under_an_authority_of_the_simulators_own() {
 }
 
 #[test]
-fn a_client_without_a_token_is_let_in_on_demand() {
+fn a_client_without_a_token_is_accepted_on_demand() {
     let simulator = Simulator::spawn(Options::new().anonymous(true)).unwrap();
     let started = simulator.call("POST", "/v1.0/teams/a/archive", &[], "");
     assert_eq!(started.status, 202);

@@ -10,12 +10,12 @@ fn simulator() -> Simulator {
     Simulator::spawn(Options::new().life(Life::new(End::Succeeded))).unwrap()
 }
 
-/// A tenant as Graph's: only what was created is there.
+/// A tenant like Graph's: only what was created exists.
 fn strict() -> Simulator {
     Simulator::spawn(Options::new().life(Life::new(End::Succeeded)).strict(true)).unwrap()
 }
 
-/// Creates a team, waits for it, and gives its path.
+/// Creates a team, waits for it, and returns its path.
 fn team(simulator: &Simulator, body: &Value) -> String {
     let reply = simulator.post("/v1.0/teams", &body.to_string());
     assert_eq!(reply.status, 202, "{}", reply.text());
@@ -211,7 +211,7 @@ fn names_and_ids_are_read_without_regard_to_case() {
 }
 
 #[test]
-fn bodies_are_json_that_says_so() {
+fn bodies_have_to_be_declared_as_json() {
     let simulator = simulator();
     let token = "Authorization: Bearer t";
     let body = r#"{"displayName":"a"}"#;

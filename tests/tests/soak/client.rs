@@ -28,7 +28,7 @@ impl Client for Graph {
         graph_operation::reqwest::send(&self.http, request).await
     }
 
-    // Milliseconds instead of seconds, also before a start is retried.
+    // Milliseconds instead of seconds, even before a start is retried.
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration.min(MOMENT)).await;
     }
@@ -56,7 +56,7 @@ impl Graph {
 const MOMENT: Duration = Duration::from_millis(30);
 
 pub(crate) fn polling() -> Polling {
-    // A third of the responses are faulty: rows of more than ten happen in a soak.
+    // A third of the responses are faulty: more than ten faults in a row happen in a soak.
     Polling::default().first_check(MOMENT).interval(MOMENT).retries(40)
 }
 

@@ -11,7 +11,7 @@ use crate::client::{Graph, polling, runtime};
 use crate::journal::{Journal, Pen};
 use crate::team;
 
-/// So many operations at once.
+/// The number of operations at once.
 const AT_ONCE: usize = 400;
 
 pub(crate) fn work(root: &str, path: &Path, operations: usize) {
@@ -43,7 +43,7 @@ pub(crate) fn work(root: &str, path: &Path, operations: usize) {
     });
 }
 
-/// Starts an operation, and writes its token down at once.
+/// Starts an operation, and writes its token to the journal at once.
 async fn start(graph: &Graph, pen: &Pen, number: usize) -> Operation {
     let started = graph.archive_team(&team(number)).await;
     let operation = started.unwrap_or_else(|error| panic!("{}: {error:#}", team(number)));

@@ -1,4 +1,4 @@
-//! What a worker writes down, line by line, for the one that comes after it.
+//! The journal that a worker writes, line by line, for the next one.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -22,20 +22,20 @@ struct Entry {
     resumed: usize,
 }
 
-/// Everything that was written down.
+/// Everything in the journal.
 #[derive(Default)]
 pub(crate) struct Journal {
     entries: BTreeMap<usize, Entry>,
 }
 
 impl Journal {
-    /// Reads the journal; a last line that a killed process left unfinished counts for nothing.
+    /// Reads the journal; a last line that a killed process left unfinished is ignored.
     pub(crate) fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let mut journal = Journal::default();
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         for line in whole.lines() {
-            // An unfinished line, and the one that was written behind it.
+            // Skips an unfinished line, and the empty one that `Pen::open` may add.
             let Some((number, rest)) = line.split_once(' ') else { continue };
             let Ok(number) = number.parse() else { continue };
             let entry: &mut Entry = journal.entries.entry(number).or_default();
@@ -53,7 +53,7 @@ impl Journal {
         self.entries.get(&number)?.token.clone()
     }
 
-    /// The ids of the operations that were written down: the last key of their addresses.
+    /// The ids of the operations in the journal: the last key of their addresses.
     pub(crate) fn operation_ids(&self) -> impl Iterator<Item = &str> {
         let tokens = self.entries.values().filter_map(|entry| entry.token.as_ref());
         tokens.filter_map(|token| token.location().path().rsplit('\'').nth(1))
@@ -74,7 +74,7 @@ pub(crate) struct Pen(Mutex<File>);
 impl Pen {
     pub(crate) fn open(path: &Path) -> Self {
         let mut file = OpenOptions::new().create(true).append(true).open(path).expect("a journal");
-        // Ends what a killed process may have left unfinished.
+        // Ends a line that a killed process may have left unfinished.
         file.write_all(b"\n").expect("the journal can be written");
         Pen(Mutex::new(file))
     }

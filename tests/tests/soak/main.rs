@@ -8,7 +8,7 @@
 //! $ cargo test --release -p graph-operation-tests --test soak -- --operations 10000
 //! ```
 //!
-//! Without a number both are small. `--by handles` and `--by sets` are one of them alone.
+//! Without a number both parts are small. `--by handles` and `--by sets` run one of them alone.
 
 mod client;
 mod handles;
@@ -30,7 +30,7 @@ use crate::journal::{Journal, Outcome};
 /// One operation in so many fails.
 const FAILING: usize = 20;
 
-/// How long the whole may take.
+/// How long the soak may take.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
 
 /// The command line. Arguments of a test harness are ignored.
@@ -109,9 +109,9 @@ fn fails(number: usize) -> bool {
     number % FAILING == 7
 }
 
-/// How often which answers are faulty. A check in a batch is a check and an item.
+/// Which answers are faulty, and how often. A check in a batch is a check and an item.
 fn faults() -> FaultPlan {
-    // A 200 would say of a start that the service has finished already.
+    // A 200 to a start would mean that the service has finished already.
     let passing = Fault::passing().into_iter();
     let passing = passing.filter(|fault| !matches!(fault, Fault::HtmlOk | Fault::EmptyBody));
     let items = passing.chain(Fault::of_items());
@@ -123,7 +123,7 @@ fn faults() -> FaultPlan {
 }
 
 fn soak(arguments: &Arguments, by: By, journal: &Path) -> bool {
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut options = Options::new().seed(arguments.seed).life(Life::checks(1, 2)).faults(faults());
     for number in (0..arguments.operations).filter(|&number| fails(number)) {
         let life = Life::checks(1, 1).ending(End::Failed(Failure::default()));
@@ -134,7 +134,7 @@ fn soak(arguments: &Arguments, by: By, journal: &Path) -> bool {
     let mut kills = 0;
     let mut pause = Pauses(arguments.seed);
     loop {
-        assert!(begun.elapsed() < PATIENCE, "the soak takes too long");
+        assert!(start.elapsed() < PATIENCE, "the soak takes too long");
         let mut worker = start_worker(&simulator, by, journal, arguments.operations);
         if ended_within(&mut worker, pause.next()) {
             break;
@@ -146,7 +146,7 @@ fn soak(arguments: &Arguments, by: By, journal: &Path) -> bool {
     }
     let journal = Journal::read(journal);
     let passed = report(&journal, &simulator, arguments.operations, by, kills);
-    println!("time                {:.1} s\n", begun.elapsed().as_secs_f64());
+    println!("time                {:.1} s\n", start.elapsed().as_secs_f64());
     passed
 }
 
@@ -160,10 +160,10 @@ fn start_worker(simulator: &Simulator, by: By, journal: &Path, operations: usize
         .expect("a worker")
 }
 
-/// Whether the worker did all there was to do before its time came.
+/// Whether the worker finished everything in this time.
 fn ended_within(worker: &mut Child, time: Duration) -> bool {
-    let begun = Instant::now();
-    while begun.elapsed() < time {
+    let start = Instant::now();
+    while start.elapsed() < time {
         if let Some(status) = worker.try_wait().expect("the worker can be asked") {
             assert!(status.success(), "the worker failed: {status}");
             return true;
@@ -173,7 +173,7 @@ fn ended_within(worker: &mut Child, time: Duration) -> bool {
     false
 }
 
-/// Random times to live, longer each time, so that the whole ends.
+/// Random lifetimes of workers. Each is longer than the one before, so that the soak ends.
 struct Pauses(u64);
 
 impl Pauses {
@@ -184,7 +184,7 @@ impl Pauses {
     }
 }
 
-/// So many requests of one sort, and how many of them were answered with a fault.
+/// The number of requests of one kind, and how many of them were answered with a fault.
 struct Faulty {
     all: usize,
     faulty: usize,
@@ -215,7 +215,7 @@ fn report(journal: &Journal, simulator: &Simulator, operations: usize, by: By, k
         .collect();
     let seen: HashMap<String, OperationReport> =
         simulator.operations().into_iter().map(|seen| (seen.id.clone(), seen)).collect();
-    // What a process that was killed had started and not yet written down; nobody can know of it.
+    // What a killed process had started, but not yet written to the journal. Nobody can know of it.
     let known: HashSet<_> = journal.operation_ids().collect();
     let orphans = seen.keys().filter(|id| !known.contains(id.as_str())).count();
     let foreign = simulator.foreign_requests().len();

@@ -1,4 +1,5 @@
-//! A process that follows all operations in a few sets, and drops a set in the middle now and then.
+//! A process that follows all operations in a few sets, and now and then drops a set before its
+//! end.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use crate::client::{Graph, polling, runtime};
 use crate::journal::{Journal, Pen};
 use crate::team;
 
-/// So many sets share the operations, and one rate.
+/// The number of sets, which share the operations and one rate.
 const SETS: usize = 4;
 
 /// The number of operations in each set at once.
@@ -19,7 +20,7 @@ const AT_ONCE: usize = 250;
 /// The number of ends after which a set is dropped, and another one resumes its tokens.
 const ENDS: usize = 60;
 
-/// No operation waits for it: the service is what slows the soak down.
+/// High enough that no operation waits for it: only the service slows the soak down.
 const RATE: u32 = 1_000_000;
 
 pub(crate) fn work(root: &str, path: &Path, operations: usize) {

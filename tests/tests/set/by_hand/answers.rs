@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn reports_come_in_the_order_in_which_things_happened() {
+fn reports_come_in_the_order_of_the_events() {
     let mut now = Instant::now();
     let mut set = empty(now);
     let tickets: Vec<_> = [8, 9].into_iter().filter_map(|key| set.queue(key)).collect();
@@ -31,7 +31,7 @@ fn reports_come_in_the_order_in_which_things_happened() {
         reports(&mut set, now),
         ["0 checked", "1 checked", "1 ended", "2 Rejected", "3 checked"]
     );
-    // An answer that says the same is no news.
+    // A response that says the same is not reported.
     let (_, envelope) = sending(&mut set, &mut now);
     assert_eq!(envelope.len(), 3);
     receive(&mut set, envelope, answers(&[(200, "inProgress"); 3]), now);
@@ -51,7 +51,7 @@ fn reports_come_in_the_order_in_which_things_happened() {
     set.set_batch(20);
     now += seconds(60);
 
-    // Nobody watches.
+    // Without a watcher.
     set.watch(false);
     let (_, envelope) = sending(&mut set, &mut now);
     receive(
@@ -104,7 +104,7 @@ fn a_retry_after_in_a_good_answer_of_a_batch_is_obeyed() {
 }
 
 #[test]
-fn a_refused_credential_is_asked_for_after_each_other_answer() {
+fn a_new_credential_is_asked_for_after_each_other_answer() {
     let mut now = Instant::now();
     let mut set = empty(now);
     due(&mut set, 0..2, now);
@@ -139,7 +139,7 @@ fn a_refused_credential_is_asked_for_after_each_other_answer() {
         receive(&mut set, envelope, answers(&[(200, "inProgress"); 2]), now);
         now += seconds(600);
     }
-    // A 424 says nothing of the credential.
+    // A 424 says nothing about the credential.
     let (_, envelope) = sending(&mut set, &mut now);
     receive(&mut set, envelope, answers(&[(424, ""), (200, "inProgress")]), now);
     let fault = set.inspect(&0, |poller| poller.retried_fault().map(Error::is_retryable));
@@ -148,7 +148,7 @@ fn a_refused_credential_is_asked_for_after_each_other_answer() {
 
 #[test]
 fn a_version_that_gets_no_batches_gets_none_again() {
-    // The status of a batch that was in flight when another one turned batching off.
+    // `late` is the status of a batch that was in flight when another one turned batching off.
     for late in [400, 404] {
         let mut now = Instant::now();
         let mut set = empty(now);
@@ -188,7 +188,7 @@ fn a_version_whose_batches_are_refused_twice_in_a_row_gets_no_more() {
             let (request, envelope) = sending(&mut set, &mut now);
             assert!(request.uri().path().ends_with("/$batch"), "{round}");
             receive(&mut set, envelope, status(400), now);
-            // Each is checked alone, at once, and then with the other again.
+            // Each is checked separately, at once, and then with the other again.
             for _ in 0..2 {
                 let (request, envelope) = sending(&mut set, &mut now);
                 assert!(!request.uri().path().ends_with("/$batch"));
@@ -207,8 +207,8 @@ fn a_version_whose_batches_are_refused_twice_in_a_row_gets_no_more() {
     }
 }
 
-/// A set of three operations, the first of which a batch did not find. The next request is for it
-/// alone.
+/// A set of three operations, the first of which a batch did not find. The next request is for that
+/// one only.
 fn doubtful(now: &mut Instant) -> Set<u8> {
     let mut set = empty(*now);
     due(&mut set, 0..3, *now);

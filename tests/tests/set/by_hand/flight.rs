@@ -18,7 +18,7 @@ fn four_requests_are_in_flight_unless_another_number_is_set() {
             in_flight.push(envelope);
         }
         assert_eq!(in_flight.len(), limit.map_or(4, |limit| limit.max(1)));
-        // Each result, of any kind, makes room for one more request.
+        // Every kind of result makes room for one more request.
         for result in 0..4 {
             let envelope = in_flight.pop().unwrap();
             match result {
@@ -38,7 +38,7 @@ fn four_requests_are_in_flight_unless_another_number_is_set() {
             in_flight.push(envelope);
             assert!(!matches!(take(&mut set, now), Taken::Sent(..)), "{limit:?} {result}");
         }
-        // One that is dropped too.
+        // So does a request that is dropped.
         drop(in_flight.pop());
         let Taken::Sent(_, envelope) = take(&mut set, now) else { panic!("there is room") };
         in_flight.push(envelope);
@@ -132,13 +132,13 @@ fn a_dispatch_that_is_dropped_changes_nothing() {
     }
 }
 
-/// The slot of an operation that is gone is used again.
+/// The slot of an operation that has left the set is reused.
 #[test]
-fn nothing_that_was_said_of_one_operation_is_taken_for_another() {
+fn nothing_that_was_said_about_one_operation_is_applied_to_another() {
     let now = Instant::now();
     let mut set = empty(now);
     set.set_batch(1);
-    // A start that was taken back, and one in its place: one ticket.
+    // A start that was removed, and another in its slot.
     let first = set.queue(1);
     assert!(set.remove(&1, now).is_none());
     assert_eq!(set.counts().queued, 0);
@@ -185,9 +185,9 @@ fn nothing_that_was_said_of_one_operation_is_taken_for_another() {
     assert_eq!(set.counts().failed, 0);
 }
 
-/// The items of a batch whose operations are gone, and whose slots are used again.
+/// The items of a batch whose operations have left the set, and whose slots are reused.
 #[test]
-fn nothing_that_a_batch_says_of_one_operation_is_taken_for_another() {
+fn nothing_that_a_batch_says_about_one_operation_is_applied_to_another() {
     for result in 0..6 {
         let mut now = Instant::now();
         let mut set = empty(now);
@@ -222,7 +222,7 @@ fn nothing_that_a_batch_says_of_one_operation_is_taken_for_another() {
         }
         assert!(now - begin > seconds(5), "{result}: {:?}", now - begin);
     }
-    // An entry of the queue, and a request that was dropped, of one that is gone.
+    // An entry of the queue, and a dropped request, of an operation that has left the set.
     let mut now = Instant::now();
     let mut set = empty(now);
     set.set_batch(1);
@@ -241,7 +241,7 @@ fn nothing_that_a_batch_says_of_one_operation_is_taken_for_another() {
 }
 
 #[test]
-fn nothing_that_waits_in_a_line_is_taken_for_another() {
+fn nothing_that_waits_in_a_line_is_confused_with_another() {
     // At the head or at the tail of a batch that is not full, and in the line of an owner.
     for (count, gone) in [(2, 0), (2, 1), (5, 4)] {
         let mut now = Instant::now();
@@ -270,7 +270,7 @@ fn nothing_that_waits_in_a_line_is_taken_for_another() {
             assert!(checked.contains(&other) && !checked.contains(&format!("x('{gone}')")));
         }
     }
-    // The deadline of one that is gone.
+    // The deadline of an operation that has left the set.
     let mut now = Instant::now();
     let mut set = empty(now);
     set.set_batch(1);
@@ -286,7 +286,7 @@ fn nothing_that_waits_in_a_line_is_taken_for_another() {
 }
 
 #[test]
-fn the_place_in_a_line_of_one_that_is_gone_is_nobodys() {
+fn the_place_in_a_line_of_an_operation_that_left_is_skipped() {
     let begin = Instant::now();
     let near = at_once().timeout(seconds(10));
     for (polling, gone, most) in

@@ -31,7 +31,7 @@ fn a_policy_stays_as_long_as_it_is_in_use() {
 }
 
 #[test]
-fn each_owner_is_told_by_the_path_below_the_root() {
+fn each_owner_is_identified_by_the_path_below_the_root() {
     let begin = Instant::now();
     // Six teams below a root without a version, and six monitors, which have no owner.
     let gateway = Uri::from_static("https://gateway.example/proxy");
@@ -85,7 +85,7 @@ fn what_is_not_followed_has_no_poller_and_no_token() {
     assert!(set.remove(&2, now).is_some_and(|poller| poller.finished().is_some()));
     assert_eq!(set.latest(), now);
 
-    // A key that is in the set, or an operation of another origin, is not accepted.
+    // A key that is in the set, or an operation with another origin, is not accepted.
     insert(&mut set, 3, Polling::default(), now);
     for (key, root, is_in) in
         [(3, ROOT, false), (4, "https://graph.microsoft.us/v1.0", false), (5, ROOT, true)]
@@ -98,7 +98,7 @@ fn what_is_not_followed_has_no_poller_and_no_token() {
 }
 
 #[test]
-fn monitors_are_read_where_they_are_whatever_their_path_is_like() {
+fn monitors_are_read_where_they_are_whatever_their_path() {
     let mut now = Instant::now();
     let mut set = Set::<u8>::new::<DriveItemCopy>(root(), now, 7);
     for key in 0..2 {
@@ -123,7 +123,7 @@ fn monitors_are_read_where_they_are_whatever_their_path_is_like() {
 }
 
 #[test]
-fn versions_beyond_what_a_set_tells_apart_are_read_one_by_one() {
+fn versions_beyond_what_a_set_can_number_are_read_one_by_one() {
     let mut now = Instant::now();
     let mut set = Set::<u16>::new::<TeamsAsyncOperation>(root(), now, 7);
     set.set_rate(1_000);

@@ -36,7 +36,7 @@ fn starts_of_a_throttled_batch_are_sent_together_again() {
     receive(&mut set, envelope, status(429), now);
     let (_, envelope) = sending(&mut set, &mut now);
     assert_eq!(envelope.len(), 2);
-    // What was started alone is checked with others.
+    // What was started separately is checked with others.
     receive(&mut set, envelope, status(400), now);
     for key in 0..2 {
         let (_, envelope) = sending(&mut set, &mut now);
@@ -51,9 +51,9 @@ fn starts_of_a_throttled_batch_are_sent_together_again() {
     assert_eq!(sending(&mut set, &mut now).1.len(), 2);
 }
 
-/// A repeated start goes before those that were not sent yet.
+/// A retried start goes before those that were not sent yet.
 #[test]
-fn a_start_that_is_repeated_comes_first_and_a_batch_of_starts_counts_as_one() {
+fn a_start_that_is_retried_comes_first_and_a_batch_of_starts_counts_as_one() {
     let mut now = Instant::now();
     let mut set = empty(now);
     set.set_starts_at_once(1);
@@ -181,7 +181,7 @@ fn a_start_has_the_time_that_its_own_deadline_leaves() {
     let mut set = empty(begin);
     timed(&mut set, 1, 40, begin);
     timed(&mut set, 2, 70, begin);
-    // Time counts from the first sending.
+    // Time counts from the first request.
     let mut now = begin + seconds(1_000);
     let (request, envelope) = sending(&mut set, &mut now);
     assert_eq!((envelope.len(), TimeLeft::of(&request)), (2, seconds(70)));
@@ -198,7 +198,7 @@ fn a_start_has_the_time_that_its_own_deadline_leaves() {
     assert!(now - first >= seconds(35), "{:?}", now - first);
     receive(&mut set, envelope, with_header(status(429), "retry-after", "9"), now);
     let SetStep::Event(Report::Ended(1, Err(error))) = set.next(now) else {
-        panic!("it cannot be repeated before its deadline")
+        panic!("it cannot be retried before its deadline")
     };
     assert_eq!((error.checks(), error.waited()), (Some(2), Some(now - first)));
 }
@@ -242,7 +242,7 @@ fn a_token_says_when_the_start_was_first_sent() {
 }
 
 #[test]
-fn starts_are_made_when_nobody_watches() {
+fn starts_are_made_without_a_watcher() {
     let now = Instant::now();
     let mut set = empty(now);
     set.watch(false);
@@ -255,7 +255,7 @@ fn starts_are_made_when_nobody_watches() {
 }
 
 #[test]
-fn a_start_in_a_batch_that_was_refused_was_not_sent_once_more() {
+fn a_start_in_a_refused_batch_does_not_count_as_sent() {
     let mut now = Instant::now();
     let mut set = empty(now);
     for key in 0..2 {

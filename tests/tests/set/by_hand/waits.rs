@@ -1,4 +1,4 @@
-//! When a set sends: company, rate, pauses, deadlines.
+//! When a set sends: batches that fill, the rate, pauses, deadlines.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn what_is_due_is_sent_with_what_falls_due_within_a_twentieth_of_the_interval() 
     set.set_batch(2);
     due(&mut set, [1], now);
     assert_eq!(wait(&mut set, now), (Duration::from_millis(1_500), Reason::Batch));
-    // Alone, there is nothing to wait for.
+    // A batch of one has nothing to wait for.
     let now = Instant::now();
     let mut set = empty(now);
     set.set_batch(1);
@@ -59,11 +59,11 @@ fn the_wait_ends_when_the_driver_says_so() {
     set.waited();
     assert_eq!(set.latest(), now + pause);
     assert!(matches!(set.next(now), SetStep::Send(_)));
-    // A failure is a time too.
+    // A failure advances the time too.
     let (_, envelope) = sending(&mut set, &mut (now + pause));
     set.failed(envelope, &Error::transport("connection reset"), now + seconds(100));
     assert_eq!(set.latest(), now + seconds(100));
-    // Each wait ends once, and a step after it is no wait.
+    // Each wait ends once, and `waited` without a wait has no effect.
     let mut set = empty(now);
     insert(&mut set, 1, Polling::default(), now);
     wait(&mut set, now);
@@ -101,7 +101,7 @@ fn a_request_has_no_more_items_than_were_reserved() {
 
     let (mut set, mut now) = (drained(), begin);
     due(&mut set, [1], now);
-    // It waits for company, and then for the rate.
+    // It waits for the batch to fill, and then for the rate.
     now += seconds(1);
     assert_eq!(wait(&mut set, now), (Duration::from_millis(500), Reason::Batch));
     begin_start(&mut set, 120, now);
@@ -144,7 +144,7 @@ fn a_new_rate_applies_at_once() {
 }
 
 #[test]
-fn a_separate_answer_that_refuses_nothing_leaves_the_rate() {
+fn a_separate_answer_that_is_not_a_refusal_leaves_the_rate() {
     let mut now = Instant::now();
     let mut set = empty(now);
     set.set_batch(1);
@@ -239,7 +239,7 @@ fn starts_wait_for_the_end_of_a_pause_unless_the_driver_makes_them() {
 }
 
 #[test]
-fn a_check_in_flight_is_given_up_when_its_time_is_up() {
+fn a_check_in_flight_is_abandoned_when_its_time_is_up() {
     let mut now = Instant::now();
     let begin = now;
     let mut set = empty(now);
@@ -254,7 +254,7 @@ fn a_check_in_flight_is_given_up_when_its_time_is_up() {
 }
 
 #[test]
-fn the_last_check_does_not_wait_for_company_beyond_the_deadline() {
+fn the_last_check_does_not_wait_for_a_batch_to_fill_beyond_the_deadline() {
     for key in 0..20 {
         let mut now = Instant::now();
         let begin = now;
@@ -331,9 +331,9 @@ fn the_one_that_has_waited_longest_comes_first_unless_a_deadline_is_near() {
     }
 }
 
-/// It is then in two lines, but in only one request.
+/// It is then in two lines, but is sent in only one request.
 #[test]
-fn an_operation_whose_deadline_comes_near_while_it_waits_comes_first() {
+fn an_operation_whose_deadline_approaches_while_it_waits_comes_first() {
     let begin = Instant::now();
     let mut now = begin;
     let (mut set, envelope) = busy(&mut now);
@@ -359,7 +359,7 @@ fn an_operation_whose_deadline_comes_near_while_it_waits_comes_first() {
 }
 
 #[test]
-fn what_waits_for_company_leaves_no_time_behind() {
+fn what_waits_for_a_batch_to_fill_leaves_no_wait_behind() {
     let slack = (Duration::from_millis(1_500), Reason::Batch);
     for is_seen in [false, true] {
         let mut now = Instant::now();
@@ -374,7 +374,7 @@ fn what_waits_for_company_leaves_no_time_behind() {
         due(&mut set, [2], now);
         assert_eq!(wait(&mut set, now), slack, "{is_seen}");
     }
-    // Nor does the time of the one that was sent apply to the other.
+    // Nor does the wait of the operation that was sent apply to the other one.
     let mut now = Instant::now();
     let mut set = empty(now);
     set.set_batch(2);

@@ -1,4 +1,4 @@
-//! Where a new operation and what it is about are to be found.
+//! The addresses of a new operation and of its target.
 
 use super::{
     document::Document,
@@ -10,38 +10,38 @@ use super::{
 
 /// The addresses of an operation that is about to start.
 #[derive(Debug)]
-pub(super) struct Plot {
+pub(super) struct Addresses {
     pub(super) address: Address,
-    /// What the operation is read below.
+    /// The resource below which the operation is read.
     pub(super) home: Address,
     pub(super) target: Address,
-    /// What the operation's address has in its query.
+    /// The query of the operation's address.
     pub(super) query: Option<String>,
 }
 
 impl Service {
-    /// Gives out ids and addresses. `base` is the path that the operation belongs to.
-    pub(super) fn plot(
+    /// Allocates ids and addresses. `base` is the path that the operation belongs to.
+    pub(super) fn allocate(
         &mut self,
         kind: Kind,
         ids: &[String],
         base: &str,
         body: &Document,
         monitor: Monitor,
-    ) -> Plot {
+    ) -> Addresses {
         match kind.family() {
-            Family::Teams | Family::Engagement => self.teams_plot(kind, ids, body),
-            Family::Drive => self.drive_plot(kind, ids, base, body, monitor),
-            _ => self.family_plot(kind, ids, base, body),
+            Family::Teams | Family::Engagement => self.teams_addresses(kind, ids, body),
+            Family::Drive => self.drive_addresses(kind, ids, base, body, monitor),
+            _ => self.family_addresses(kind, ids, base, body),
         }
     }
 
-    fn teams_plot(&mut self, kind: Kind, parents: &[String], body: &Document) -> Plot {
+    fn teams_addresses(&mut self, kind: Kind, parents: &[String], body: &Document) -> Addresses {
         let team =
             |index: usize| Address::new("teams", parents.get(index).map_or("", String::as_str));
         let (home, target) = match kind {
             Kind::CreateTeam | Kind::CloneTeam => {
-                // A clone is read below the new team as well.
+                // The operation of a clone is read below the new team too.
                 let group = body.text("group@odata.bind");
                 let id = group.as_deref().and_then(path::bound).map(str::to_owned);
                 let created = Address::new("teams", &id.unwrap_or_else(|| self.ids.guid()));
@@ -72,10 +72,16 @@ impl Service {
             Kind::CreateCommunity => ("engagementAsyncOperations", self.ids.guid()),
             _ => ("operations", self.ids.guid()),
         };
-        Plot { address: home.child(set, &id), home, target, query: None }
+        Addresses { address: home.child(set, &id), home, target, query: None }
     }
 
-    fn family_plot(&mut self, kind: Kind, ids: &[String], base: &str, body: &Document) -> Plot {
+    fn family_addresses(
+        &mut self,
+        kind: Kind,
+        ids: &[String],
+        base: &str,
+        body: &Document,
+    ) -> Addresses {
         let home = Address::fixed(base);
         let id = self.ids.guid();
         let last = ids.last().map_or("", String::as_str);
@@ -118,17 +124,17 @@ impl Service {
         };
         let set = if kind == Kind::CreateSite { "getOperationStatus" } else { "operations" };
         // In a function call the last segment is the parameter; the address is read the same way.
-        Plot { address: home.child(set, &operation), home, target, query }
+        Addresses { address: home.child(set, &operation), home, target, query }
     }
 
-    fn drive_plot(
+    fn drive_addresses(
         &mut self,
         kind: Kind,
         ids: &[String],
         base: &str,
         body: &Document,
         monitor: Monitor,
-    ) -> Plot {
+    ) -> Addresses {
         let parent = body.get("parentReference");
         let drive = parent.as_ref().and_then(|parent| parent.get("driveId")?.as_str());
         let drive = drive.map_or_else(|| base.to_owned(), |drive| format!("/drives/{drive}"));
@@ -146,7 +152,7 @@ impl Service {
             let secret = self.ids.guid().replace('-', "");
             (home, "operations", self.ids.guid(), Some(format!("v=2.0&tempauth={secret}")))
         };
-        Plot { address: home.child(set, &id), home, target, query }
+        Addresses { address: home.child(set, &id), home, target, query }
     }
 }
 
