@@ -25,7 +25,7 @@ impl Graph {
         Ok(Self { http: http_client()?, service_root: service_root.parse()?, authorization })
     }
 
-    /// Archives a team. To archive it twice does no harm, so the request may be repeated.
+    /// Archives a team. Archiving it twice does no harm, so the request may be retried.
     ///
     /// Source: <https://learn.microsoft.com/graph/api/team-archive>
     #[async_operation(idempotent)]
@@ -35,7 +35,7 @@ impl Graph {
 }
 
 fn http_client() -> reqwest::Result<reqwest::Client> {
-    // A redirect would carry the token to wherever it leads.
+    // A redirect that is followed could take the token to another host.
     reqwest::Client::builder().redirect(Policy::none()).build()
 }
 
@@ -52,7 +52,7 @@ impl Client for Graph {
         graph_operation::reqwest::send(&self.http, request).await
     }
 
-    // The monitor of a file's copy is on another host, and takes no token.
+    // The monitor of a file's copy is on another host, and accepts no token.
     async fn send_anonymous(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
         graph_operation::reqwest::send(&self.http, request).await
     }

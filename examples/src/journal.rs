@@ -27,7 +27,7 @@ pub enum Entry {
 #[derive(Debug)]
 pub struct Journal {
     file: File,
-    /// A line after one that was not written whole could not be read.
+    /// Whether a line was not written whole. No line after it could be read.
     is_broken: AtomicBool,
 }
 

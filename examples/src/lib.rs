@@ -17,8 +17,8 @@ pub use journal::{Entry, Journal};
 pub use progress::{Line, Progress};
 pub use table::Table;
 
-/// Checks every tenth of a second, which no one may ask of the real service: its documentation wants
-/// more than 30 seconds between two checks, as [`Polling::default`] has it.
+/// Checks every tenth of a second, which the real service does not allow: its documentation asks
+/// for more than 30 seconds between two checks, as in [`Polling::default`].
 pub fn for_the_simulator() -> Polling {
     let often = Duration::from_millis(100);
     Polling::default().first_check(often).interval(often)

@@ -1,4 +1,4 @@
-//! The display of operations under way: moving lines on a terminal, plain ones elsewhere.
+//! The display of running operations: moving lines on a terminal, plain ones elsewhere.
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, stderr, stdout};
@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 /// A display on standard error, with one line for each operation.
 #[derive(Debug)]
 pub struct Progress {
-    /// `None` where nobody watches.
+    /// `None` without a terminal.
     bars: Option<MultiProgress>,
 }
 
@@ -73,7 +73,7 @@ impl Line {
         }
     }
 
-    /// Shows how the operation ended, and moves no more.
+    /// Shows how the operation ended, and stops the line.
     pub fn end(&self, text: impl Display) {
         match &self.bar {
             Some(bar) => bar.finish_with_message(text.to_string()),

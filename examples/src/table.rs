@@ -1,4 +1,4 @@
-//! A table for people.
+//! A table of text.
 
 use std::fmt;
 

@@ -60,7 +60,7 @@ impl Run {
         child
     }
 
-    /// Runs again after a run that did not finish, which finishes.
+    /// Runs the program again after a run that did not finish. This one finishes.
     fn finish(self) {
         assert!(entries(&self.journal, "succeeded").len() < TEAMS);
         let accepted = entries(&self.journal, "accepted");
@@ -79,7 +79,7 @@ impl Run {
 }
 
 #[test]
-fn a_run_that_was_killed_is_taken_up() {
+fn a_run_that_was_killed_is_continued() {
     let run = Run::new("killed");
     let mut child = run.begun();
     child.kill().unwrap();
@@ -89,7 +89,7 @@ fn a_run_that_was_killed_is_taken_up() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_writes_down_what_was_accepted() {
+fn ctrl_c_records_what_was_accepted() {
     let run = Run::new("interrupted");
     let child = run.begun();
     let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
@@ -101,7 +101,7 @@ fn ctrl_c_writes_down_what_was_accepted() {
         "{text}"
     );
     assert_eq!(output.status.code(), Some(1));
-    // Where the response had arrived, the journal names the operation.
+    // If the response had arrived, the journal names the operation.
     let started = run.simulator.operations().len();
     assert!(entries(&run.journal, "accepted").len() + 4 >= started);
     run.finish();

@@ -1,4 +1,4 @@
-//! The program that archives teams, run as a user does.
+//! The program that archives teams, run as a user runs it.
 
 use std::process::{Command, Output};
 
@@ -32,7 +32,7 @@ fn all_teams_are_archived_by_default() {
 }
 
 #[test]
-fn without_a_terminal_progress_is_told_in_plain_lines() {
+fn without_a_terminal_progress_is_shown_in_plain_lines() {
     let (output, _) = run(&["--teams", "1", "--interval", "0.001"]);
     let progress = String::from_utf8(output.stderr).unwrap();
     assert!(progress.contains("Sales: accepted\nSales: notStarted, check 1"), "{progress}");
@@ -58,9 +58,9 @@ fn faults_delay_the_end_and_do_not_change_it() {
     let (output, text) = run(&["--faults", "--teams", "4", "--interval", "0.001"]);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert_eq!(rows(&text, "archived"), 4, "{text}");
-    let spoiled = text.lines().last().unwrap_or_default();
-    assert!(spoiled.starts_with("The simulator spoiled "), "{text}");
-    assert!(!spoiled.contains("spoiled 0 "), "{text}");
+    let faulty = text.lines().last().unwrap_or_default();
+    assert!(faulty.ends_with("responses to checks were faulty."), "{text}");
+    assert!(!faulty.starts_with("0 "), "{text}");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn teams_that_are_named_need_a_token() {
 }
 
 #[test]
-fn a_team_that_is_named_is_not_mixed_up_with_the_demonstration() {
+fn a_team_that_is_named_excludes_the_options_of_the_simulator() {
     for flag in [&["--fail", "1"][..], &["--teams", "1"], &["--faults"], &["--interval", "1"]] {
         let (output, _) = run(&[flag, &["team-1"]].concat());
         assert_eq!(output.status.code(), Some(2), "{flag:?}");
@@ -101,7 +101,7 @@ fn a_team_that_is_named_is_not_mixed_up_with_the_demonstration() {
 }
 
 #[test]
-fn the_help_tells_how_to_reach_the_real_service() {
+fn the_help_says_how_to_reach_the_real_service() {
     let (output, text) = run(&["--help"]);
     assert!(output.status.success());
     for word in ["GRAPH_TOKEN", "--teams", "--fail", "--faults", "--interval", "simulator"] {

@@ -1,4 +1,4 @@
-//! The programs that take no arguments, run as a user does.
+//! The programs that take no arguments, run as a user runs them.
 
 use std::process::Command;
 

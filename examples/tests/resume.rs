@@ -18,14 +18,14 @@ fn process(service: &Simulator, token_file: &Path) -> Command {
     command
 }
 
-/// Where one test keeps its token; nothing is there at first.
+/// The file in which a test keeps its token; at first it does not exist.
 fn token_file(test: &str) -> PathBuf {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.json"));
     let _ = std::fs::remove_file(&file);
     file
 }
 
-/// Waits until the operation was checked so many times, by a process that is still there.
+/// Waits until the operation was checked so many times, by a process that is still running.
 fn checked(service: &Simulator, times: u64, process: &mut Child) {
     while service.operations().iter().all(|operation| operation.checks < times) {
         assert_eq!(process.try_wait().unwrap(), None, "the process has ended");
@@ -39,7 +39,7 @@ fn starts(service: &Simulator) -> usize {
 }
 
 #[test]
-fn a_second_process_brings_to_its_end_what_a_killed_one_began() {
+fn a_second_process_finishes_the_wait_of_a_killed_one() {
     let service = Simulator::spawn(Options::new().life(Life::new(End::Never))).unwrap();
     let token_file = token_file("killed");
 
@@ -50,7 +50,7 @@ fn a_second_process_brings_to_its_end_what_a_killed_one_began() {
     let token = std::fs::read_to_string(&token_file).unwrap();
     assert!(!token.contains("of-the-environment"), "{token}");
 
-    // The operation goes on without anybody who waits for it.
+    // The operation continues without anybody who waits for it.
     let operations = service.operations();
     let [operation] = operations.as_slice() else { panic!("{operations:?}") };
     service.set_behaviour(&operation.id, Behaviour::new().life(Life::checks(0, 2)));
@@ -66,7 +66,7 @@ fn a_second_process_brings_to_its_end_what_a_killed_one_began() {
 }
 
 #[test]
-fn a_token_of_another_service_is_refused_before_any_request() {
+fn a_token_for_another_service_is_refused_before_any_request() {
     let [here, elsewhere] =
         [(); 2].map(|()| Simulator::spawn(Options::new().life(Life::new(End::Never))).unwrap());
     let token_file = token_file("elsewhere");

@@ -24,7 +24,7 @@ pub struct Kept {
     machine: Option<Saved>,
     /// The status to report.
     pub status: Status,
-    /// How often it has ended: at most once, unless there is a bug.
+    /// How many times it has ended: at most once, unless there is a bug.
     pub ends: u32,
 }
 
@@ -69,10 +69,10 @@ pub async fn start<J: Journal>(
     Ok((running(&poller, clock), Some(pause)))
 }
 
-/// How often a start is sent whose operation cannot be found afterwards.
+/// How many times a start is sent if its operation cannot be found afterwards.
 const STARTS: u32 = 3;
 
-/// How long after a start without a response the service is asked for its operation.
+/// How long after a start without a response the team's operations are listed.
 const SETTLING: Duration = Duration::from_secs(30);
 
 /// How long the list of a team's operations may be unavailable.
@@ -103,8 +103,8 @@ impl<J: Journal> Starting<'_, J> {
     /// The same for a request that must not be carried out twice. If it may have been carried out,
     /// the team's operations are searched for a new one before it is retried.
     ///
-    /// Two operations of one kind that are started on one team at the same time cannot be told
-    /// apart.
+    /// Two operations of one kind that are started on one team at the same time cannot be
+    /// distinguished.
     async fn send_or_find(&self, task: &Task) -> Result<Finished<Accepted>, J::Error> {
         let known = match self.operations(task.team()).await? {
             Ok((operations, _)) => operations,

@@ -20,7 +20,7 @@ pub struct KeptSet {
     at: Duration,
     /// The set's machine.
     set: SavedSet<String>,
-    /// The number of the next wake; one with an earlier number is ignored.
+    /// The number of the next wake. A wake with an earlier number is ignored.
     wake: u64,
 }
 
@@ -37,7 +37,8 @@ pub struct Turn {
 
 /// Adds operations to a set, or to a new one. A key that is already in the set is skipped.
 ///
-/// The inner error says that the saved set is not of this library or not of this service.
+/// The inner error says that the saved set is not from this version of the library, or not for this
+/// service.
 ///
 /// # Errors
 ///
@@ -55,7 +56,8 @@ pub async fn add<J: Journal>(
 
 /// Sends what is due in one request, and returns the ends that are known then.
 ///
-/// The inner error says that the saved set is not of this library or not of this service.
+/// The inner error says that the saved set is not from this version of the library, or not for this
+/// service.
 ///
 /// # Errors
 ///
@@ -113,14 +115,14 @@ fn outcome(result: Result<Box<Poller>, Error>) -> Outcome {
     }
 }
 
-/// The engine's object: its key is the tenant's, or a part of it.
+/// The engine's object. Its key is that of a tenant, or of a part of one.
 #[derive(Debug)]
 pub struct Tenant {
     /// The client.
     pub graph: Graph,
     /// The policy.
     pub polling: Polling,
-    /// The limit of checks and starts per second.
+    /// The limit on checks and starts per second.
     pub rate: u32,
 }
 
@@ -183,7 +185,7 @@ impl Tenant {
         Ok(())
     }
 
-    /// Sends what is due, unless another wake was scheduled since.
+    /// Sends what is due, unless another wake has been scheduled since.
     #[handler]
     async fn wake(&self, context: ObjectContext<'_>, number: u64) -> HandlerResult<()> {
         let Some(Json(kept)) = context.get::<Json<KeptSet>>(KEPT).await? else { return Ok(()) };

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
-/// The last place where a start that is not idempotent dies before its own intent.
+/// The last place at which a start that is not idempotent dies before its own intent.
 const FIRST_LOOK: usize = 5;
 
 const INTERVAL: Duration = Duration::from_millis(60);
@@ -32,7 +32,7 @@ struct Memory {
     left: Mutex<Option<usize>>,
 }
 
-/// One run of an invocation: it reads what the runs before it have written.
+/// One run of an invocation, which reads what earlier runs have written.
 struct Run<'a> {
     memory: &'a Memory,
     at: Mutex<usize>,
@@ -117,7 +117,7 @@ fn polling() -> Polling {
     Polling::default().first_check(Duration::ZERO).interval(INTERVAL)
 }
 
-/// Runs one operation to its end, and returns how often it has ended.
+/// Runs one operation to its end, and returns how it ended, and how often.
 async fn run(graph: &Graph, memory: &Memory, task: &Task) -> (Status, u32) {
     let begin = memory.invoke(async |run| start(run, graph, polling(), 7, task).await);
     let (mut kept, mut pause) = begin.await;
@@ -129,7 +129,7 @@ async fn run(graph: &Graph, memory: &Memory, task: &Task) -> (Status, u32) {
     (kept.status, kept.ends)
 }
 
-/// Runs the operations of a tenant to their ends: which they were, and how often each has ended.
+/// Runs the operations of a tenant to their ends. Returns how each ended, and how often.
 async fn run_set(tenant: &Tenant, memory: &Memory) -> HashMap<String, (Status, u32)> {
     let teams = (0..TOGETHER).map(|team| format!("team-{team}"));
     let submissions: Vec<Submission> =
@@ -203,13 +203,13 @@ async fn a_worker_killed_anywhere_ends_as_expected_and_checks_no_sooner() {
 }
 
 #[tokio::test]
-async fn a_start_that_is_not_idempotent_is_looked_for_and_not_made_twice() {
+async fn the_operation_of_a_start_that_is_not_idempotent_is_searched_for_before_a_retry() {
     let channel =
         |name: &str| Task::CreateChannel { team: "team".to_owned(), name: name.to_owned() };
     let mut doubts = 0;
     for kill in 0.. {
         let (simulator, graph) = simulator();
-        // What was there before is not taken for it.
+        // An operation that was there before is not mistaken for it.
         run(&graph, &Memory::never_killed(), &channel("old")).await;
         let memory = Memory::killed_at(kill);
         let (status, ends) = run(&graph, &memory, &channel("new")).await;
@@ -224,7 +224,7 @@ async fn a_start_that_is_not_idempotent_is_looked_for_and_not_made_twice() {
         }
         let requests = simulator.requests();
         let looks = requests.iter().filter(|request| request.path.ends_with("/operations"));
-        // Up to there, the first look itself is repeated.
+        // Up to that place, the first look itself is repeated.
         doubts += usize::from(kill > FIRST_LOOK && looks.count() == 3);
     }
 }
@@ -246,7 +246,10 @@ async fn a_set_killed_anywhere_ends_each_operation_once_and_checks_no_sooner() {
         most = most.max(counts.starts);
         assert!(counts.requests < counts.checks + counts.starts, "{counts:?}");
         if !memory.was_killed() {
-            assert_eq!(most, 45, "the starts of one batch are made again, because nobody knows");
+            assert_eq!(
+                most, 45,
+                "the starts of one batch are retried, because their results are unknown"
+            );
             assert!(kill >= 20, "{kill}");
             return;
         }

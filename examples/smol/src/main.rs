@@ -1,4 +1,4 @@
-//! On smol, without the library's feature `tokio`: the client itself says how to sleep.
+//! On smol, without the library's feature `tokio`: the client implements `sleep` itself.
 
 use std::time::Duration;
 
@@ -9,8 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method, Request, Response, Uri};
 use ureq::Agent;
 
-/// A client of Microsoft Graph. Its requests are sent by ureq, on the threads that smol has for
-/// whatever blocks.
+/// A client of Microsoft Graph. Its requests are sent by ureq, on smol's threads for blocking work.
 #[derive(Clone, Debug)]
 struct Graph {
     agent: Agent,
@@ -63,7 +62,7 @@ fn main() -> Result<(), BoxError> {
 
 async fn archive(graph: &Graph) -> Result<()> {
     let operation = graph.archive_team("00000000-0000-0000-0000-000000000001").await?;
-    // Faster than the real service asks for: it is the simulator that is asked.
+    // More often than the real service allows, because this is the simulator.
     let often = Duration::from_millis(100);
     let mut operation =
         operation.with_polling(Polling::default().first_check(often).interval(often));

@@ -16,7 +16,7 @@ const AFTER_HELP: &str = "\
 Without --team-ids, a simulator of Microsoft Graph is started on 127.0.0.1 and its teams are archived,
 over real HTTP. Nothing leaves this machine.
 
-With --team-ids, the teams are archived at the real service, by the rules that it documents:
+With --team-ids, the teams are archived at the real service, at the pace that it documents:
   GRAPH_TOKEN=… archive_district --team-ids teams.txt --journal teams.jsonl
 GRAPH_TOKEN is an access token with the permission TeamSettings.ReadWrite.All. It is sent to the service
 root and nowhere else. When it has expired, run the same command with a new one.
@@ -39,7 +39,7 @@ struct Arguments {
     #[arg(long, value_name = "PATH")]
     journal: Option<PathBuf>,
 
-    /// The limit of checks and starts per second [default: 20, or 400 with the simulator]; Graph
+    /// The limit on checks and starts per second [default: 20, or 400 with the simulator]; Graph
     /// allows 30.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,

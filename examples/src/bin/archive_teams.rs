@@ -15,7 +15,7 @@ const AFTER_HELP: &str = "\
 Without team ids, a simulator of Microsoft Graph is started on 127.0.0.1 and its teams are archived,
 over real HTTP. Nothing leaves this machine.
 
-With team ids, the teams are archived at the real service, by the rules that it documents:
+With team ids, the teams are archived at the real service, at the pace that it documents:
   GRAPH_TOKEN=… archive_teams 02bd9fd6-8f93-4758-87c3-1fb73740a315 …
 GRAPH_TOKEN is an access token with the permission TeamSettings.ReadWrite.All or
 TeamSettings.ReadWrite.Group. It is sent to the service root and nowhere else.
@@ -44,8 +44,8 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "team_ids")]
     fail: u32,
 
-    /// Lets the simulator spoil every second answer to a check: throttling, outages, cut
-    /// connections, pages of HTML.
+    /// Makes every second response to a check faulty: throttling, outages, cut connections, HTML
+    /// pages.
     #[arg(long, conflicts_with = "team_ids")]
     faults: bool,
 
@@ -77,7 +77,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The real thing.
+/// Archives teams at the real service.
 async fn at_the_service(arguments: Arguments) -> Result<bool, BoxError> {
     let token = std::env::var("GRAPH_TOKEN").map_err(|error| format!("GRAPH_TOKEN: {error}"))?;
     let graph = Graph::new(&arguments.service_root, &token)?;
@@ -90,7 +90,7 @@ async fn at_the_service(arguments: Arguments) -> Result<bool, BoxError> {
     archive(graph, teams.collect(), Polling::default()).await
 }
 
-/// The demonstration.
+/// Archives the teams of a simulator.
 async fn at_the_simulator(arguments: &Arguments) -> Result<bool, BoxError> {
     let teams: Vec<Team> = (0..arguments.teams).map(Team::simulated).collect();
     let simulator = Simulator::start(options(arguments, &teams)).await?;
@@ -108,13 +108,13 @@ async fn at_the_simulator(arguments: &Arguments) -> Result<bool, BoxError> {
         let operations = simulator.operations();
         let faults: u64 = operations.iter().map(|operation| operation.faults).sum();
         let checks: u64 = operations.iter().map(|operation| operation.checks).sum();
-        println!("The simulator spoiled {faults} of its {checks} answers to checks.");
+        println!("{faults} of the simulator's {checks} responses to checks were faulty.");
     }
     simulator.stop().await;
     Ok(all_archived)
 }
 
-/// What becomes of the simulator's teams: some take longer, and the first ones fail if asked to.
+/// How the simulator's operations proceed: some take longer, and the first ones fail on demand.
 fn options(arguments: &Arguments, teams: &[Team]) -> Options {
     let reasons = [
         Failure::default(),
@@ -153,7 +153,7 @@ impl Team {
     }
 }
 
-/// Archives the teams, tells how each one ended, and says whether all of them ended well.
+/// Archives the teams, shows how each one ended, and returns whether all were archived.
 async fn archive(graph: Graph, teams: Vec<Team>, polling: Polling) -> Result<bool, BoxError> {
     let began = Instant::now();
     let progress = Progress::new();
@@ -170,7 +170,7 @@ async fn archive(graph: Graph, teams: Vec<Team>, polling: Polling) -> Result<boo
     Ok(reports.iter().all(|report| report.outcome.is_ok()))
 }
 
-/// What became of one team.
+/// How archiving one team ended.
 struct Report {
     team: Team,
     outcome: graph_operation::Result<()>,
@@ -194,7 +194,7 @@ async fn archive_one(graph: Graph, team: Team, polling: Polling, line: Line) -> 
     Report { team, outcome, checks, time: began.elapsed() }
 }
 
-/// Shows each check as it arrives, then tells how the operation ended.
+/// Shows each check, and returns how the operation ended.
 async fn follow(operation: &mut Operation, line: &Line) -> graph_operation::Result<()> {
     line.say("accepted");
     let mut updates = operation.updates();
@@ -227,7 +227,7 @@ fn print(reports: &[Report], time: Duration) {
             println!("  request-id, for Microsoft's support: {request_id}");
         }
         if let Some(token) = error.resume_token() {
-            println!("  it still runs; to wait for it again: {token}");
+            println!("  it may still be running; to wait for it again: {token}");
         }
     }
 }

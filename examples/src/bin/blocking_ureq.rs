@@ -1,4 +1,5 @@
-//! Without an executor: the attribute on plain functions, over ureq, and the updates as an iterator.
+//! Without an executor: the attribute on plain functions, with ureq, and the updates as an
+//! iterator.
 
 use bytes::Bytes;
 use graph_operation::blocking::{Client, Operation};
@@ -21,9 +22,9 @@ impl Graph {
         let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))?;
         authorization.set_sensitive(true);
         let agent = Agent::config_builder()
-            // Error answers are answers: what they say is worth reading.
+            // An error response is returned as a response, so that its body can be read.
             .http_status_as_error(false)
-            // A redirect would carry the token to wherever it leads.
+            // A redirect that is followed could take the token to another host.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .build()
@@ -31,7 +32,7 @@ impl Graph {
         Ok(Self { agent, service_root: service_root.parse()?, authorization })
     }
 
-    /// Takes a team out of the archive. To do so twice does no harm.
+    /// Restores an archived team. Doing so twice does no harm.
     ///
     /// Source: <https://learn.microsoft.com/graph/api/team-unarchive>
     #[async_operation(idempotent)]

@@ -12,7 +12,7 @@ use serde_json::json;
 const FROM: &str = "b!from";
 const TO: &str = "b!to";
 
-/// What this program wants to know of a file.
+/// The properties of a file that this program reads.
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/driveitem>
 #[derive(Debug, Deserialize)]
@@ -21,8 +21,8 @@ struct DriveItem {
     name: String,
 }
 
-/// Copies a file into a folder of the drive [`TO`]. It is sent once: repeated, it could make a second
-/// copy.
+/// Copies a file into a folder of the drive [`TO`]. The request is not retried if it may have been
+/// carried out, because that could make a second copy.
 ///
 /// Source: <https://learn.microsoft.com/graph/api/driveitem-copy>
 #[async_operation(client = graph, model = DriveItemCopy, target = DriveItem)]
@@ -37,7 +37,7 @@ async fn main() -> Result<(), BoxError> {
     let simulator = Simulator::start(Options::new().life(Life::checks(1, 3))).await?;
     let graph = Graph::new(&simulator.service_root(), "a-token-for-the-simulator")?;
 
-    // The address of the monitor is a secret. The resume token holds it, so keep that one safe.
+    // The address of the monitor is a secret. The resume token contains it, so keep the token safe.
     let operation = copy_file(&graph, "report", "archive", "report-2025.docx").await?;
     let mut operation = operation.with_polling(for_the_simulator());
     let completed = operation
@@ -48,7 +48,7 @@ async fn main() -> Result<(), BoxError> {
         })
         .await?;
 
-    // The monitor tells the new file's id. Which drive it is in, only the request has said.
+    // The monitor says the new file's id. Only the request said which drive it is in.
     let copy = completed.target_at(|id| format!("/drives/{TO}/items/{id}")).await?;
     println!("{} was created with the id {}", copy.name, copy.id);
 

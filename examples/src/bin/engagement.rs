@@ -10,7 +10,7 @@ use http::{Method, Request};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What this program wants to know of a community.
+/// The properties of a community that this program reads.
 ///
 /// Source: <https://learn.microsoft.com/graph/api/resources/community>
 #[derive(Debug, Deserialize)]

@@ -1,4 +1,4 @@
-//! Archives a team and survives being killed: the next process resumes the wait.
+//! Archives a team, and survives being killed: the next process resumes the wait.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,10 +15,10 @@ use graph_operation_tests::simulator::{Life, Options, Simulator};
 const AFTER_HELP: &str = "\
 With a team id, the team is archived at the service root, with the token in GRAPH_TOKEN. As soon as
 the service has accepted, a token that names the operation is kept in a file. If the process is
-killed, the same command again finds the file and waits on, without asking to archive the team again.
+killed, the same command finds the file and continues to wait, without archiving the team again.
 
-Without a team id, this is demonstrated: a simulator is started, and this program as a second process,
-which is killed in the middle of its wait, and as a third, which brings it to the end.";
+Without a team id, this is demonstrated: a simulator is started, this program as a second process,
+which is killed in the middle of its wait, and again as a third, which waits for the end.";
 
 /// Archives a team and survives being killed.
 #[derive(Debug, Parser)]
@@ -79,7 +79,7 @@ async fn archive(team_id: &str, arguments: &Arguments) -> Result<(), BoxError> {
     }
 
     let outcome = follow(&mut operation).await;
-    // An error that leaves the operation alive names it, so that the file stays of use.
+    // If the operation may still be running, the error names it, and the file is kept.
     let alive = outcome.as_ref().is_err_and(|error| error.resume_token().is_some());
     if !alive {
         fs::remove_file(file).or_else(unless_missing)?;
@@ -101,7 +101,7 @@ async fn follow(operation: &mut Operation) -> graph_operation::Result<()> {
     Ok(())
 }
 
-/// The token that a process before this one has left.
+/// The token that an earlier process has left.
 fn kept(file: &Path) -> Result<Option<ResumeToken>, BoxError> {
     match fs::read_to_string(file) {
         Ok(text) => Ok(Some(text.parse()?)),

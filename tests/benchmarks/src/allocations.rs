@@ -1,4 +1,4 @@
-//! An allocator that counts what each thread asks of it.
+//! An allocator that counts what each thread requests.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -8,14 +8,14 @@ use std::ops::Sub;
 #[derive(Debug)]
 pub struct Counting;
 
-/// What a thread has asked for so far.
+/// What a thread has requested so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allocations {
-    /// Calls that gave memory, growing included.
+    /// Calls that returned memory, reallocations included.
     pub calls: i64,
-    /// The bytes they gave.
+    /// The bytes that they returned.
     pub bytes: i64,
-    /// The bytes that were not given back.
+    /// The bytes that have not been freed.
     pub live: i64,
 }
 
@@ -50,7 +50,7 @@ fn count(calls: i64, given: usize, taken: usize) {
     LIVE.set(LIVE.get() + signed(given) - signed(taken));
 }
 
-// SAFETY: everything is handed on to the system's allocator as it came.
+// SAFETY: every call is forwarded unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(1, layout.size(), 0);

@@ -1,4 +1,4 @@
-//! Time that a processor spent, which other programs lengthen less than the time on the wall.
+//! CPU time, which other programs affect less than wall-clock time.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -19,7 +19,7 @@ pub fn of_thread() -> Duration {
     )
 }
 
-/// What all processes that this one started, and waited for, have spent so far.
+/// What all processes that this one started and waited for have spent so far.
 pub fn of_children() -> Duration {
     let mut usage = MaybeUninit::uninit();
     // SAFETY: `getrusage` writes `usage`.

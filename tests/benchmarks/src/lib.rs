@@ -7,8 +7,8 @@ pub mod table;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// What every program begins with: no backtraces, which errors would pay for, and a runtime with a
-/// timer in this thread.
+/// Sets up a program: turns off backtraces, which would make errors slow, and returns a runtime
+/// with a timer in this thread.
 ///
 /// # Panics
 ///

@@ -36,7 +36,7 @@ pub fn print(header: &[&str], rows: &[Vec<String>]) {
     println!();
 }
 
-/// `1,234` or `-` where there is none.
+/// `1,234`, or `-` if there is none.
 pub fn number(value: Option<u64>) -> String {
     let Some(value) = value else { return "-".to_owned() };
     let digits = value.to_string();
@@ -50,7 +50,7 @@ pub fn number(value: Option<u64>) -> String {
     grouped
 }
 
-/// `0.83 ×`, or `-` where there is nothing to compare.
+/// `0.83 ×`, or `-` if there is nothing to compare.
 pub fn ratio(value: f64, floor: f64) -> String {
     if floor > 0.0 { format!("{:.2} ×", value / floor) } else { "-".to_owned() }
 }

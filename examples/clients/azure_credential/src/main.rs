@@ -1,9 +1,9 @@
-//! Tokens from a credential of azure_identity, asked for anew for each check: a wait may last longer
-//! than any token is valid.
+//! Tokens from a credential of azure_identity, which is asked for each request: a wait may last
+//! longer than any token is valid.
 //!
-//! With team ids, the teams are archived at the real service as whoever is signed in to the Azure
-//! CLI (`az login`). Without any, one team of a simulator is, with a credential whose tokens are
-//! valid for a moment only.
+//! With team ids, the teams are archived at the real service, as the user who is signed in to the
+//! Azure CLI (`az login`). Without any, one team of a simulator is archived, with a credential
+//! whose tokens are valid only for a moment.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -28,14 +28,14 @@ struct Graph {
 impl Graph {
     fn new(service_root: &str, credential: Arc<dyn TokenCredential>) -> Result<Self, BoxError> {
         Ok(Self {
-            // A redirect would carry the token to wherever it leads.
+            // A redirect that is followed could take the token to another host.
             http: reqwest::Client::builder().redirect(Policy::none()).build()?,
             service_root: service_root.parse()?,
             credential,
         })
     }
 
-    /// The credentials of azure_identity keep their token, and fetch another before it expires.
+    /// The credentials of azure_identity cache their token, and fetch another before it expires.
     async fn bearer(&self) -> Result<HeaderValue> {
         let scopes = ["https://graph.microsoft.com/.default"];
         let token = self.credential.get_token(&scopes, None).await.map_err(Error::transport)?;
@@ -109,7 +109,7 @@ async fn follow(mut operation: Operation) -> Result<()> {
     Ok(())
 }
 
-/// A credential as those of azure_identity are, but with tokens that expire after a quarter of a
+/// A credential like those of azure_identity, but with tokens that expire after a quarter of a
 /// second.
 #[derive(Debug, Default)]
 struct ShortLived {

@@ -1,9 +1,9 @@
-//! The program, run as a user does.
+//! The program, run as a user runs it.
 
 use std::process::Command;
 
 #[test]
-fn a_wait_outlasts_the_tokens_that_it_is_made_with() {
+fn a_wait_lasts_longer_than_its_tokens() {
     let output = Command::new(env!("CARGO_BIN_EXE_azure_credential")).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

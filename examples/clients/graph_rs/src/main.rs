@@ -1,8 +1,8 @@
-//! The attribute on wrappers around graph-rs-sdk, whose own client sends the checks as well.
+//! The attribute on wrappers around graph-rs-sdk, whose own client also sends the checks.
 //!
-//! The sdk's `archive()` gives back the answer to its request and nothing else; here it gives an
-//! operation. The sdk brings a reqwest of another version than the library's adapter knows, so its
-//! answers are read as what every version has: an `http::Response` with an `http_body::Body`.
+//! The SDK's `archive()` only returns the response to its request; here it returns an operation.
+//! The SDK uses another version of reqwest than the library's adapter, so its responses are read as
+//! what every version has: an `http::Response` with an `http_body::Body`.
 
 use std::time::Duration;
 
@@ -41,13 +41,13 @@ impl Client for Graph {
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
-        // A check has no body. The sdk adds the token, and gets a new one where it has expired.
+        // A check has no body. The SDK adds the token, and gets a new one when it has expired.
         let mut call = self.sdk.custom(request.method().clone(), None);
         *call.as_mut() = request.uri().to_string().parse().map_err(Error::transport)?;
         let call = call.headers(request.headers().clone());
         let exchange = async {
             let response = call.send().await.map_err(Error::transport)?;
-            // The sdk follows redirects, without the token. An answer from elsewhere is none.
+            // The SDK follows redirects, without the token. A response from elsewhere is an error.
             protocol::resolve(&self.service_root, None, response.url().as_str().as_bytes())?;
             collect(response.into()).await
         };
@@ -78,8 +78,8 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The sdk insists on https and on the service's own hosts, except with its feature `test-util`.
-/// For the real service, `GraphClient::new(token)` is all.
+/// The SDK insists on https and on the service's own hosts, except with its feature `test-util`.
+/// For the real service, `GraphClient::new(token)` is enough.
 fn at_the_simulator(service_root: &str) -> Result<Graph, BoxError> {
     let configuration =
         GraphClientConfiguration::new().access_token("a-token-for-the-simulator").https_only(false);

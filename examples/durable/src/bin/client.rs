@@ -95,7 +95,7 @@ fn shown(status: Option<Status>) -> String {
     }
 }
 
-/// The engine, as its callers see it.
+/// The engine's ingress, through which its callers reach it.
 struct Ingress {
     url: Url,
     http: reqwest::Client,

@@ -1,4 +1,4 @@
-//! What `#[async_operation]` costs a user's `cargo check`, beside other attributes.
+//! What `#[async_operation]` costs in a user's `cargo check`, compared with other attributes.
 //!
 //! `cargo run --release --manifest-path tests/benchmarks/Cargo.toml --bin compile-time [-- --instructions]`
 
@@ -156,7 +156,7 @@ impl Graph {
 /// A workspace with a package for each style.
 struct Workspace {
     root: PathBuf,
-    /// The compiler itself, not what chooses one.
+    /// The compiler itself, not rustup's proxy.
     rustc: PathBuf,
 }
 
@@ -196,7 +196,7 @@ impl Workspace {
         Ok(Workspace { root, rustc })
     }
 
-    /// Checks one package, and tells what its compiler spent.
+    /// Checks one package, and returns what its compiler spent.
     fn check(&self, style: Style, instructions: bool) -> io::Result<f64> {
         let report = self.root.join("report");
         fs::write(&report, "")?;
@@ -245,7 +245,7 @@ const REPORT: &str = "COMPILE_TIME_REPORT";
 const MEASURED: &str = "COMPILE_TIME_MEASURED";
 const INSTRUCTIONS: &str = "COMPILE_TIME_INSTRUCTIONS";
 
-/// What Cargo calls in the compiler's place: it reports what the measured crate's compiler spends.
+/// Runs in the compiler's place, and reports what the compiler spends on the measured crate.
 fn wrap(report: &Path) -> io::Result<ExitCode> {
     let rustc = PathBuf::from(std::env::var_os(RUSTC).unwrap_or_else(|| "rustc".into()));
     let arguments: Vec<_> = std::env::args().skip(2).collect();
@@ -289,7 +289,7 @@ fn compare(instructions: bool) -> io::Result<()> {
     }
     let mut measured = Vec::new();
     for style in STYLES {
-        // Under valgrind, fifty times as long as without, the touch has to do.
+        // Valgrind makes a build fifty times as slow, so only the build after a touch is counted.
         let clean = if instructions { f64::NAN } else { least(ROUNDS, || workspace.clean(style))? };
         let rounds = if instructions { 1 } else { ROUNDS };
         let touched = least(rounds, || workspace.touched(style, instructions))?;
@@ -328,8 +328,8 @@ fn compare(instructions: bool) -> io::Result<()> {
     if let (Some(ours), Some(others)) = (of(Style::Attribute), of(Style::AsyncTraits)) {
         let above = ours.2 - hand.2;
         println!(
-            "`#[async_operation]` after a touch is {:.2} above its twin by hand: {:.3} of what \
-             `#[async_trait]` with one trait is above a plain function, {:.3} of the one with a \
+            "After a touch, `#[async_operation]` takes {:.2} more than its hand-written twin. That is \
+             {:.3} of the overhead of `#[async_trait]` with one trait, and {:.3} of that with a \
              trait for each.\n",
             above / unit,
             above / (other.2 - plain.2),

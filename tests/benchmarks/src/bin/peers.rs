@@ -1,4 +1,4 @@
-//! graph-operation beside its peers and beside what one writes by hand, in one run.
+//! graph-operation compared with its peers and with hand-written code, in one run.
 //!
 //! `cargo run --release --manifest-path tests/benchmarks/Cargo.toml [-- checks | waiting | builds]`
 
@@ -26,7 +26,7 @@ use tokio::runtime::Runtime;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Makes so many checks.
+/// Makes this many checks.
 type Checks<'a> = Box<dyn FnMut(usize) + 'a>;
 
 /// Who makes one check, and how.
@@ -75,9 +75,9 @@ impl Checker {
             Checker::GoogleUntilDone => "google-cloud-lro `until_done` (with tokio's timer)",
             Checker::Core => "graph-operation: protocol core",
             Checker::CoreRequest => "graph-operation: protocol core and request",
-            Checker::Poll => "graph-operation: `Operation::poll`, its clock stands",
+            Checker::Poll => "graph-operation: `Operation::poll`, its clock frozen",
             Checker::PollByClock => "graph-operation: `Operation::poll`",
-            Checker::Wait => "graph-operation: `Operation::wait`, its clock stands",
+            Checker::Wait => "graph-operation: `Operation::wait`, its clock frozen",
             Checker::WaitByClock => "graph-operation: `Operation::wait`",
         }
     }
@@ -86,7 +86,7 @@ impl Checker {
     fn pace(self) -> graph::Pace {
         match self {
             Checker::PollByClock | Checker::WaitByClock => graph::Pace::Provided,
-            _ => graph::Pace::Stands(std::time::Instant::now()),
+            _ => graph::Pace::Frozen(std::time::Instant::now()),
         }
     }
 
@@ -166,7 +166,7 @@ fn each_of(spent: Duration, checks: usize) -> f64 {
 const CHECKS: usize = 2_000;
 const ROUNDS: usize = 60;
 
-/// The same where the checks wait for a timer that cannot be told not to.
+/// The same for checks that wait for a timer which cannot be turned off.
 const ROUNDS_OF_TIMERS: usize = 3;
 
 fn measure(script: Script, runtime: &Runtime) -> Vec<Cost> {
@@ -188,7 +188,7 @@ fn measure(script: Script, runtime: &Runtime) -> Vec<Cost> {
             (checks, cost)
         })
         .collect();
-    // Each round has all of them, so that what disturbs disturbs all.
+    // Each round has all contestants, so that a disturbance affects all of them.
     for round in 0..ROUNDS {
         for (checker, (checks, cost)) in CHECKERS.iter().zip(&mut all) {
             if *checker == Checker::GoogleUntilDone && round > ROUNDS_OF_TIMERS {
@@ -279,7 +279,7 @@ fn print_checks(runtime: &Runtime) {
     );
 }
 
-/// A wait whose result has lost its type, without another future around it.
+/// A wait with its result's type erased, without another future around it.
 trait Wait: Send {
     fn poll_end(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool>;
 }
@@ -365,7 +365,7 @@ impl Waiter {
         }
     }
 
-    /// The handle's size and the future's, as far as they have names.
+    /// The sizes of the handle and of the future, if they can be named.
     fn sizes(self) -> (usize, usize) {
         let wire = Wire::new(Script::Same);
         let wait = Duration::ZERO;
@@ -394,7 +394,7 @@ impl Waiter {
         }
     }
 
-    /// Waits, so long between two checks.
+    /// Waits for the end, with `wait` between two checks.
     fn wait(self, wire: Wire, wait: Duration) -> Waiting {
         Waiting(match self {
             Waiter::Floor => Box::pin(floor::Client::new(wire).wait(wait)),
@@ -529,7 +529,7 @@ fn print_waiting(runtime: &Runtime) {
     table::print(&header, &rows);
 }
 
-/// A package of this workspace, by what it stands for.
+/// The packages of this workspace, by the name of what they measure.
 const CONTESTANTS: [(&str, &str); 4] = [
     ("floor", "benchmark-floor"),
     ("azure_core", "benchmark-azure-core"),
@@ -560,7 +560,7 @@ fn crates(package: &str) -> Option<usize> {
     Some(crates.len())
 }
 
-/// The processor's seconds that a contestant's clean build takes.
+/// The CPU seconds that a contestant's clean build takes.
 fn clean_build(package: &str) -> Option<f64> {
     let target = std::env::temp_dir().join(format!("{package}-{}", std::process::id()));
     let built = cpu::of_command(

@@ -1,4 +1,4 @@
-//! A set of many operations beside a queue that one writes by hand, and beside as many futures.
+//! A set of many operations compared with a hand-made queue, and with as many futures.
 //!
 //! `cargo run --release --manifest-path tests/benchmarks/Cargo.toml --bin sets`
 
@@ -52,7 +52,7 @@ const FOLLOWERS: [Follower; 8] = [
 const FEW: usize = 2;
 const MANY: usize = 8;
 
-/// How often the time is taken. The quickest counts.
+/// How many times the time is measured. The quickest counts.
 const TIMES: usize = 12;
 
 type Waiting = Pin<Box<dyn Future<Output = bool> + Send>>;
@@ -69,8 +69,8 @@ struct Cost {
 impl Follower {
     fn name(self) -> &'static str {
         match self {
-            Follower::QueueStatus => "a queue by hand: status alone",
-            Follower::QueueFull => "a queue by hand: full model",
+            Follower::QueueStatus => "hand-made queue: status alone",
+            Follower::QueueFull => "hand-made queue: full model",
             Follower::Core => "graph-operation: `protocol::Set`",
             Follower::Set => "graph-operation: `OperationSet`",
             Follower::FloorFutures => "futures: by hand, full model",

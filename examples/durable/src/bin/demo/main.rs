@@ -64,7 +64,7 @@ async fn main() -> ExitCode {
             None => demonstrate(arguments.operations).await,
         }
     };
-    // Dropping the future ends the processes that it has started.
+    // Dropping the future kills the processes that it has started.
     let result = tokio::select! {
         result = work => result,
         () = interrupted() => Err(anyhow!("interrupted")),
@@ -140,7 +140,7 @@ async fn ended(stage: &Stage, teams: &[String]) -> Result<(usize, usize)> {
 }
 
 async fn run(stage: &Stage, simulator: &Simulator, pace: Pace, operations: usize) -> Result<()> {
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut server = stage.start_server()?;
     let mut worker = stage.start_worker()?;
     stage.register().await?;
@@ -157,23 +157,23 @@ async fn run(stage: &Stage, simulator: &Simulator, pace: Pace, operations: usize
         let (first, second) = alone.split_at(alone.len() / 2);
         stage.submit(if at == 0 { first } else { second }).await?;
         if at == 0 {
-            println!("killing the worker between the starts");
+            println!("killing the worker during the starts");
             drop(worker);
             worker = stage.start_worker()?;
         }
     }
     sleep(Duration::from_secs(5)).await;
-    println!("killing the worker between the checks");
+    println!("killing the worker during the checks");
     drop(worker);
     let _worker = stage.start_worker()?;
     sleep(Duration::from_secs(5)).await;
     println!("killing the server");
     drop(server);
     server = stage.start_server()?;
-    while ended(stage, &teams).await?.1 < operations && begun.elapsed() < PATIENCE {
+    while ended(stage, &teams).await?.1 < operations && start.elapsed() < PATIENCE {
         sleep(Duration::from_secs(2)).await;
     }
-    // If one had ended twice, it would show by now.
+    // Gives an operation that ends twice time to do so.
     sleep(Duration::from_secs(2)).await;
     let (right_alone, right_together) =
         (ended(stage, alone).await?.0, ended(stage, together).await?.0);
@@ -194,27 +194,27 @@ async fn run(stage: &Stage, simulator: &Simulator, pace: Pace, operations: usize
     row("", "alone", "in sets");
     numbers("operations", alone.len(), together.len());
     numbers("ended as expected", right_alone, right_together);
-    numbers("polls", one.polls, other.polls);
-    row("closest two polls", &closest(&one), &closest(&other));
-    numbers("starts repeated", one.repeated, other.repeated);
+    numbers("checks", one.checks, other.checks);
+    row("closest two checks", &closest(&one), &closest(&other));
+    numbers("starts retried", one.retried, other.retried);
     println!("requests              {}, {} of them batches", counts.requests, counts.batches);
     println!("interval              {} s", pace.interval);
     println!("kills                 worker 2, server 1");
     println!("token in the journal  {}", if holds_token { "yes" } else { "no" });
-    println!("time                  {:.0?}", begun.elapsed());
+    println!("time                  {:.0?}", start.elapsed());
     ensure!(right_alone + right_together == operations, "not all have ended once and as expected");
     let interval = Duration::from_secs(pace.interval);
     let closest = one.closest.into_iter().chain(other.closest).min();
-    ensure!(closest.is_none_or(|closest| closest >= interval), "two polls were too close");
-    ensure!(!holds_token, "the journal holds the token");
+    ensure!(closest.is_none_or(|closest| closest >= interval), "two checks were too close");
+    ensure!(!holds_token, "the journal contains the token");
     Ok(())
 }
 
 /// What the service has observed of some operations.
 struct Seen {
-    polls: usize,
+    checks: usize,
     closest: Option<Duration>,
-    repeated: usize,
+    retried: usize,
 }
 
 impl Seen {
@@ -222,11 +222,11 @@ impl Seen {
         let reports = simulator.operations();
         let reports: Vec<&OperationReport> =
             reports.iter().filter(|report| teams.contains(&report.target_id)).collect();
-        let polls: u64 = reports.iter().map(|report| report.checks).sum();
+        let checks: u64 = reports.iter().map(|report| report.checks).sum();
         Self {
-            polls: usize::try_from(polls).unwrap_or_default(),
+            checks: usize::try_from(checks).unwrap_or_default(),
             closest: reports.iter().filter_map(|report| report.closest_checks).min(),
-            repeated: reports.len().saturating_sub(teams.len()),
+            retried: reports.len().saturating_sub(teams.len()),
         }
     }
 }

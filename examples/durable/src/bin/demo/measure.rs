@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::TOGETHER;
 use crate::stage::{Pace, Stage, files};
 
-/// Measures what waiting operations cost, and the number of polls per second.
+/// Measures what waiting operations cost, and the number of checks per second.
 #[derive(Debug, Args)]
 pub struct Measure {
     /// Which object follows them.
@@ -21,7 +21,7 @@ pub struct Measure {
     #[arg(long, default_value_t = 10_000)]
     operations: usize,
 
-    /// For how many seconds polls are counted.
+    /// For how many seconds checks are counted.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
 
@@ -73,7 +73,7 @@ pub async fn run(measure: &Measure) -> Result<()> {
     let before = Use::of(&stage, server.id(), worker.id())?;
 
     let teams: Vec<String> = (0..measure.operations).map(|team| format!("team-{team}")).collect();
-    let begun = Instant::now();
+    let start = Instant::now();
     match measure.kind {
         Kind::Operation => stage.submit(&teams).await?,
         Kind::Tenant => {
@@ -83,10 +83,10 @@ pub async fn run(measure: &Measure) -> Result<()> {
         }
     }
     while simulator.operations().iter().filter(|report| report.checks > 0).count() < teams.len() {
-        ensure!(begun.elapsed() < Duration::from_secs(900), "not all were started and checked");
+        ensure!(start.elapsed() < Duration::from_secs(900), "not all were started and checked");
         sleep(Duration::from_secs(1)).await;
     }
-    println!("all were started and checked once after {:.0?}", begun.elapsed());
+    println!("all were started and checked once after {:.0?}", start.elapsed());
 
     let (checks, counted) = (simulator.counts().checks, Instant::now());
     sleep(Duration::from_secs(measure.seconds)).await;
@@ -99,7 +99,7 @@ pub async fn run(measure: &Measure) -> Result<()> {
     let row = |name: &str, bytes: u64| {
         println!("{name:22}{:>8} MB{:>10} B an operation", bytes / 1_000_000, bytes / count);
     };
-    println!("polls a second        {:>8}", checks / counted.as_secs().max(1));
+    println!("checks a second       {:>8}", checks / counted.as_secs().max(1));
     row("state", kept);
     row("server's disk", after.disk.saturating_sub(before.disk));
     row("server's memory", after.server.saturating_sub(before.server));

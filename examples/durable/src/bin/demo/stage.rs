@@ -39,14 +39,14 @@ impl Drop for Process {
     }
 }
 
-/// How the worker polls.
+/// How the worker checks operations.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Pace {
     /// Seconds between two checks of an operation. The real service requires more than 30.
     #[arg(long, default_value_t = 8)]
     pub interval: u64,
 
-    /// The limit of checks and starts per second of a tenant's set.
+    /// The limit on checks and starts per second of a tenant's set.
     #[arg(long, default_value_t = 30)]
     pub rate: u32,
 }
@@ -143,7 +143,7 @@ impl Stage {
     }
 
     async fn send(http: reqwest::Client, url: String, body: Value) -> Result<Value> {
-        let begun = Instant::now();
+        let start = Instant::now();
         loop {
             let request = http.post(&url).header("accept", "application/json").json(&body);
             let error = match request.send().await {
@@ -153,7 +153,7 @@ impl Stage {
                 Ok(response) => format!("{} {}", response.status(), response.text().await?),
                 Err(error) => error.to_string(),
             };
-            ensure!(begun.elapsed() < Duration::from_secs(60), "{url}: {error}");
+            ensure!(start.elapsed() < Duration::from_secs(60), "{url}: {error}");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }

@@ -1,4 +1,4 @@
-//! azure_core's `Poller`, with a state function as its documentation writes it.
+//! azure_core's `Poller`, with a state function like that in its documentation.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl StatusMonitor for Monitor {
     }
 }
 
-/// A poller whose state function asks the wire itself.
+/// A poller whose state function calls the wire itself.
 pub fn by_hand(wire: Wire, wait: std::time::Duration) -> Poller<Monitor> {
     let url: Url = URL.parse().expect("a URL");
     let wait = Duration::try_from(wait).expect("a short wait");
@@ -54,7 +54,7 @@ pub fn by_hand(wire: Wire, wait: std::time::Duration) -> Poller<Monitor> {
     )
 }
 
-/// A poller that asks through azure_core's pipeline.
+/// A poller that sends through azure_core's pipeline.
 pub fn through_pipeline(wire: Wire, wait: std::time::Duration) -> Poller<Monitor> {
     let url: Url = URL.parse().expect("a URL");
     let wait = Duration::try_from(wait).expect("a short wait");
@@ -127,7 +127,8 @@ impl HttpClient for WireClient {
     }
 }
 
-/// azure_core sleeps by a runtime that a program has one of: this one can be told not to wait.
+/// The runtime through which azure_core sleeps, of which a program has one. This one can be told
+/// not to wait.
 struct Runtime;
 
 static WAITS: AtomicBool = AtomicBool::new(true);
@@ -151,12 +152,12 @@ impl AsyncRuntime for Runtime {
     }
 }
 
-/// To be called before all else.
+/// Has to be called before anything else.
 pub fn install() {
     set_async_runtime(Arc::new(Runtime)).expect("the first runtime");
 }
 
-/// Whether pollers sleep by tokio's timer or not at all.
+/// Sets whether pollers sleep with tokio's timer or not at all.
 pub fn set_waits(waits: bool) {
     WAITS.store(waits, Relaxed);
 }

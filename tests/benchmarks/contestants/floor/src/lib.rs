@@ -1,4 +1,4 @@
-//! What one writes without a library: no deadline, no retry, no token, no second thought.
+//! Hand-written code without a library: no deadline, no retries, no token.
 
 pub mod queue;
 
@@ -64,7 +64,7 @@ pub struct OpenOperation {
     pub additional_data: BTreeMap<String, Value>,
 }
 
-/// Without `#[serde(flatten)]`, which would copy every property once more.
+/// Without `#[serde(flatten)]`, which would copy every property an extra time.
 impl<'de> Deserialize<'de> for OpenOperation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! What one writes for many operations: a heap of due times, and batches of twenty.
+//! Hand-written code for many operations: a heap of due times, and batches of twenty.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,4 +1,4 @@
-//! google-cloud-lro's poller in the form of the services that have an operation of their own.
+//! google-cloud-lro's poller in the form for services with an operation type of their own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl PollingBackoffPolicy for Fixed {
     }
 }
 
-/// Its first poll makes the start, which is a check here.
+/// A poller whose first poll, usually the start, is a check here.
 pub fn poller(wire: Wire, wait: Duration) -> impl Poller<Discovered, Discovered> {
     let start = wire.clone();
     new_discovery_poller(

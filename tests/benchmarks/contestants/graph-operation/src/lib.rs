@@ -14,7 +14,7 @@ pub use graph_operation::{Completed, Operation, OperationFuture, Polling};
 use http::header::LOCATION;
 use http::{Request, Response, StatusCode, Uri};
 
-/// A client that asks the wire.
+/// A client that calls the wire.
 #[derive(Clone, Debug)]
 pub struct Graph {
     wire: Wire,
@@ -22,15 +22,15 @@ pub struct Graph {
     pace: Pace,
 }
 
-/// How a client sleeps, and by which clock.
+/// How a client sleeps, and which clock it has.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// By tokio's timer and clock, as the library provides both.
+    /// It has tokio's timer and clock, as the library provides both.
     Waits,
     /// Its sleeps take no time, and its clock is the one that the library provides.
     Provided,
-    /// Its sleeps take no time, and its clock stands at this instant.
-    Stands(Instant),
+    /// Its sleeps take no time, and its clock is frozen at this instant.
+    Frozen(Instant),
 }
 
 impl Client for Graph {
@@ -53,12 +53,12 @@ impl Client for Graph {
     fn now(&self) -> Instant {
         match self.pace {
             Pace::Waits | Pace::Provided => tokio::time::Instant::now().into_std(),
-            Pace::Stands(instant) => instant,
+            Pace::Frozen(instant) => instant,
         }
     }
 }
 
-/// The wire wants as many characters as its URL has.
+/// The wire expects as many characters as its URL has.
 fn path_of(uri: &Uri) -> &'static str {
     assert_eq!(uri.path().len() + "https://graph.microsoft.com".len(), URL.len());
     URL
@@ -82,7 +82,7 @@ pub async fn operation(wire: Wire, polling: Polling, pace: Pace) -> Operation {
     Operation::from_response(graph, accepted()).await.expect("an operation").with_polling(polling)
 }
 
-/// A policy that waits so long between two checks.
+/// A policy that waits this long between two checks.
 pub fn every(wait: Duration) -> Polling {
     Polling::default().first_check(wait).interval(wait).no_timeout()
 }

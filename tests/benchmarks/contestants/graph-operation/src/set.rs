@@ -11,10 +11,10 @@ use http::{Request, Response, Uri};
 
 use crate::service_root;
 
-/// So many checks a second that no check waits for it.
+/// A rate so high that no check waits for it.
 const RATE: u32 = 1_000_000_000;
 
-/// A client that sends batches. Its sleeps take no time, and its clock stands.
+/// A client that sends batches. Its sleeps take no time, and its clock is frozen.
 #[derive(Clone, Debug)]
 struct Batching {
     wire: Batches,

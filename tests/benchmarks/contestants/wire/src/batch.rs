@@ -28,12 +28,12 @@ pub struct Batches(Arc<Service>);
 #[derive(Debug)]
 struct Service {
     operations: usize,
-    /// In which round all operations are found to have ended.
+    /// The round in which all operations are found to have ended.
     end: usize,
     script: Script,
     checks: AtomicUsize,
     requests: AtomicUsize,
-    /// The responses by what they say, by copy, and by size.
+    /// The responses, by content, by copy, and by size.
     responses: [Vec<Vec<Bytes>>; 3],
 }
 

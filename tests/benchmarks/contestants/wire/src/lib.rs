@@ -21,12 +21,12 @@ const _: () = assert!(RUNNING.len() == 487);
 const COPIES: usize = 16;
 
 static SAME: LazyLock<Vec<String>> = LazyLock::new(|| vec![RUNNING.to_owned(); COPIES]);
-/// Each differs from the one before it, and none in length.
+/// Each differs from the one before it, but not in length.
 static CHANGING: LazyLock<Vec<String>> = LazyLock::new(|| {
     [RUNNING, &other()].map(str::to_owned).into_iter().cycle().take(COPIES).collect()
 });
 
-/// What differs from [`RUNNING`], and not in length.
+/// A response that differs from [`RUNNING`], but not in length.
 fn other() -> String {
     RUNNING.replace("48.7884587Z\",\"attempts", "49.1938211Z\",\"attempts")
 }
@@ -40,7 +40,7 @@ pub enum Script {
     Same,
     /// Something else each time.
     Changing,
-    /// As `Changing`, but in memory that the answer owns: what is kept of it counts.
+    /// As `Changing`, but in memory that the response owns: what is kept of it counts.
     Owned,
 }
 
@@ -62,7 +62,7 @@ impl Wire {
         Self::ending(script, usize::MAX)
     }
 
-    /// An operation that the given check finds ended.
+    /// An operation that has ended when this check is made.
     pub fn ending(script: Script, end: usize) -> Self {
         Wire(Arc::new(Operation { script, end, checks: AtomicUsize::new(0) }))
     }
