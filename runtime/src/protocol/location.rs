@@ -70,7 +70,7 @@ fn relative(root: &Uri, base: Option<&Uri>, text: &str) -> Result<Uri, Error> {
     }
     let path = text.strip_prefix('/').unwrap_or(text);
     if path.is_empty() || path.starts_with(['?', '#']) {
-        return Err(invalid(text, "it names nothing"));
+        return Err(invalid(text, "its path is empty"));
     }
     let Some((scheme, authority)) = root.scheme().zip(root.authority()) else {
         let message = "the client's service root is not absolute";
@@ -196,7 +196,7 @@ fn port(uri: &Uri) -> Option<u16> {
 fn printable(reference: &[u8]) -> Result<&str, Error> {
     let Ok(text) = std::str::from_utf8(reference) else {
         let text = String::from_utf8_lossy(reference);
-        return Err(invalid(&text, "it contains characters that a URL cannot"));
+        return Err(invalid(&text, "it contains characters that are not allowed in a URL"));
     };
     // A trailing comma has been published more than once. All of them are removed, because a resolved
     // address is read again when its operation is resumed.
@@ -208,7 +208,7 @@ fn printable(reference: &[u8]) -> Result<&str, Error> {
         return Err(invalid(text.get(..80).unwrap_or_default(), "it is too long"));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('\\') {
-        return Err(invalid(text, "it contains characters that a URL cannot"));
+        return Err(invalid(text, "it contains characters that are not allowed in a URL"));
     }
     Ok(text)
 }

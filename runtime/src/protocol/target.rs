@@ -84,7 +84,7 @@ impl Target {
     }
 
     fn refused(&mut self, response: &Response<Bytes>) -> Event<Response<Bytes>> {
-        let error = fault::refused("reading the target", Some(&self.location), response);
+        let error = fault::refused("the request for the target", Some(&self.location), response);
         match response.status() {
             StatusCode::NOT_FOUND => {
                 self.missing = self.missing.saturating_add(1);
