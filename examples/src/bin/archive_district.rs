@@ -176,7 +176,7 @@ async fn archive(
     Ok(report(&teams, &entries, &unended))
 }
 
-/// Records the operations that were accepted, but whose start was not reported yet.
+/// Records the operations that were accepted, but whose start has not been reported yet.
 fn write_accepted(
     set: &OperationSet<String>,
     journal: &Journal,

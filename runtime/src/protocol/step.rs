@@ -147,7 +147,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// A request that was built already.
+    /// A request that has already been built.
     pub(crate) fn built(
         request: Request<Bytes>,
         anonymous: bool,

@@ -108,9 +108,9 @@ fn a_retried_start_obeys_its_own_retry_after() {
     assert!(times.len() == 2 && times[1] - times[0] >= seconds(50), "{times:?}");
 }
 
-/// An update shows an operation, and there is none yet.
+/// A retry is not an update, because an update shows an operation, and there is none yet.
 #[test]
-fn a_start_that_is_retried_is_no_event_of_the_set() {
+fn a_retried_start_is_not_an_event_of_the_set() {
     let client = ScriptedClient::new();
     let mut set = starting(&client, 1, false);
     client.answer(status(429)).answer(accepted(&location(0))).answer(succeeded("/a"));

@@ -116,7 +116,7 @@ struct SavedMember<K> {
 enum SavedMachine {
     Operation(Box<SavedOperation>),
     Start(Box<SavedStart>),
-    /// A start that has failed, and was not reported yet.
+    /// A start that has failed, and has not been reported yet.
     NotStarted(SavedError),
 }
 

@@ -148,7 +148,7 @@ fn nothing_that_was_said_about_one_operation_is_applied_to_another() {
     set.started(first.unwrap(), Err(Error::transport("connection reset")), now);
     assert_eq!((set.counts().starting, set.len()), (1, 1));
 
-    // A change that was not reported yet.
+    // A change that has not been reported yet.
     let mut set = empty(now);
     set.set_batch(1);
     let mut later = now;

@@ -51,7 +51,7 @@ fn starts_of_a_throttled_batch_are_sent_together_again() {
     assert_eq!(sending(&mut set, &mut now).1.len(), 2);
 }
 
-/// A retried start goes before those that were not sent yet.
+/// A retried start goes before those that have not been sent yet.
 #[test]
 fn a_start_that_is_retried_comes_first_and_a_batch_of_starts_counts_as_one() {
     let mut now = Instant::now();

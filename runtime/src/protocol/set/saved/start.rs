@@ -45,11 +45,11 @@ pub(super) struct SavedStart {
     pub(super) turn: SavedTurn,
 }
 
-/// How far a start is.
+/// The progress of a start.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum SavedTurn {
-    /// It was not sent yet.
+    /// It has not been sent yet.
     Queued,
     /// It waits for a retry.
     Again,
