@@ -47,7 +47,7 @@ pub(crate) fn start(annotated: &Annotated) -> Option<TokenStream> {
         quote!(#krate::__private::#from(#client))
     };
     if let Some(polling) = &args.polling {
-        // What the expression borrows is let go before the code runs.
+        // What the expression borrows is released before the code runs.
         start = quote!({ #start.polling(#polling) });
     }
     for wait in &args.waits {

@@ -16,8 +16,8 @@ pub(crate) fn is_editor() -> bool {
     *IS_EDITOR
 }
 
-/// The location of the author's token with the hygiene of generated code: lints do not take the
-/// code for the author's, and its names do not collide with theirs.
+/// The location of the author's token with the hygiene of generated code: lints do not mistake
+/// the code for the author's, and its names do not collide with theirs.
 ///
 /// Only tokens that an error can point to get this span. All others get the attribute's span, as do
 /// all tokens in an editor, which would otherwise describe generated names at the author's tokens.

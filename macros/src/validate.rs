@@ -33,7 +33,7 @@ pub(crate) fn validate(
         }
         if args.polling.is_some() {
             let message = format_args!(
-                "`{key}` cannot stand beside `polling`; call `.{key}(…)` on the policy given there"
+                "`{key}` cannot be combined with `polling`; call `.{key}(…)` on the policy given there"
             );
             errors.push(Error::new(key.span(), message));
         }

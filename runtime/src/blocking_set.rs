@@ -52,14 +52,14 @@ use crate::update::Update;
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "operations run on without the set, but nobody learns how they end"]
+#[must_use = "operations continue without the set, but nobody learns how they end"]
 pub struct OperationSet<K, T = Value, M = TeamsAsyncOperation> {
     inner: crate::OperationSet<K, T, M>,
 }
 
 /// What [`OperationSet::next_within`] returns.
 #[derive(Debug)]
-#[must_use = "an end is delivered once"]
+#[must_use = "each end is returned only once"]
 pub enum Next<K, T = Value, M = TeamsAsyncOperation> {
     /// An operation has ended, or was not started.
     Ended(K, Result<Completed<T, M>>),
@@ -96,7 +96,7 @@ where
         OperationSet { inner: inner.requests_at_once(1).starts_at_once(1) }
     }
 
-    /// Sets the policy of operations that are resumed, or started by
+    /// Sets the policy of operations that the set resumes, or that it starts through
     /// [`start_request`](Self::start_request), from now on. Other operations keep their own.
     pub fn polling(self, polling: Polling) -> Self {
         OperationSet { inner: self.inner.polling(polling) }
@@ -108,7 +108,7 @@ where
         OperationSet { inner: self.inner.batch(operations) }
     }
 
-    /// Sets the limit of checks and starts per second: at least 1, by default 20; see
+    /// Sets the limit on checks and starts per second: at least 1, by default 20; see
     /// [`OperationSet::rate`](crate::OperationSet::rate).
     pub fn rate(self, rate: u32) -> Self {
         OperationSet { inner: self.inner.rate(rate) }
@@ -242,12 +242,12 @@ where
         })
     }
 
-    /// The number of operations and starts whose result was not returned yet.
+    /// The number of operations and starts whose result has not been returned yet.
     pub fn len(&self) -> usize {
         self.inner.len()
     }
 
-    /// Whether every result was returned.
+    /// Whether every result has been returned.
     pub fn is_empty(&self) -> bool {
         self.inner.is_empty()
     }
@@ -257,7 +257,7 @@ where
         self.inner.counts()
     }
 
-    /// The keys whose result was not returned yet.
+    /// The keys whose result has not been returned yet.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.inner.keys()
     }
@@ -268,7 +268,7 @@ where
         self.inner.token(key)
     }
 
-    /// The resume tokens of the operations whose result was not returned yet, for a program to
+    /// The resume tokens of the operations whose result has not been returned yet, for a program to
     /// store before it stops. A start has none.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
         self.inner.tokens()

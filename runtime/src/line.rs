@@ -1,4 +1,4 @@
-//! What one handle has under way: a sleep, or a request that outlives the future that sent it.
+//! What one handle has in progress: a sleep, or a request that outlives the future that sent it.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::protocol::{Check, Event, Machine, Step, TimeLeft};
 use crate::trace::Span;
 
-/// The line to the service: one thing at a time.
+/// One handle's line to its client: at most one sleep or one request at a time.
 pub(crate) struct Line {
     connection: Arc<dyn Connection>,
     sleeper: Option<Box<dyn Sleeper>>,
@@ -51,7 +51,7 @@ impl Line {
         reading.take().unwrap_or_else(|| self.connection.now())
     }
 
-    /// Called first by every method of a handle that waits. A sleep is computed anew, because the
+    /// Called first by every method of a handle that waits. A sleep is recomputed, because the
     /// policy may have changed; a request stays, unless its response could be stale.
     pub(crate) fn begin_call(&mut self) {
         let stale = match &self.flight {
@@ -98,7 +98,7 @@ impl Line {
                             if self.poll_sleep(cx).is_pending() {
                                 return Poll::Pending;
                             }
-                            // A sleep that has finished counts as slept.
+                            // A sleep that has finished counts in full, whatever the clock says.
                             machine.waited();
                             unread = !self.connection.blocks();
                             *reading = unread.then(|| machine.latest());

@@ -97,12 +97,12 @@ use crate::update::Update;
 ///
 /// The future of `next` may be dropped at any time. A request in flight stays with the set, and the
 /// next call resumes it. A check that is then older than
-/// [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT) is sent anew.
+/// [`TimeLeft::DEFAULT`](crate::TimeLeft::DEFAULT) is sent again.
 ///
 /// Dropping the set loses its state: the operations continue at the service, and a start in flight
-/// may have been carried out. Store the [`tokens`](Self::tokens) and [`keys`](Self::keys) before,
-/// and [`resume`](Self::resume) the tokens later.
-#[must_use = "operations run on without the set, but nobody learns how they end"]
+/// may have been carried out. Store the [`tokens`](Self::tokens) and [`keys`](Self::keys) first, and
+/// [`resume`](Self::resume) the tokens later.
+#[must_use = "operations continue without the set, but nobody learns how they end"]
 pub struct OperationSet<K, T = Value, M = TeamsAsyncOperation> {
     machine: Set<K>,
     reader: &'static Reader,
@@ -160,7 +160,7 @@ where
         }
     }
 
-    /// Sets the policy of operations that are resumed, or started by
+    /// Sets the policy of operations that the set resumes, or that it starts through
     /// [`start_request`](Self::start_request), from now on. Other operations keep their own.
     pub fn polling(mut self, polling: Polling) -> Self {
         self.polling = polling;
@@ -174,7 +174,7 @@ where
         self
     }
 
-    /// Sets the limit of checks and starts per second: at least 1, by default 20. Graph allows 30
+    /// Sets the limit on checks and starts per second: at least 1, by default 20. Graph allows 30
     /// for an app and a tenant, and counts each request of a batch.
     pub fn rate(mut self, rate: u32) -> Self {
         self.machine.set_rate(rate);
@@ -221,7 +221,7 @@ where
         let starting = Box::pin(async move {
             let operation = future.await.map_err(|error| not_started(error.into()))?;
             if is_foreign(&root, &operation) {
-                let message = "the operation is of another origin than the set's service root";
+                let message = "the operation does not have the origin of the set's service root";
                 return Err(Error::new(ErrorKind::ForeignLocation, message));
             }
             Ok(operation.into_poller())
@@ -233,9 +233,9 @@ where
     /// Adds an operation that `request` starts. The set sends it, in a batch of up to 20 requests
     /// of the same API version.
     ///
-    /// It is retried as by [`Operation::start`]. In a batch, a write without a body gets an empty
-    /// JSON object, which Graph requires there. The request's own `Authorization` header is not
-    /// sent in a batch: the client adds one to each batch.
+    /// It is retried as [`Operation::start`] retries. In a batch, a write without a body gets an
+    /// empty JSON object, which Graph requires there. The request's own `Authorization` header is
+    /// not sent in a batch: the client adds one to each batch.
     ///
     /// # Errors
     ///
@@ -301,7 +301,7 @@ where
     /// # Errors
     ///
     /// [`DuplicateKey`](ErrorKind::DuplicateKey) if the key is in the set, and
-    /// [`InvalidToken`](ErrorKind::InvalidToken) if the token is of another origin or another
+    /// [`InvalidToken`](ErrorKind::InvalidToken) if the token has another origin or another
     /// model.
     pub fn resume(&mut self, key: K, token: ResumeToken) -> Result<()> {
         if self.machine.contains(&key) {
@@ -384,12 +384,12 @@ where
         result.map(|poller| Completed::of(&poller, Arc::clone(&self.connection)))
     }
 
-    /// The number of operations and starts whose result was not returned yet.
+    /// The number of operations and starts whose result has not been returned yet.
     pub fn len(&self) -> usize {
         self.machine.len()
     }
 
-    /// Whether every result was returned.
+    /// Whether every result has been returned.
     pub fn is_empty(&self) -> bool {
         self.machine.is_empty()
     }
@@ -399,7 +399,7 @@ where
         self.machine.counts()
     }
 
-    /// The keys whose result was not returned yet.
+    /// The keys whose result has not been returned yet.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.machine.keys()
     }
@@ -410,7 +410,7 @@ where
         self.machine.token(key)
     }
 
-    /// The resume tokens of the operations whose result was not returned yet, for a program to
+    /// The resume tokens of the operations whose result has not been returned yet, for a program to
     /// store before it stops. A start has none.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
         self.machine.tokens()
@@ -435,7 +435,7 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
         self.under_way.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a call: checks whose responses could be stale are sent anew. A start may have been
+    /// Begins a call: checks whose responses could be stale are sent again. A start may have been
     /// carried out, and its response is never stale.
     pub(crate) fn begin_call(&mut self) {
         let now = self.connection.now();
@@ -460,7 +460,7 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
             under_way.poll_requests(machine, connection, cx);
             under_way.poll_starts(machine, spans, connection, cx);
             // Spans show starts and checks too, which `poll_end` skips. A start that has just ended
-            // may have brought the first span.
+            // may have added the first span.
             machine.watch(watched || !spans.is_empty());
             let now = connection.now();
             if machine.counts().queued > 0 {

@@ -2,7 +2,7 @@
 
 #![cfg_attr(
     not(feature = "tracing"),
-    allow(clippy::zero_sized_map_values, reason = "without the feature, a span is nothing")
+    allow(clippy::zero_sized_map_values, reason = "without the feature, a span is zero-sized")
 )]
 
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ impl<K: Clone + Eq + Hash> Spans<K> {
         self.0.remove(key).unwrap_or_else(Span::none)
     }
 
-    /// Shows what happened to an operation.
+    /// Records what happened to an operation.
     pub(crate) fn show(&mut self, report: &Report<K>, machine: &mut Set<K>) {
         match report {
             Report::RetryingStart(key, fault) | Report::Checked(key, Some(fault)) => {

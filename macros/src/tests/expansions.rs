@@ -1,4 +1,4 @@
-//! One golden expansion for each shape. They are read by people: keep them short.
+//! One golden expansion for each shape. People read them: keep them short.
 
 use super::expand;
 use quote::quote;
@@ -175,7 +175,7 @@ golden! {
     };
 }
 
-/// What rust-analyzer gets beside the function.
+/// What rust-analyzer gets in addition to the function.
 #[test]
 fn hints() {
     let args = quote! { client = graph, time, crate = renamed, idempotent };
@@ -193,7 +193,7 @@ fn half_typed_body() {
     assert!(!expansion.to_string().contains("compile_error"), "{expansion}");
 }
 
-/// Of the runtime under another name, nothing under its own is left.
+/// A renamed runtime is never called by its own name.
 #[test]
 fn renamed() {
     for item in [

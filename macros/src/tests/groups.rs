@@ -1,4 +1,4 @@
-//! Types and patterns that stand in parentheses, or in the invisible groups of a `macro_rules!` macro.
+//! Types and patterns that are in parentheses, or in the invisible groups of a `macro_rules!` macro.
 
 use super::expand;
 use proc_macro2::{Delimiter, Group, TokenStream};

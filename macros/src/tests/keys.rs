@@ -62,9 +62,9 @@ refuses! {
     zero_interval: (interval = "0s") "`interval` has to be longer than zero";
     zero_timeout: (timeout = "0h 0m") "`timeout` has to be longer than zero";
     beside_polling: (polling = p, first_check = "1s", interval = "2s", timeout = "3s")
-        "`first_check` cannot stand beside `polling`; call `.first_check(…)` on the policy given there",
-        "`interval` cannot stand beside `polling`; call `.interval(…)` on the policy given there",
-        "`timeout` cannot stand beside `polling`; call `.timeout(…)` on the policy given there";
+        "`first_check` cannot be combined with `polling`; call `.first_check(…)` on the policy given there",
+        "`interval` cannot be combined with `polling`; call `.interval(…)` on the policy given there",
+        "`timeout` cannot be combined with `polling`; call `.timeout(…)` on the policy given there";
     several: (tmeout = "1s", target = HashMap<A, B>, interval = "x", first_check = "1s", first_check = "1s",)
         format!("unknown key `tmeout`; did you mean `timeout`? {KEYS}"),
         "`interval` needs a whole number before `x`, as in `20m`",

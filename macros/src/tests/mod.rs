@@ -62,7 +62,7 @@ fn refused(args: TokenStream, item: TokenStream) -> Vec<String> {
     messages
 }
 
-/// What the calls of `compile_error` hold.
+/// What the calls of `compile_error` contain.
 fn collect_messages(tokens: TokenStream, messages: &mut Vec<String>) {
     let mut after_compile_error = false;
     for token in tokens {

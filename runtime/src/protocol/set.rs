@@ -41,7 +41,7 @@ use crate::error::Error;
 use crate::model::{Model, Monitor, Reader};
 use crate::resume_token::ResumeToken;
 
-/// The default limit of checks and starts per second.
+/// The default limit on checks and starts per second.
 const RATE: u32 = 20;
 
 /// The default maximum number of requests, and of starts, in flight.
@@ -141,11 +141,11 @@ pub struct Set<K> {
     /// Starts that wait for a retry.
     retries: Timed,
     reserved_for_start: Option<Reservation>,
-    /// What was not reported yet, by the numbers of the members.
+    /// Changes that have not been reported yet, with the numbers of their members.
     events: VecDeque<(u32, Change)>,
     watched: bool,
     jitter: Jitter,
-    /// The latest that a member got.
+    /// The latest that was given to a member.
     stamp: u32,
     dropped: DroppedRequests,
     queued: usize,
@@ -165,7 +165,7 @@ struct PutOff {
 }
 
 impl PutOff {
-    /// When the pause ends, and why it was made; `None` if there is none at `now`.
+    /// When the pause ends, and its reason; `None` if there is none at `now`.
     fn pause(&self, now: Elapsed) -> Option<(Elapsed, Reason)> {
         let why = if self.asked { Reason::RetryAfter } else { Reason::Backoff };
         (self.until > now).then_some((self.until, why))
@@ -189,7 +189,7 @@ pub struct Counts {
     pub queued: usize,
     /// Starts in flight, and those that wait for a retry.
     pub starting: usize,
-    /// Operations that are followed, and those whose result was not returned yet.
+    /// Operations that are followed, and those whose result has not been returned yet.
     pub running: usize,
     /// All operations that succeeded and whose result was returned.
     pub succeeded: u64,
@@ -253,7 +253,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.batch = operations.clamp(1, batch::LARGEST);
     }
 
-    /// Sets the limit of checks and starts per second: at least 1, by default 20.
+    /// Sets the limit on checks and starts per second: at least 1, by default 20.
     pub fn set_rate(&mut self, rate: u32) {
         self.limit_by(RateLimit::new(rate), false);
     }
@@ -313,7 +313,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
             && poller.location().is_some_and(|at| !location::same_origin(&self.root, at))
     }
 
-    /// Adds a start; [`next`](Self::next) returns its ticket when it is to begin. `None` if the key
+    /// Adds a start; [`next`](Self::next) returns its ticket when it may begin. `None` if the key
     /// is in the set.
     pub fn queue(&mut self, key: K) -> Option<Ticket> {
         if self.contains(&key) {
@@ -437,14 +437,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.next_step()
     }
 
-    /// Ends the wait that [`next`](Self::next) returned, even if the clock has not moved.
+    /// Ends the wait that [`next`](Self::next) returned, even if the clock has not advanced.
     pub fn waited(&mut self) {
         if let Some(wake) = self.wake.take() {
             self.now = self.now.max(wake);
         }
     }
 
-    /// Ends a shorter wait than that, until `until`.
+    /// Ends that wait early, at `until`.
     pub(crate) fn waited_until(&mut self, until: Instant) {
         self.advance(until);
     }
@@ -543,8 +543,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.members.find(key).is_some()
     }
 
-    /// Returns one operation as a poller; `None` if no operation has this key, or if it is not
-    /// started.
+    /// Shows one operation as a poller, and returns what `show` returns; `None` if no operation has
+    /// this key, or if it has not been started.
     pub fn inspect<R>(&mut self, key: &K, show: impl FnOnce(&Poller) -> R) -> Option<R> {
         let number = self.members.find(key)?;
         if !self.members.get(number)?.is_started() {
@@ -553,12 +553,12 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.decide(number, |poller, _| show(poller))
     }
 
-    /// The number of operations and starts whose result was not returned yet.
+    /// The number of operations and starts whose result has not been returned yet.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether every result was returned.
+    /// Whether every result has been returned.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -574,7 +574,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// The keys whose result was not returned yet.
+    /// The keys whose result has not been returned yet.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.members.iter().map(|(key, _)| key)
     }
@@ -591,7 +591,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         runs.then(|| member.origin(&self.root).resume_token(self.reader.model))
     }
 
-    /// The resume tokens of the operations whose result was not returned yet.
+    /// The resume tokens of the operations whose result has not been returned yet.
     pub fn tokens(&self) -> impl Iterator<Item = (&K, ResumeToken)> {
         self.members.iter().filter_map(|(key, member)| Some((key, self.token_of(member)?)))
     }

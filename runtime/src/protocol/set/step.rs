@@ -50,7 +50,7 @@ pub enum Report<K> {
     Ended(K, Result<Box<Poller>, Error>),
 }
 
-/// How the set took a response.
+/// What the set made of a response.
 #[derive(Debug)]
 #[must_use = "a credential may have to be renewed"]
 pub enum Received {
