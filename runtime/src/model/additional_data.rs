@@ -1,6 +1,5 @@
 //! The properties that the metadata does not declare.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -37,8 +36,8 @@ pub struct AdditionalData {
 #[derive(Clone, Default)]
 struct Decoded {
     map: Map<String, Value>,
-    /// Values that the map holds as their raw text.
-    raw: BTreeMap<String, Box<RawValue>>,
+    /// The values that the map contains as raw text.
+    raw: Map<String, Value>,
 }
 
 impl AdditionalData {
@@ -67,10 +66,8 @@ impl AdditionalData {
             let _ = properties(&document, |name, raw| {
                 let readable = value(raw);
                 decoded.raw.remove(&*name);
-                if readable.is_none()
-                    && let Ok(raw) = RawValue::from_string(raw.to_owned())
-                {
-                    decoded.raw.insert(name.clone().into_owned(), raw);
+                if readable.is_none() {
+                    decoded.raw.insert(name.clone().into_owned(), raw.into());
                 }
                 decoded.map.insert(name.into_owned(), readable.unwrap_or_else(|| raw.into()));
             });
@@ -83,7 +80,9 @@ impl AdditionalData {
         let decoded = self.decoded();
         for (name, value) in &decoded.map {
             // Not every serializer accepts the raw form: one that builds a `Value` does not.
-            let raw = decoded.raw.get(name).map(|raw| map.serialize_entry(name, raw));
+            let raw = decoded.raw.get(name).and_then(Value::as_str);
+            let raw: Option<&RawValue> = raw.and_then(|raw| serde_json::from_str(raw).ok());
+            let raw = raw.map(|raw| map.serialize_entry(name, raw));
             if !matches!(raw, Some(Ok(()))) {
                 map.serialize_entry(name, value)?;
             }
