@@ -63,7 +63,7 @@ impl AdditionalData {
             let mut decoded = Decoded::default();
             let document = format!("{{{}}}", self.raw.strip_suffix(',').unwrap_or_default());
             // Each was read once before, so this does not fail.
-            let _ = properties(&document, |name, raw| {
+            let _ = properties(&document, &mut |name, raw| {
                 let readable = value(raw);
                 decoded.raw.remove(&*name);
                 if readable.is_none() {

@@ -139,7 +139,7 @@ impl Scalar for GraphError {
             Wire::Text(text) => Some(Self::from_value(text.as_ref().into())),
             Wire::Other(raw) => {
                 let mut object = Map::new();
-                json::properties(raw, |name, raw| {
+                json::properties(raw, &mut |name, raw| {
                     object.insert(name.into_owned(), json::value_or_raw(raw));
                 })
                 .ok()?;

@@ -94,20 +94,20 @@ pub(super) fn value_or_raw(raw: &str) -> Value {
 /// Passes each property of the object in `text` to `take`: its name unescaped, its value raw.
 pub(super) fn properties<'a>(
     text: &'a str,
-    take: impl FnMut(Cow<'a, str>, &'a str),
+    take: &mut dyn FnMut(Cow<'a, str>, &'a str),
 ) -> serde_json::Result<()> {
-    struct Properties<F>(F);
+    struct Properties<'t, 'a>(&'t mut dyn FnMut(Cow<'a, str>, &'a str));
 
-    impl<'a, F: FnMut(Cow<'a, str>, &'a str)> Visitor<'a> for Properties<F> {
+    impl<'a> Visitor<'a> for Properties<'_, 'a> {
         type Value = ();
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an object")
         }
 
-        fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
+        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
             while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                self.0(unquoted(name.get()), value.get());
+                (self.0)(unquoted(name.get()), value.get());
             }
             Ok(())
         }

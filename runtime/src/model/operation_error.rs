@@ -58,7 +58,7 @@ impl Scalar for OperationError {
             Wire::Other(raw) => raw,
             Wire::Null => return None,
         };
-        json::properties(raw, |name, raw| match (&*name, Wire::of(raw)) {
+        json::properties(raw, &mut |name, raw| match (&*name, Wire::of(raw)) {
             (_, Wire::Null) => {}
             ("code", Wire::Text(code)) => error.code = Some(code.into_owned()),
             ("message", Wire::Text(message)) => error.message = Some(message.into_owned()),

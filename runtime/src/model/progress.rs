@@ -1,8 +1,9 @@
 //! How far an operation has come.
 
-use serde::Deserialize;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
+
+use super::json;
 
 /// The progress of an operation: in parts, in percent, or both.
 ///
@@ -62,22 +63,20 @@ impl Progress {
     ///
     /// Undocumented means that every part of it may be missing or different.
     pub(super) fn from_value(text: &str) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Parts {
-            #[serde(default)]
-            apps: Value,
-            #[serde(default)]
-            channels: Value,
-        }
-
-        let Parts { apps, channels } = serde_json::from_str(text).ok()?;
         let mut progress = Progress::new(0, 0);
-        for part in [&apps, &channels].into_iter().filter_map(Value::as_array).flatten() {
-            let status = part.get("Status").and_then(Value::as_str).unwrap_or_default();
-            progress.total += 1;
-            progress.done += usize::from(status.eq_ignore_ascii_case("succeeded"));
-            progress.failed += usize::from(status.eq_ignore_ascii_case("failed"));
-        }
+        json::properties(text, &mut |name, raw| {
+            if !matches!(&*name, "apps" | "channels") {
+                return;
+            }
+            let parts = json::value(raw);
+            for part in parts.iter().filter_map(Value::as_array).flatten() {
+                let status = part.get("Status").and_then(Value::as_str).unwrap_or_default();
+                progress.total += 1;
+                progress.done += usize::from(status.eq_ignore_ascii_case("succeeded"));
+                progress.failed += usize::from(status.eq_ignore_ascii_case("failed"));
+            }
+        })
+        .ok()?;
         (progress.total > 0).then_some(progress)
     }
 }

@@ -157,8 +157,9 @@ impl<'a> Document<'a> {
     pub(super) fn read(text: &'a str, names: &'static [&'static str]) -> serde_json::Result<Self> {
         let mut values = [None; PROPERTIES];
         let mut additional_data = AdditionalData::default();
-        json::properties(text, |name, value| {
-            match names.iter().position(|declared| *declared == name) {
+        json::properties(text, &mut |name, value| {
+            let declared = names.iter().position(|declared| *declared == name);
+            match declared {
                 Some(at) => values[at] = Some(value),
                 None => additional_data.push(&name, value),
             }
