@@ -7,6 +7,7 @@ use http::Uri;
 use serde::de::{self, Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use crate::model::json;
 use crate::printable::shown;
 
 /// The only version so far. Properties that were added later are optional, and older versions of
@@ -104,12 +105,8 @@ impl fmt::Display for ResumeToken {
 
 /// Whether a text is a token of another version, whose other properties are unknown.
 pub(crate) fn is_of_another_version(text: &str) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Versioned {
-        version: u32,
-    }
-
-    serde_json::from_str(text).is_ok_and(|Versioned { version }| version != VERSION)
+    let version = json::value(text).and_then(|token| token.get("version")?.as_u64());
+    version.is_some_and(|version| version != u64::from(VERSION))
 }
 
 impl Serialize for ResumeToken {

@@ -71,7 +71,7 @@ fn surrogate(text: &str) -> Option<u16> {
 }
 
 /// The text of a raw JSON string, quotes included.
-pub(super) fn unquoted(raw: &str) -> Cow<'_, str> {
+pub(crate) fn unquoted(raw: &str) -> Cow<'_, str> {
     let inner = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw);
     if !inner.bytes().any(|byte| byte == b'\\') {
         return Cow::Borrowed(inner);
@@ -87,12 +87,12 @@ pub(crate) fn value(raw: &str) -> Option<Value> {
 }
 
 /// A value from its raw form, or the raw form as a string.
-pub(super) fn value_or_raw(raw: &str) -> Value {
+pub(crate) fn value_or_raw(raw: &str) -> Value {
     value(raw).unwrap_or_else(|| raw.into())
 }
 
 /// Passes each property of the object in `text` to `take`: its name unescaped, its value raw.
-pub(super) fn properties<'a>(
+pub(crate) fn properties<'a>(
     text: &'a str,
     take: &mut dyn FnMut(Cow<'a, str>, &'a str),
 ) -> serde_json::Result<()> {

@@ -12,10 +12,12 @@ use http::header::{
 };
 use http::{Method, Request, Response, StatusCode, Uri};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::base64;
 use super::request::{APPLICATION_JSON, INCLUDE_UNKNOWN_MEMBERS};
+use crate::model::json;
 
 /// The maximum number of requests in a batch.
 pub(super) const LARGEST: usize = 20;
@@ -148,13 +150,8 @@ impl<'a> Item<'a> {
         if !body.starts_with('"') {
             return Cow::Borrowed(body.as_bytes());
         }
-        match serde_json::from_str::<Text<'_>>(body) {
-            Ok(Text(text)) => match base64::decode(&text) {
-                Some(bytes) => Cow::Owned(bytes),
-                None => Cow::Owned(text.into_owned().into_bytes()),
-            },
-            Err(_) => Cow::Borrowed(body.as_bytes()),
-        }
+        let text = json::unquoted(body);
+        Cow::Owned(base64::decode(&text).unwrap_or_else(|| text.into_owned().into_bytes()))
     }
 
     /// Whether there may be a `Retry-After`. Few responses have one, and the headers are read only
@@ -168,26 +165,25 @@ impl<'a> Item<'a> {
 
     /// The headers, whose names may be in any case.
     pub(super) fn headers(&self) -> HeaderMap {
-        type Values = std::collections::BTreeMap<String, serde_json::Value>;
-
         let mut headers = HeaderMap::new();
-        let written = self.headers.map(|headers| serde_json::from_str::<Values>(headers.get()));
-        for (name, value) in written.and_then(Result::ok).unwrap_or_default() {
-            let Ok(name) = name.parse::<HeaderName>() else { continue };
-            let values = match value {
-                serde_json::Value::Array(values) => values,
+        let written = self.headers.map_or("{}", RawValue::get);
+        // What is not an object has no headers.
+        let _ = json::properties(written, &mut |name, raw| {
+            let Ok(name) = name.parse::<HeaderName>() else { return };
+            let values = match json::value_or_raw(raw) {
+                Value::Array(values) => values,
                 value => vec![value],
             };
             for value in values {
                 let value = match value {
-                    serde_json::Value::String(text) => HeaderValue::try_from(text),
+                    Value::String(text) => HeaderValue::try_from(text),
                     value => HeaderValue::try_from(value.to_string()),
                 };
                 if let Ok(value) = value {
                     headers.append(name.clone(), value);
                 }
             }
-        }
+        });
         headers
     }
 
@@ -199,10 +195,6 @@ impl<'a> Item<'a> {
         response
     }
 }
-
-/// A string that borrows if possible.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct Responses<T> {
@@ -258,18 +250,14 @@ pub(super) fn take_apart(text: &str, count: usize) -> serde_json::Result<Vec<Ite
         else {
             continue;
         };
-        let status = status.and_then(|status| unquoted(status).parse().ok());
+        let status = status.and_then(|status| json::unquoted(status.get()).parse().ok());
         let answer = match status.map(StatusCode::from_u16) {
             Some(Ok(status)) => ItemAnswer::Item(Item { status, headers, body }),
             _ => ItemAnswer::Unusable,
         };
-        place(&mut answers, unquoted(id), answer);
+        place(&mut answers, &json::unquoted(id.get()), answer);
     }
     Ok(answers)
-}
-
-fn unquoted(value: &RawValue) -> &str {
-    value.get().trim_matches('"')
 }
 
 fn place<'a>(answers: &mut [ItemAnswer<'a>], id: &str, answer: ItemAnswer<'a>) {
@@ -282,7 +270,7 @@ fn place<'a>(answers: &mut [ItemAnswer<'a>], id: &str, answer: ItemAnswer<'a>) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
