@@ -274,8 +274,12 @@ impl Error {
         Arc::make_mut(&mut self.0)
     }
 
-    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.inner().source = Some(Arc::from(source.into()));
+    pub(crate) fn with_source(self, source: impl Into<BoxError>) -> Self {
+        self.with_boxed_source(source.into())
+    }
+
+    fn with_boxed_source(mut self, source: BoxError) -> Self {
+        self.inner().source = Some(Arc::from(source));
         self
     }
 

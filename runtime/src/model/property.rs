@@ -198,10 +198,8 @@ impl Scalar for Value {
 pub(super) struct Spellings(Vec<(&'static str, Wire<'static>)>);
 
 impl Spellings {
-    pub(super) fn keep<T: Property>(&mut self, name: &'static str, value: &T, wire: Wire<'_>) {
-        if !value.is_written_as(&wire) {
-            self.0.push((name, wire.into_owned()));
-        }
+    pub(super) fn keep(&mut self, name: &'static str, wire: Wire<'_>) {
+        self.0.push((name, wire.into_owned()));
     }
 
     fn of(&self, name: &str) -> Option<&Wire<'static>> {

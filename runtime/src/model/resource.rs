@@ -180,17 +180,27 @@ impl<'a> Document<'a> {
     /// Reads the next declared property. A value of another type is kept with the undeclared
     /// properties.
     pub(super) fn next<T: Property>(&mut self) -> T {
+        let Some((name, raw)) = self.next_raw() else { return T::default() };
+        let wire = Wire::of(raw);
+        let Some(value) = T::read(&wire) else {
+            self.keep_odd(name, raw);
+            return T::default();
+        };
+        if !value.is_written_as(&wire) {
+            self.spellings.keep(name, wire);
+        }
+        value
+    }
+
+    fn next_raw(&mut self) -> Option<(&'static str, &'a str)> {
         let (name, value) = (self.names[self.next], self.values[self.next]);
         self.next += 1;
-        let Some(raw) = value else { return T::default() };
-        let wire = Wire::of(raw);
-        if let Some(value) = T::read(&wire) {
-            self.spellings.keep(name, &value, wire);
-            return value;
-        }
+        Some((name, value?))
+    }
+
+    fn keep_odd(&mut self, name: &'static str, raw: &str) {
         self.odd = self.odd.or(Some(name));
         self.additional_data.push(name, raw);
-        T::default()
     }
 
     /// Refuses a document with a property that does not have its declared type, unless the status
