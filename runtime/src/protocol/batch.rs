@@ -408,4 +408,14 @@ mod tests {
         assert_eq!(body(json!("eyJhIjoxfQ==")), br#"{"a":1}"#);
         assert_eq!(body(json!("<html></html>")), b"<html></html>");
     }
+
+    #[test]
+    fn values_that_serde_refuses_do_not_hide_the_others() {
+        let text = r#"{"responses":[{"id":"1","status":200,
+            "headers":{"a":1e400,"b":"2"},"body":"\ud800"}]}"#;
+        let answers = take_apart(text, 1).unwrap();
+        let [ItemAnswer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
+        assert_eq!(item.headers()["b"], "2");
+        assert_eq!(item.body(), "\u{FFFD}".as_bytes());
+    }
 }
