@@ -183,6 +183,19 @@ fn a_target_of_another_shape_is_a_clear_error() {
     assert_eq!((error.request_id(), error.status()), (Some("r"), Some(http::StatusCode::OK)));
 }
 
+/// It is JSON all the same, and stays what it is.
+#[test]
+fn a_target_that_no_value_can_hold_is_read_once() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for body in ["{\"size\":1e400}", &deep] {
+        let (client, mut operation) = started();
+        client.answer(succeeded("/teams('1')")).answer(status(200).map(|_| body.to_owned().into()));
+        let error = block_on(operation.target()).unwrap_err();
+        assert_eq!((error.kind(), client.requests().len()), (ErrorKind::Decode, 2), "{error:#}");
+        assert!(format!("{error:#}").contains("the JSON has another shape (line 1"), "{error:#}");
+    }
+}
+
 /// As with the operation itself: a text that no string can hold costs a character.
 #[test]
 fn a_target_with_odd_text_is_read_at_once() {
