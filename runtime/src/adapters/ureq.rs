@@ -96,8 +96,17 @@ pub(crate) fn is_unconnected(error: &http_client::Error) -> bool {
         | http_client::Error::ConnectionFailed
         | http_client::Error::ConnectProxyFailed(_)
         | http_client::Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
-        http_client::Error::Io(error) => error.kind() == ConnectionRefused,
+        http_client::Error::Io(error) => error.kind() == ConnectionRefused || is_unresolved(error),
         _ => false,
+    }
+}
+
+/// Whether a host's name was not resolved. std has no kind for this: on Unix, its text tells, on
+/// Windows, the number of Winsock's error.
+fn is_unresolved(error: &std::io::Error) -> bool {
+    match error.raw_os_error() {
+        Some(number) => (11_001..=11_004).contains(&number),
+        None => error.to_string().starts_with("failed to lookup address information"),
     }
 }
 
