@@ -15,3 +15,21 @@ pub use onenote_operation::{OnenoteOperation, OnenoteOperationStatus};
 pub use print_operation::{PrintOperation, PrintOperationProcessingState, PrintOperationStatus};
 pub use rich_long_running_operation::RichLongRunningOperation;
 pub use workbook_operation::{WorkbookOperation, WorkbookOperationStatus};
+
+use super::OperationError;
+
+/// The error, unless it says nothing and `otherwise` is there.
+fn failure(
+    error: Option<OperationError>,
+    otherwise: Option<OperationError>,
+) -> Option<OperationError> {
+    match error {
+        Some(error) if says_something(&error) => Some(error),
+        error => otherwise.or(error),
+    }
+}
+
+/// Both texts of an error can be null.
+fn says_something(error: &OperationError) -> bool {
+    [&error.code, &error.message].into_iter().flatten().any(|text| !text.is_empty())
+}
