@@ -146,11 +146,26 @@ fn no_target_is_read_anywhere_else() {
 
     let (client, mut op) = started();
     client.answer(operation(&json!({"status": "succeeded", "targetResourceLocation": null})));
-    assert_eq!(block_on(op.target()).unwrap_err().kind(), ErrorKind::MissingLocation);
-    assert_eq!(
-        block_on(op.wait()).unwrap().target_id(),
-        Some("00000000-0000-0000-0000-000000000001")
-    );
+    let error = block_on(op.target()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingLocation);
+    assert!(error.to_string().contains("00000000-0000-0000-0000-000000000001"), "{error}");
+    let completed = block_on(op.wait()).unwrap();
+    assert_eq!(completed.target_id(), Some("00000000-0000-0000-0000-000000000001"));
+    client.answer(json_answer(200, &json!({"id": "1"})));
+    block_on(completed.target_at(|id| format!("/teams/{id}"))).unwrap();
+
+    // An empty id is none.
+    let (client, mut op) = started();
+    let unnamed =
+        json!({"status": "succeeded", "targetResourceId": "", "targetResourceLocation": ""});
+    client.answer(operation(&unnamed));
+    let completed = block_on(op.wait()).unwrap();
+    for outcome in
+        [block_on(completed.target()), block_on(completed.target_at(|id| format!("/teams/{id}")))]
+    {
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::MissingLocation);
+    }
+    assert_eq!(client.requests().len(), 1);
 }
 
 #[test]
