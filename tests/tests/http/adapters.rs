@@ -50,6 +50,16 @@ fn a_request_takes_no_longer_than_it_has_left() {
 }
 
 #[test]
+fn a_request_may_have_any_time_left() {
+    let sends: [Send; 3] = [async_reqwest, blocking_reqwest, ureq];
+    for send in sends {
+        let (origin, server) = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+        assert_eq!(send(get(&origin, Duration::MAX)).unwrap().body(), "{}");
+        server.join().unwrap();
+    }
+}
+
+#[test]
 fn a_time_that_is_up_is_not_called_a_deadline() {
     for (answer, source) in [
         ("", "the time for the request is up"),
