@@ -104,7 +104,9 @@ async fn collect(mut response: http_client::Response, time: Duration) -> Result<
     let head = head_of!(response);
     let mut body = Bounded::default();
     let reading = async {
-        while let Some(chunk) = response.chunk().await? {
+        // reqwest calls any fault of a body one of decoding, also that of the connection.
+        let broken = |error: http_client::Error| Error::transport(error.without_url());
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
             body.push(&chunk)?;
         }
         Ok(())

@@ -71,6 +71,18 @@ fn a_time_that_is_up_is_not_called_a_deadline() {
     }
 }
 
+#[test]
+fn a_body_that_breaks_off_is_a_fault_of_the_transport() {
+    let sends: [Send; 3] = [async_reqwest, blocking_reqwest, ureq];
+    for send in sends {
+        // No chunk has this length.
+        let (origin, _) = serve("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nx\r\n");
+        let error = send(get(&origin, Duration::from_secs(20))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transport, "{error:#}");
+        assert!(!format!("{error:#}").contains("127.0.0.1"), "{error:#}");
+    }
+}
+
 /// The body would be complete after 10 s, and each of its bytes comes in time.
 #[test]
 fn a_body_that_comes_slowly_takes_no_longer_than_the_request_has_left() {
