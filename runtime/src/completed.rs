@@ -14,9 +14,9 @@ use serde_json::Value;
 use crate::erased::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::line::Line;
-use crate::model::{Kept, Model, TargetRef, TeamsAsyncOperation};
+use crate::model::{Kept, Model, TeamsAsyncOperation};
 use crate::protocol::{Poller, Polling, Subject, Target, resolve};
-use crate::target::{Source, decode_final, poll_target};
+use crate::target::{Source, decode_final, poll_target, target_id};
 use crate::trace::Span;
 
 /// An operation that has succeeded.
@@ -149,12 +149,7 @@ impl<T, M: Model> Completed<T, M> {
             if let Ok(Source::Here(_)) = self.source() {
                 return self.target().await;
             }
-            let snapshot = self.result.kept.as_ref().and_then(Kept::snapshot);
-            let id = snapshot.and_then(|snapshot| match snapshot.target() {
-                TargetRef::Id(id) => Some(id),
-                _ => snapshot.target_id().map(Cow::Borrowed),
-            });
-            let Some(id) = id else {
+            let Some(id) = target_id(self.result.kept.as_ref()) else {
                 let message = "the operation succeeded, but does not give the id of its target";
                 return Err(self.result.complete(Error::new(ErrorKind::MissingLocation, message)));
             };

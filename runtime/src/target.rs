@@ -1,5 +1,6 @@
 //! Where the target of an operation that has succeeded is, and how it is read.
 
+use std::borrow::Cow;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -25,22 +26,35 @@ impl Source {
         if let Some(response) = subject.finished() {
             return Ok(Source::Here(response.clone()));
         }
-        let missing = |message: String| Err(Error::new(ErrorKind::MissingLocation, message));
         match kept.and_then(Kept::snapshot).map_or(TargetRef::None, |snapshot| snapshot.target()) {
             TargetRef::Location(target) if !target.is_empty() => {
-                resolve(root, subject.location(), target.as_bytes()).map(Source::At)
+                return resolve(root, subject.location(), target.as_bytes()).map(Source::At);
             }
             TargetRef::Embedded(value) => {
-                Ok(Source::Here(Response::new(Bytes::from(value.to_string()))))
+                return Ok(Source::Here(Response::new(Bytes::from(value.to_string()))));
             }
-            TargetRef::Id(id) => missing(format!(
+            TargetRef::Location(_) | TargetRef::Id(_) | TargetRef::None => {}
+        }
+        let message = match target_id(kept) {
+            Some(id) => format!(
                 "the operation succeeded, but names its target only by the id \"{}\": \
                  read it with `Completed::target_at`",
                 Printable(&id)
-            )),
-            _ => missing("the operation succeeded, but names no target to read".to_owned()),
-        }
+            ),
+            None => "the operation succeeded, but names no target to read".to_owned(),
+        };
+        Err(Error::new(ErrorKind::MissingLocation, message))
     }
+}
+
+/// The id of the target of an operation that has succeeded.
+pub(crate) fn target_id(kept: Option<&Kept>) -> Option<Cow<'_, str>> {
+    let snapshot = kept.and_then(Kept::snapshot)?;
+    let id = match snapshot.target() {
+        TargetRef::Id(id) => id,
+        _ => Cow::Borrowed(snapshot.target_id()?),
+    };
+    Some(id).filter(|id| !id.is_empty())
 }
 
 /// Reads a target until it can be decoded, or an error says why not.

@@ -67,9 +67,12 @@ pub(crate) fn time_for_body(status: StatusCode, time: Duration) -> Duration {
 }
 
 /// Whether a body can be used. The part of a 202's body that was received always can: an operation
-/// may be running, and a fault in the body must not lose it.
+/// may be running, and a fault in the body must not lose it. So can that of an error response,
+/// whose status says whether the request is retried.
 pub(crate) fn usable(status: StatusCode, outcome: Result<(), Error>) -> Result<(), Error> {
-    if status == StatusCode::ACCEPTED { Ok(()) } else { outcome }
+    let by_status =
+        status == StatusCode::ACCEPTED || status.is_client_error() || status.is_server_error();
+    if by_status { Ok(()) } else { outcome }
 }
 
 /// Reads a body for at most this long, however slowly it arrives.

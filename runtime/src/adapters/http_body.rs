@@ -40,7 +40,8 @@ use crate::{BoxError, Error, Result, TimeLeft};
 ///
 /// [`Transport`](crate::ErrorKind::Transport) if the body ends early or takes too long, and
 /// [`Decode`](crate::ErrorKind::Decode) if it is too large. A fault in the body of a 202 is not an
-/// error, because the operation would be lost: the part that was received is returned.
+/// error, because the operation would be lost, and neither is one in the body of an error response,
+/// whose status is enough: the part that was received is returned.
 pub async fn collect<B>(response: Response<B>) -> Result<Response<Bytes>>
 where
     B: Body,

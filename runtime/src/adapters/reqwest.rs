@@ -104,7 +104,9 @@ async fn collect(mut response: http_client::Response, time: Duration) -> Result<
     let head = head_of!(response);
     let mut body = Bounded::default();
     let reading = async {
-        while let Some(chunk) = response.chunk().await? {
+        // reqwest reports every fault in a body as one of decoding, even one of the connection.
+        let broken = |error: http_client::Error| Error::transport(error.without_url());
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
             body.push(&chunk)?;
         }
         Ok(())

@@ -28,7 +28,7 @@
 
 use std::io::ErrorKind::ConnectionRefused;
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::ureq as http_client;
 use bytes::Bytes;
@@ -62,17 +62,20 @@ pub fn send(agent: &Agent, request: Request<Bytes>) -> Result<Response<Bytes>> {
     Ok(Response::from_parts(head, body))
 }
 
+/// The longest time limit: ureq adds it to the current time, and panics if the sum overflows.
+const LONGEST_TIME: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
+
 fn configured<B: http_client::AsSendBody>(
     agent: &Agent,
     request: Request<B>,
-    time_left: std::time::Duration,
+    time_left: Duration,
 ) -> Result<Response<Body>> {
     let request = agent
         .configure_request(request)
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
-        .timeout_global(Some(time_left))
+        .timeout_global(Some(time_left.min(LONGEST_TIME)))
         .build();
     Ok(agent.run(request)?)
 }
@@ -96,8 +99,17 @@ pub(crate) fn is_unconnected(error: &http_client::Error) -> bool {
         | http_client::Error::ConnectionFailed
         | http_client::Error::ConnectProxyFailed(_)
         | http_client::Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
-        http_client::Error::Io(error) => error.kind() == ConnectionRefused,
+        http_client::Error::Io(error) => error.kind() == ConnectionRefused || is_unresolved(error),
         _ => false,
+    }
+}
+
+/// Whether the name of a host could not be resolved. std has no kind for this: on Unix the text says
+/// so, on Windows the error number of Winsock.
+fn is_unresolved(error: &std::io::Error) -> bool {
+    match error.raw_os_error() {
+        Some(number) => (11_001..=11_004).contains(&number),
+        None => error.to_string().starts_with("failed to lookup address information"),
     }
 }
 

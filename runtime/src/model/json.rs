@@ -3,15 +3,28 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Reads a body, repaired by [`text_of`] if it cannot be read as it is.
+///
+/// The error is one of data if the body is JSON, even JSON that no [`Value`] can hold.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(body).or_else(|error| {
-        if error.is_data() { Err(error) } else { serde_json::from_str(&text_of(body)) }
+        let text = text_of(body);
+        require_json(&text)?;
+        if error.is_data() {
+            return Err(error);
+        }
+        serde_json::from_str(&text).map_err(serde_json::Error::custom)
     })
+}
+
+/// Refuses what is not JSON. serde can report a wrong type before wrong syntax: `503 Service
+/// Unavailable` begins with a number.
+fn require_json(text: &str) -> serde_json::Result<()> {
+    serde_json::from_str(text).map(|IgnoredAny| ())
 }
 
 /// A body as text: without a byte order mark, with U+FFFD instead of invalid UTF-8 and of unpaired
@@ -114,8 +127,8 @@ pub(crate) fn properties<'a>(
     }
 
     let mut json = serde_json::Deserializer::from_str(text);
-    json.deserialize_map(Properties(take))?;
-    json.end()
+    let read = json.deserialize_map(Properties(take)).and_then(|()| json.end());
+    read.or_else(|error| require_json(text).and(Err(error)))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod long_running_operation_status;
 mod operation_error;
 mod progress;
 mod property;
+mod raw;
 mod resource;
 mod scan;
 mod shown;

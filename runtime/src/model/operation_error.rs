@@ -4,11 +4,10 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::json;
 use super::property::{Scalar, Wire};
+use super::{json, raw};
 use crate::printable::Reason;
 
 /// Why an operation failed, according to the service.
@@ -81,7 +80,7 @@ impl Scalar for OperationError {
 
 impl<'de> Deserialize<'de> for OperationError {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let raw = raw::read(deserializer)?;
         Self::read(&Wire::of(raw.get()))
             .ok_or_else(|| de::Error::custom("neither an operationError nor a string"))
     }

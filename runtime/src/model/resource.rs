@@ -68,7 +68,7 @@ macro_rules! resource {
         /// Reads JSON, as [`Model::from_json`](crate::Model::from_json) does.
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
+                let raw = $crate::model::raw::read(deserializer)?;
                 let text = $crate::model::json::repaired(raw.get());
                 Self::read(&text).map_err(serde::de::Error::custom)
             }

@@ -177,7 +177,7 @@ pub(crate) fn accept_from(
         },
         _ if status.is_client_error() || status.is_server_error() => {
             let error = Error::rejected("the request", answer.response());
-            let unknown = is_transient_status(status) && !was_refused(status) && !idempotent;
+            let unknown = is_ambiguous(status) && !idempotent;
             Err(if unknown { error.perhaps_carried_out() } else { error })
         }
         _ => Err(Error::new(
@@ -216,6 +216,11 @@ fn started(root: &Uri, monitor: Monitor, answer: &Answer) -> Result<Started, Err
 /// Whether the service refused a request for the moment, without carrying it out.
 pub(super) fn was_refused(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 503 | 509)
+}
+
+/// Whether a status leaves open whether the request was carried out.
+pub(super) fn is_ambiguous(status: StatusCode) -> bool {
+    is_transient_status(status) && !was_refused(status)
 }
 
 /// The header that names the operation.

@@ -48,7 +48,7 @@ pub fn resolve(root: &Uri, base: Option<&Uri>, reference: &[u8]) -> Result<Uri, 
         Some(scheme) => absolute(text, scheme)?,
         None => relative(root, base, text)?,
     };
-    check(root, &uri)?;
+    check_written(root, &uri, text)?;
     Ok(uri)
 }
 
@@ -142,18 +142,23 @@ fn is_loopback(host: &str) -> bool {
 
 /// Fails unless `uri` has the origin of `root`, and is an address to which a request can be sent.
 pub(super) fn check(root: &Uri, uri: &Uri) -> Result<(), Error> {
+    check_written(root, uri, &uri.to_string())
+}
+
+/// The same for an address that was written as `text`, which the error shows.
+fn check_written(root: &Uri, uri: &Uri, text: &str) -> Result<(), Error> {
     if holds_credentials(root) {
         let host = root.host().unwrap_or_default();
         return Err(invalid_location(host, "the client's service root contains credentials"));
     }
     if !same_origin(root, uri) {
-        return Err(foreign(&uri.to_string()));
+        return Err(foreign(text));
     }
     if holds_credentials(uri) {
-        return Err(invalid(uri.host().unwrap_or_default(), "it contains credentials"));
+        return Err(invalid(text, "it contains credentials"));
     }
     if uri.path().split('/').any(is_dot_segment) {
-        return Err(invalid(&uri.to_string(), "it has dot segments"));
+        return Err(invalid(text, "it has dot segments"));
     }
     Ok(())
 }
@@ -534,6 +539,23 @@ mod tests {
                 "//u:secret@evil/",
                 "the location \"//evil/\" does not have the service root's origin, \
                  and is not followed",
+            ),
+            (
+                ROOT,
+                "https://evil?secret",
+                "the location \"https://evil\" is of another origin than the service root's, \
+                 and is not followed",
+            ),
+            (
+                ROOT,
+                "https://u:secret@graph.microsoft.com/v1.0/a?secret",
+                "the location \"https://graph.microsoft.com/v1.0/a\" is not a usable address: \
+                 it contains credentials",
+            ),
+            (
+                ROOT,
+                "/../a?secret",
+                "the location \"/../a\" is not a usable address: it has dot segments",
             ),
             ("/v1.0", "/teams", "the client's service root is not absolute"),
             ("https://u:secret@a/v1.0", "/teams", "the client's service root contains credentials"),

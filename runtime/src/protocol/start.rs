@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 
-use super::accept::{Accepted, accept_from, was_refused};
+use super::accept::{Accepted, accept_from, is_ambiguous, was_refused};
 use super::answer::Answer;
 use super::attempts::Attempts;
 use super::backoff::backoff;
@@ -17,7 +17,7 @@ use super::location;
 use super::polling::Polling;
 use super::request::Outgoing;
 use super::step::{Check, Event, Machine, Note, Step, verbs};
-use crate::error::{Error, is_transient_status};
+use crate::error::{Error, ErrorKind, is_transient_status};
 use crate::model::{Model, Monitor, Reader};
 use crate::printable::shown;
 
@@ -171,7 +171,12 @@ impl Start {
     /// Takes the failure to send the request, or to receive its response, at `now`.
     pub fn failed(&mut self, error: Error, now: Instant) -> Event<Accepted> {
         self.attempts.advance(now);
-        let may_repeat = self.idempotent || error.is_not_sent();
+        let ambiguous = match error.status() {
+            // The client returned a response as an error.
+            Some(status) if error.kind() == ErrorKind::Rejected => is_ambiguous(status),
+            _ => !error.is_not_sent(),
+        };
+        let may_repeat = self.idempotent || !ambiguous;
         let retry = error.is_retryable() && may_repeat;
         self.fault(if may_repeat { error } else { error.perhaps_carried_out() }, retry)
     }

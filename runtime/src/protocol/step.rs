@@ -221,7 +221,6 @@ impl fmt::Debug for Check<'_> {
 }
 
 /// The result of a request.
-#[derive(Debug)]
 #[must_use = "it may contain an error"]
 pub enum Event<A> {
     /// The response was read.
@@ -234,6 +233,19 @@ pub enum Event<A> {
     Authorized,
     /// The request failed, and is not retried unless the driver decides to continue.
     Failed(Error),
+}
+
+/// Shows no response: its headers and its body can contain secrets.
+impl<A> fmt::Debug for Event<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Received(_) => f.write_str("Received(..)"),
+            Event::Retrying(error) => f.debug_tuple("Retrying").field(error).finish(),
+            Event::Unauthorized(_) => f.write_str("Unauthorized(..)"),
+            Event::Authorized => f.write_str("Authorized"),
+            Event::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
+        }
+    }
 }
 
 /// Implements [`Machine`] for a type by its own methods of the same names.

@@ -50,6 +50,16 @@ fn a_request_takes_no_longer_than_it_has_left() {
 }
 
 #[test]
+fn a_request_may_have_any_time_left() {
+    let sends: [Send; 3] = [async_reqwest, blocking_reqwest, ureq];
+    for send in sends {
+        let (origin, server) = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+        assert_eq!(send(get(&origin, Duration::MAX)).unwrap().body(), "{}");
+        server.join().unwrap();
+    }
+}
+
+#[test]
 fn the_error_of_a_request_that_timed_out_mentions_no_deadline() {
     for (answer, source) in [
         ("", "the request timed out"),
@@ -58,6 +68,18 @@ fn the_error_of_a_request_that_timed_out_mentions_no_deadline() {
         let (origin, _) = serve(answer);
         let error = async_reqwest(get(&origin, Duration::from_millis(200))).unwrap_err();
         assert_eq!(error.source().unwrap().to_string(), source);
+    }
+}
+
+#[test]
+fn a_body_that_breaks_off_is_a_fault_of_the_transport() {
+    let sends: [Send; 3] = [async_reqwest, blocking_reqwest, ureq];
+    for send in sends {
+        // No chunk has this length.
+        let (origin, _) = serve("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nx\r\n");
+        let error = send(get(&origin, Duration::from_secs(20))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transport, "{error:#}");
+        assert!(!format!("{error:#}").contains("127.0.0.1"), "{error:#}");
     }
 }
 

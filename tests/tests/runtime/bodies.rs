@@ -68,6 +68,20 @@ fn a_body_that_is_cut_off_is_an_error_except_for_a_202() {
     assert_eq!(operation.location().unwrap(), crate::OPERATION);
 }
 
+/// What the service refused is retried, or not, by the status alone.
+#[test]
+fn a_body_that_breaks_off_hides_no_refusal() {
+    for status in [401, 403, 404, 429, 500, 503] {
+        let mut refused = answer(status, [data("{\"error\":"), broken()]);
+        refused.headers_mut().insert("request-id", "r".parse().unwrap());
+        let refused = block_on(collect(refused)).unwrap();
+        let client = graph_operation::testing::ScriptedClient::new();
+        let error = block_on(Operation::from_response(client, refused)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rejected);
+        assert_eq!((error.status().unwrap().as_u16(), error.request_id()), (status, Some("r")));
+    }
+}
+
 #[test]
 fn a_body_without_an_end_is_an_error() {
     const CHUNK: &[u8] = &[b' '; 1024 * 1024];

@@ -1,8 +1,8 @@
 //! Documents in the shapes that the service sends, read and written back.
 
 use graph_operation::{
-    EngagementAsyncOperation, GraphError, LongRunningOperationStatus, Model, State, TargetRef,
-    TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
+    EngagementAsyncOperation, GraphError, LongRunningOperationStatus, Model, OperationError, State,
+    TargetRef, TeamsAsyncOperation, TeamsAsyncOperationStatus, TeamsAsyncOperationType,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -253,6 +253,37 @@ fn an_unreadable_property_hides_no_other() {
     let operation: TeamsAsyncOperation = serde_json::from_str(&text).unwrap();
     assert_eq!(operation.additional_data["attemptsCount"], "1e400");
     assert_eq!(serde_json::to_string(&operation).unwrap(), text);
+}
+
+/// serde reads them from a buffer of its own, not from the JSON.
+#[test]
+fn an_operation_is_read_within_other_types() {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        key: String,
+        #[serde(flatten)]
+        operation: TeamsAsyncOperation,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Outcome {
+        Operation(Box<TeamsAsyncOperation>),
+        Error(OperationError),
+    }
+
+    let mut document = recorded();
+    let operation = read(&document).unwrap();
+    let outcome: Outcome = serde_json::from_str(&document.to_string()).unwrap();
+    assert!(matches!(outcome, Outcome::Operation(read) if *read == operation));
+    let error = json!({ "code": "x", "message": null, "target": 1 }).to_string();
+    let outcome: Outcome = serde_json::from_str(&error).unwrap();
+    assert!(matches!(outcome, Outcome::Error(error) if error.code.as_deref() == Some("x")));
+    document["key"] = "row".into();
+    let row: Row = serde_json::from_str(&document.to_string()).unwrap();
+    assert_eq!((row.key.as_str(), row.operation), ("row", operation));
+    for other in ["[]", "null", "5", r#"{"key":"row"}"#] {
+        assert!(serde_json::from_str::<Row>(other).is_err(), "{other}");
+    }
 }
 
 #[test]

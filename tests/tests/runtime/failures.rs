@@ -89,6 +89,31 @@ fn a_request_that_was_not_sent_is_retried() {
     }
 }
 
+/// A client can make an error of a status, which says the same as the response would.
+#[test]
+fn the_error_of_a_status_says_whether_the_request_was_carried_out() {
+    for (status, refused, unknown) in [
+        (400, false, false),
+        (403, false, false),
+        (408, false, true),
+        (429, true, false),
+        (500, false, true),
+        (503, true, false),
+        (504, false, true),
+    ] {
+        for idempotent in [false, true] {
+            let client = <Failing>::with(ureq::Error::StatusCode(status).into());
+            client.client.answer(accepted(LOCATION));
+            let outcome = client.start(idempotent).map(drop);
+            assert_eq!(outcome.is_ok(), refused || unknown && idempotent, "{status}: {outcome:?}");
+            if let Err(error) = outcome {
+                assert_eq!(error.to_string().contains("carried out"), unknown, "{error}");
+                assert!(!error.is_retryable(), "{error}");
+            }
+        }
+    }
+}
+
 /// Errors of requests that could not be built.
 fn unbuilt() -> [Error; 3] {
     [

@@ -262,6 +262,37 @@ fn a_workbook_session_is_created() {
     assert_eq!(WorkbookOperation::POLLING(), Polling::default().longest_interval(longest));
 }
 
+/// Both texts of an error can be null, or empty.
+#[test]
+fn an_error_that_says_nothing_hides_no_other_text() {
+    fn said<M: Model>(mut document: Value, error: &Value) -> String {
+        document["error"] = error.clone();
+        failure(&M::from_json(document.to_string().as_bytes()).unwrap())
+    }
+    for error in [
+        json!(null),
+        json!({}),
+        json!({ "code": null, "message": null }),
+        json!({ "code": "", "message": "" }),
+        json!({ "innerError": { "date": "2022-05-27T10:22:03" } }),
+    ] {
+        let site = json!({ "status": "failed", "statusDetail": "No quota." });
+        assert_eq!(said::<RichLongRunningOperation>(site, &error), "No quota.", "{error}");
+        let diagnostics = json!([{ "message": "" }, { "message": "Too long." }]);
+        let page = json!({ "status": "Failed", "@api.diagnostics": diagnostics });
+        assert_eq!(said::<OnenoteOperation>(page, &error), "Too long.", "{error}");
+        let copy = json!({ "status": "failed", "message": "", "statusDescription": "Gone." });
+        assert_eq!(said::<DriveItemCopy>(copy, &error), "Gone.", "{error}");
+        let copy = json!({ "status": "failed", "errorCode": "AccessDenied", "message": "No." });
+        assert_eq!(said::<DriveItemCopy>(copy, &error), "AccessDenied: No.", "{error}");
+        let said = said::<WorkbookOperation>(
+            json!({ "status": "failed" }),
+            &json!({ "code": "x", "message": "Locked.", "innerError": error }),
+        );
+        assert_eq!(said, "x: Locked.", "{error}");
+    }
+}
+
 #[test]
 fn no_debug_shows_the_query_of_an_address() {
     let location = "https://user:secret@contoso.sharepoint.com/items/1?sessionId=secret#secret";

@@ -488,7 +488,8 @@ fn the_targets_request_has_time_whatever_patience_is_left() {
 
 #[test]
 fn what_is_not_a_target_yet_is_read_again() {
-    for body in ["", "<html></html>", "{\"id\": \"1\""] {
+    for body in ["", "<html></html>", "{\"id\": \"1\"", "[{\"id\": \"1", "503 Service Unavailable"]
+    {
         let (client, operation) = started();
         let mut operation = operation.with_target::<std::collections::HashMap<String, String>>();
         client

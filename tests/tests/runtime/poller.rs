@@ -272,6 +272,8 @@ fn a_body_of_something_else_is_distinguished_from_a_broken_one() {
     for (body, message) in [
         (&b"{\"value\":[]}"[..], "the response is not a teamsAsyncOperation: the Location"),
         (b"<html>", "the response is not a teamsAsyncOperation"),
+        (b"503 Service Unavailable", "the response is not a teamsAsyncOperation"),
+        (b"[{\"status\":\"succeeded\"}", "the response is not a teamsAsyncOperation"),
     ] {
         let now = Instant::now();
         let mut poller = begun(now);

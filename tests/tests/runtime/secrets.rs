@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use graph_operation::protocol::{Accepted, Answer, Poller, accept};
+use graph_operation::protocol::{Accepted, Answer, Poller, Started, Target, accept};
 use graph_operation::testing::{
     ScriptedClient, accepted, block_on, in_progress, json_answer, status, succeeded, with_header,
 };
@@ -12,7 +12,7 @@ use http::{Response, Uri};
 use serde_json::json;
 
 use crate::tracing::log_of;
-use crate::{LOCATION, begin, drain};
+use crate::{LOCATION, OPERATION, begin, drain};
 
 const SECRET: &str = "of-great-value";
 
@@ -104,6 +104,16 @@ fn show_protocol(shown: &mut String, response: &Response<Bytes>) {
     }
 }
 
+/// What the machines make of a response to a check and to a request for the target.
+fn show_events(shown: &mut String, response: &Response<Bytes>) {
+    let (address, now) = (Uri::from_static(OPERATION), std::time::Instant::now());
+    let mut target = Target::new(address.clone(), Polling::default(), now, 1);
+    let _ = writeln!(shown, "{:?}", target.received(response.clone(), now));
+    let started = Started::at(address);
+    let mut poller = Poller::new::<TeamsAsyncOperation>(started, Polling::default(), now, 1);
+    let _ = writeln!(shown, "{:?}", poller.received(response.clone(), now));
+}
+
 fn assert_hidden(shown: &str, of: &dyn std::fmt::Debug) {
     assert!(!shown.contains(SECRET), "{of:?}:\n{shown}");
 }
@@ -136,6 +146,7 @@ fn no_response_is_shown_with_its_secrets() {
         let mut shown = String::new();
         let log = log_of(|| {
             show_protocol(&mut shown, &response);
+            show_events(&mut shown, &response);
             let client = ScriptedClient::new();
             let _ = show_outcome(
                 &mut shown,

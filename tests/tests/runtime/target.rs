@@ -150,11 +150,26 @@ fn no_target_is_read_anywhere_else() {
 
     let (client, mut op) = started();
     client.answer(operation(&json!({"status": "succeeded", "targetResourceLocation": null})));
-    assert_eq!(block_on(op.target()).unwrap_err().kind(), ErrorKind::MissingLocation);
-    assert_eq!(
-        block_on(op.wait()).unwrap().target_id(),
-        Some("00000000-0000-0000-0000-000000000001")
-    );
+    let error = block_on(op.target()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingLocation);
+    assert!(error.to_string().contains("00000000-0000-0000-0000-000000000001"), "{error}");
+    let completed = block_on(op.wait()).unwrap();
+    assert_eq!(completed.target_id(), Some("00000000-0000-0000-0000-000000000001"));
+    client.answer(json_answer(200, &json!({"id": "1"})));
+    block_on(completed.target_at(|id| format!("/teams/{id}"))).unwrap();
+
+    // An empty id is none.
+    let (client, mut op) = started();
+    let unnamed =
+        json!({"status": "succeeded", "targetResourceId": "", "targetResourceLocation": ""});
+    client.answer(operation(&unnamed));
+    let completed = block_on(op.wait()).unwrap();
+    for outcome in
+        [block_on(completed.target()), block_on(completed.target_at(|id| format!("/teams/{id}")))]
+    {
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::MissingLocation);
+    }
+    assert_eq!(client.requests().len(), 1);
 }
 
 #[test]
@@ -186,6 +201,22 @@ fn a_target_of_another_type_is_a_clear_error() {
     assert!(error.resume_token().is_some());
     assert!(error.operation::<TeamsAsyncOperation>().is_some());
     assert_eq!((error.request_id(), error.status()), (Some("r"), Some(http::StatusCode::OK)));
+}
+
+/// It is JSON, so another request would not help.
+#[test]
+fn a_target_that_no_value_can_hold_is_read_once() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for body in ["{\"size\":1e400}", &deep] {
+        let (client, mut operation) = started();
+        client.answer(succeeded("/teams('1')")).answer(status(200).map(|_| body.to_owned().into()));
+        let error = block_on(operation.target()).unwrap_err();
+        assert_eq!((error.kind(), client.requests().len()), (ErrorKind::Decode, 2), "{error:#}");
+        assert!(
+            format!("{error:#}").contains("the JSON does not have the expected shape (line 1"),
+            "{error:#}"
+        );
+    }
 }
 
 /// As in the operation itself, a character that no string can hold is replaced.

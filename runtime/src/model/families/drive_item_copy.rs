@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use time::OffsetDateTime;
 
+use super::failure;
 use crate::model::evolvable::evolvable;
 use crate::model::resource::{failure_text, resource, target};
-use crate::model::{GraphError, Monitor, OperationError, Progress, State, TargetRef};
+use crate::model::{GraphError, Model, Monitor, OperationError, Progress, State, TargetRef};
 use crate::protocol::Polling;
 
 evolvable! {
@@ -90,17 +91,13 @@ resource! {
     }
 
     fn failure(&self) -> Option<OperationError> {
-        if let Some(error) = &self.error {
+        let error = self.error.as_ref().map(|error| {
             let mut failure = OperationError::from(error);
             let mut details = error.details.iter();
             failure.code = failure.code.or_else(|| details.find_map(|detail| detail.code.clone()));
-            return Some(failure);
-        }
-        let text = self.message.as_ref().or(self.status_description.as_ref());
-        if self.state() == State::Failed && self.error_code.is_some() {
-            return Some(OperationError::new(self.error_code.clone(), text.cloned()));
-        }
-        failure_text(self, text)
+            failure
+        });
+        failure(error, self.failure_without_error())
     }
 
     fn target_id(&self) -> Option<&str> {
@@ -117,5 +114,20 @@ resource! {
 
     fn progress(&self) -> Option<Progress> {
         Some(Progress::from_percent(self.percentage_complete?))
+    }
+}
+
+impl DriveItemCopy {
+    /// What OneDrive personal sends instead of an error.
+    fn failure_without_error(&self) -> Option<OperationError> {
+        let texts = [&self.message, &self.status_description];
+        let text = texts.into_iter().flatten().find(|text| !text.is_empty());
+        let code = self.error_code.as_ref().filter(|code| !code.is_empty());
+        match code {
+            Some(code) if self.state() == State::Failed => {
+                Some(OperationError::new(Some(code.clone()), text.cloned()))
+            }
+            _ => failure_text(self, text),
+        }
     }
 }

@@ -15,3 +15,21 @@ pub use onenote_operation::{OnenoteOperation, OnenoteOperationStatus};
 pub use print_operation::{PrintOperation, PrintOperationProcessingState, PrintOperationStatus};
 pub use rich_long_running_operation::RichLongRunningOperation;
 pub use workbook_operation::{WorkbookOperation, WorkbookOperationStatus};
+
+use super::OperationError;
+
+/// The error, or `otherwise` if the error says nothing.
+fn failure(
+    error: Option<OperationError>,
+    otherwise: Option<OperationError>,
+) -> Option<OperationError> {
+    match error {
+        Some(error) if says_something(&error) => Some(error),
+        error => otherwise.or(error),
+    }
+}
+
+/// Whether an error has a code or a message. The service can send null for both.
+fn says_something(error: &OperationError) -> bool {
+    [&error.code, &error.message].into_iter().flatten().any(|text| !text.is_empty())
+}

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::failure;
 use crate::model::evolvable::evolvable;
 use crate::model::resource::{resource, target};
 use crate::model::{OperationError, Progress, TargetRef};
@@ -50,10 +51,7 @@ resource! {
 
     /// The error, else the first message of the undeclared `@api.diagnostics`.
     fn failure(&self) -> Option<OperationError> {
-        self.error.clone().or_else(|| {
-            let message = self.additional_data.get("@api.diagnostics")?.get(0)?.get("message")?;
-            Some(OperationError::new(None, Some(message.as_str()?.to_owned())))
-        })
+        failure(self.error.clone(), self.diagnostics())
     }
 
     fn target_id(&self) -> Option<&str> {
@@ -66,5 +64,15 @@ resource! {
 
     fn progress(&self) -> Option<Progress> {
         Progress::from_text(self.percent_complete.as_deref()?)
+    }
+}
+
+impl OnenoteOperation {
+    fn diagnostics(&self) -> Option<OperationError> {
+        let diagnostics = self.additional_data.get("@api.diagnostics")?.as_array()?;
+        let mut messages =
+            diagnostics.iter().filter_map(|diagnostic| diagnostic.get("message")?.as_str());
+        let message = messages.find(|message| !message.is_empty())?;
+        Some(OperationError::new(None, Some(message.to_owned())))
     }
 }

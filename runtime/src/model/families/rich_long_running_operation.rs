@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::failure;
 use crate::model::resource::{failure_text, resource, target};
 use crate::model::{GraphError, LongRunningOperationStatus, OperationError, Progress, TargetRef};
 
@@ -42,10 +43,8 @@ resource! {
     }
 
     fn failure(&self) -> Option<OperationError> {
-        match &self.error {
-            Some(error) => Some(error.into()),
-            None => failure_text(self, self.status_detail.as_ref()),
-        }
+        let error = self.error.as_ref().map(OperationError::from);
+        failure(error, failure_text(self, self.status_detail.as_ref()))
     }
 
     fn target_id(&self) -> Option<&str> {

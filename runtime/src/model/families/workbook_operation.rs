@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::says_something;
 use crate::model::evolvable::evolvable;
 use crate::model::resource::{resource, target};
 use crate::model::{GraphError, OperationError, TargetRef};
@@ -54,8 +55,8 @@ resource! {
     /// The innermost error that says anything.
     fn failure(&self) -> Option<OperationError> {
         let error = self.error.as_ref()?;
-        let says_something = |error: &&GraphError| error.code.is_some() || error.message.is_some();
-        Some(error.chain().filter(says_something).last().unwrap_or(error).into())
+        let errors = error.chain().map(OperationError::from);
+        Some(errors.filter(says_something).last().unwrap_or(error.into()))
     }
 
     fn target(&self) -> TargetRef<'_> {
