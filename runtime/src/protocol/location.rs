@@ -543,7 +543,7 @@ mod tests {
             (
                 ROOT,
                 "https://evil?secret",
-                "the location \"https://evil\" is of another origin than the service root's, \
+                "the location \"https://evil\" does not have the service root's origin, \
                  and is not followed",
             ),
             (
