@@ -7,8 +7,8 @@ use std::io::Write;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
-    HeaderValue, TRANSFER_ENCODING,
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, HeaderMap,
+    HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
 use http::{Method, Request, Response, StatusCode, Uri};
 use serde::Deserialize;
@@ -19,6 +19,10 @@ use super::request::{APPLICATION_JSON, INCLUDE_UNKNOWN_MEMBERS};
 
 /// The maximum number of requests in a batch.
 pub(super) const LARGEST: usize = 20;
+
+/// The headers that say which response it is, and when it was made.
+const IDENTIFYING: [HeaderName; 3] =
+    [DATE, HeaderName::from_static("request-id"), HeaderName::from_static("client-request-id")];
 
 /// A batch that is being written. The ids of its items are their positions, from 1.
 #[derive(Debug)]
@@ -139,6 +143,8 @@ pub(super) struct Item<'a> {
     pub(super) status: StatusCode,
     headers: Option<&'a RawValue>,
     body: Option<&'a RawValue>,
+    /// The headers of the batch's response.
+    batch: &'a HeaderMap,
 }
 
 impl<'a> Item<'a> {
@@ -166,7 +172,8 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// The headers, whose names may be in any case.
+    /// The headers, whose names may be in any case. An item without a date or an id has that of the
+    /// batch's response.
     pub(super) fn headers(&self) -> HeaderMap {
         type Values = std::collections::BTreeMap<String, serde_json::Value>;
 
@@ -180,12 +187,18 @@ impl<'a> Item<'a> {
             };
             for value in values {
                 let value = match value {
+                    serde_json::Value::Null => continue,
                     serde_json::Value::String(text) => HeaderValue::try_from(text),
                     value => HeaderValue::try_from(value.to_string()),
                 };
                 if let Ok(value) = value {
                     headers.append(name.clone(), value);
                 }
+            }
+        }
+        for name in IDENTIFYING {
+            if let Some(value) = self.batch.get(&name) {
+                headers.entry(name).or_insert_with(|| value.clone());
             }
         }
         headers
@@ -240,12 +253,16 @@ struct Odd<'a> {
 /// # Errors
 ///
 /// Returns an error if the text is not the response to a batch.
-pub(super) fn take_apart(text: &str, count: usize) -> serde_json::Result<Vec<ItemAnswer<'_>>> {
+pub(super) fn take_apart<'a>(
+    text: &'a str,
+    batch: &'a HeaderMap,
+    count: usize,
+) -> serde_json::Result<Vec<ItemAnswer<'a>>> {
     let mut answers = vec![ItemAnswer::Missing; count];
     if let Ok(read) = serde_json::from_str::<Responses<Written<'_>>>(text) {
         for Written { id, status, headers, body } in read.responses {
             let answer = match StatusCode::from_u16(status) {
-                Ok(status) => ItemAnswer::Item(Item { status, headers, body }),
+                Ok(status) => ItemAnswer::Item(Item { status, headers, body, batch }),
                 Err(_) => ItemAnswer::Unusable,
             };
             place(&mut answers, &id, answer);
@@ -260,7 +277,7 @@ pub(super) fn take_apart(text: &str, count: usize) -> serde_json::Result<Vec<Ite
         };
         let status = status.and_then(|status| unquoted(status).parse().ok());
         let answer = match status.map(StatusCode::from_u16) {
-            Some(Ok(status)) => ItemAnswer::Item(Item { status, headers, body }),
+            Some(Ok(status)) => ItemAnswer::Item(Item { status, headers, body, batch }),
             _ => ItemAnswer::Unusable,
         };
         place(&mut answers, unquoted(id), answer);
@@ -287,7 +304,7 @@ mod tests {
     use super::*;
 
     fn statuses(text: &str, count: usize) -> Vec<Option<u16>> {
-        take_apart(text, count)
+        take_apart(text, &HeaderMap::new(), count)
             .unwrap()
             .into_iter()
             .map(|answer| match answer {
@@ -298,8 +315,9 @@ mod tests {
     }
 
     fn only(item: &Value) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let none = HeaderMap::new();
         let text = json!({ "responses": [item] }).to_string();
-        let answers = take_apart(&text, 1).unwrap();
+        let answers = take_apart(&text, &none, 1).unwrap();
         let [ItemAnswer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
         (item.status, item.headers(), item.body().into_owned())
     }
@@ -364,7 +382,8 @@ mod tests {
             {"id":"9","status":200},{"id":"","status":200},{"id":"2","status":200},
             {"id":"2","status":200},{"id":"4","status":99}]}"#;
         assert_eq!(statuses(text, 5), [Some(404), None, Some(200), None, None]);
-        let answers = take_apart(text, 5).unwrap();
+        let none = HeaderMap::new();
+        let answers = take_apart(text, &none, 5).unwrap();
         assert!(matches!(answers[1], ItemAnswer::Duplicated));
         assert!(matches!(answers[3], ItemAnswer::Unusable));
         assert!(matches!(answers[4], ItemAnswer::Missing));
@@ -375,9 +394,10 @@ mod tests {
         let text = r#"{"responses":[{"id":1,"status":"200"},{"id":"2"},7,null,
             {"id":"3","status":200,"status":200},{"id":"4","status":200,"body":{"a":1}}]}"#;
         assert_eq!(statuses(text, 4), [Some(200), None, None, Some(200)]);
-        assert!(take_apart("<html></html>", 1).is_err());
-        assert!(take_apart(r#"{"error":{}}"#, 1).is_err());
-        assert!(take_apart(r#"{"responses":[{"id":"1","status":200"#, 1).is_err());
+        let none = HeaderMap::new();
+        assert!(take_apart("<html></html>", &none, 1).is_err());
+        assert!(take_apart(r#"{"error":{}}"#, &none, 1).is_err());
+        assert!(take_apart(r#"{"responses":[{"id":"1","status":200"#, &none, 1).is_err());
     }
 
     #[test]
@@ -390,10 +410,35 @@ mod tests {
         assert_eq!(headers.len(), 4);
         let (_, headers, _) = only(&json!({ "id": "1", "status": 200, "headers": "none" }));
         assert!(headers.is_empty());
+        // A header without a value is none.
+        let absent = json!({ "Location": null, "X": [null, "1"] });
+        let (_, headers, _) = only(&json!({ "id": "1", "status": 202, "headers": absent }));
+        assert_eq!(headers.get("location"), None);
+        assert_eq!(headers["x"], "1");
+    }
+
+    #[test]
+    fn an_item_without_ids_and_a_date_has_those_of_the_batch() {
+        let mut batch = HeaderMap::new();
+        for (name, value) in [("date", "d"), ("request-id", "r"), ("retry-after", "7")] {
+            batch.insert(name, HeaderValue::from_static(value));
+        }
+        let text = r#"{"responses":[{"id":"1","status":403},
+            {"id":"2","status":403,"headers":{"Request-Id":"own"}}]}"#;
+        let answers = take_apart(text, &batch, 2).unwrap();
+        let [ItemAnswer::Item(bare), ItemAnswer::Item(own)] = &answers[..] else {
+            panic!("{answers:?}")
+        };
+        assert_eq!(bare.headers()["request-id"], "r");
+        assert_eq!(own.headers()["request-id"], "own");
+        assert_eq!(own.headers()["date"], "d");
+        // What the batch asks for is not what the item asks for.
+        assert_eq!((bare.headers().len(), own.headers().len()), (2, 2));
     }
 
     #[test]
     fn headers_are_searched_for_a_retry_after_whatever_its_case() {
+        let none = HeaderMap::new();
         for (headers, found) in [
             (json!({ "RETRY-after": 7 }), true),
             (json!({ "Date": "x", "retry-after": "7" }), true),
@@ -403,11 +448,11 @@ mod tests {
         ] {
             let item = json!({ "id": "1", "status": 200, "headers": headers });
             let text = json!({ "responses": [item] }).to_string();
-            let answers = take_apart(&text, 1).unwrap();
+            let answers = take_apart(&text, &none, 1).unwrap();
             let [ItemAnswer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
             assert_eq!(item.may_ask_to_wait(), found, "{text}");
         }
-        let answers = take_apart(r#"{"responses":[{"id":"1","status":200}]}"#, 1).unwrap();
+        let answers = take_apart(r#"{"responses":[{"id":"1","status":200}]}"#, &none, 1).unwrap();
         let [ItemAnswer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
         assert!(!item.may_ask_to_wait());
     }

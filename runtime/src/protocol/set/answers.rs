@@ -269,7 +269,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         response: &Response<Bytes>,
     ) -> (Vec<SentItem>, Option<Response<Bytes>>) {
         let text = lossy(response.body());
-        let answers = match batch::take_apart(&text, items.len()) {
+        let answers = match batch::take_apart(&text, response.headers(), items.len()) {
             Ok(answers) => answers,
             Err(error) => {
                 let message = "the response is not a batch response";
@@ -298,7 +298,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 }
                 ItemAnswer::Unusable => "the response to the batch has no status for this request",
             };
-            self.fail_item(&item, Error::new(ErrorKind::Decode, complaint));
+            let error = Error::new(ErrorKind::Decode, complaint).with_response(response);
+            self.fail_item(&item, error);
         }
         (refused, first)
     }
