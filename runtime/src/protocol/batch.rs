@@ -24,6 +24,15 @@ pub(super) const LARGEST: usize = 20;
 const IDENTIFYING: [HeaderName; 3] =
     [DATE, HeaderName::from_static("request-id"), HeaderName::from_static("client-request-id")];
 
+/// Whether a batch would carry out this request as the service would by itself: a batch ignores
+/// `Prefer: respond-async`, and a request that needs it is refused there.
+pub(super) fn can_carry(request: &Request<Bytes>) -> bool {
+    let preferences = request.headers().get_all("prefer").iter();
+    let mut preferences =
+        preferences.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    !preferences.any(|preference| preference.trim_ascii().eq_ignore_ascii_case(b"respond-async"))
+}
+
 /// A batch that is being written. The ids of its items are their positions, from 1.
 #[derive(Debug)]
 pub(super) struct Writer {

@@ -332,7 +332,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return Err(Box::new(start));
         }
         let mut member = Member::unstarted();
-        member.version = self.version_of(start.path());
+        if batch::can_carry(&start.request) {
+            member.version = self.version_of(start.path());
+        }
         member.rest().own_start = Some(start);
         self.add_start(key, member);
         Ok(())

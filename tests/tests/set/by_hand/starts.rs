@@ -274,3 +274,29 @@ fn a_start_in_a_refused_batch_does_not_count_as_sent() {
         assert_eq!(error.checks(), Some(2));
     }
 }
+
+/// A batch ignores this preference, and a request that needs it is refused there.
+#[test]
+fn a_start_that_asks_for_an_asynchronous_response_is_sent_alone() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for (key, prefer) in
+        (0..).zip(["respond-async", "x=1, Respond-Async", "wait=5", "return=minimal"])
+    {
+        let request = Request::patch(format!("{ROOT}/drives/1/items/{key}"));
+        let request = request.header("Prefer", prefer).body(Bytes::new()).unwrap();
+        let polling = Polling::default();
+        let start = Start::new::<TeamsAsyncOperation>(&root(), request, false, polling, now, 7);
+        set.queue_request(key, start.unwrap()).unwrap();
+    }
+    for path in ["/v1.0/drives/1/items/0", "/v1.0/drives/1/items/1", "/v1.0/$batch"] {
+        set = saved::reread(&set, root(), now);
+        let (request, envelope) = sending(&mut set, &mut now);
+        assert_eq!(request.uri().path(), path);
+        if envelope.len() == 1 {
+            receive(&mut set, envelope, accepted(&location(1)), now);
+        } else {
+            assert_eq!(envelope.len(), 2);
+        }
+    }
+}
