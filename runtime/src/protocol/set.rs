@@ -618,6 +618,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
         Some(member.with_poller(&known, policy, |poller| decide(poller, now)))
     }
 
+    /// The id of a member that changes its place.
+    fn restamp(&mut self, number: u32) -> Option<Id> {
+        let stamp = self.new_stamp();
+        self.members.get_mut(number)?.stamp = stamp;
+        Some(Id { stamp, member: number })
+    }
+
     /// A new stamp for a member that changes its place.
     fn new_stamp(&mut self) -> u32 {
         self.stamp = self.stamp.wrapping_add(1);
