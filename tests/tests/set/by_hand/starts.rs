@@ -314,9 +314,9 @@ fn a_start_that_waits_for_a_retry_is_not_ended_by_the_deadline_of_its_first_requ
     let (_, envelope) = sending(&mut set, &mut now);
     assert!(now - begun < seconds(40));
     // A request has four seconds at least.
-    let sent = now;
+    let again = now;
     let (_, end) = end(&mut set, &mut now);
-    assert_eq!(now - sent, seconds(4));
+    assert_eq!(now - again, seconds(4));
     assert_eq!(end.unwrap_err().checks(), Some(2));
     drop(envelope);
 }
