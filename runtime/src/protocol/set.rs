@@ -388,9 +388,6 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// The part of `path` with the API version; `None` if no batch can be sent there.
     fn base_of<'a>(&self, path: &'a str) -> Option<&'a str> {
-        if self.reader.monitor == Monitor::Anonymous {
-            return None;
-        }
         let prefix = self.prefix.as_deref()?;
         let (version, _) = path.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/')?;
         if !location::is_version(version) {
@@ -408,7 +405,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// Takes over an operation.
     fn attach(&mut self, number: u32, poller: Poller) {
         let policy = self.policies.add(*poller.polling());
-        let path = poller.location().and_then(Uri::path_and_query);
+        // A monitor that is read without a credential belongs to another service.
+        let is_here = self.reader.monitor != Monitor::Anonymous;
+        let path = poller.location().filter(|_| is_here).and_then(Uri::path_and_query);
         let version = path.map_or(0, |path| self.version_of(path.as_str()));
         let (clock, now) = (self.clock, self.now);
         if let Some(member) = self.members.get_mut(number) {

@@ -225,6 +225,31 @@ fn a_start_of_a_copy_is_sent_with_the_credential() {
     assert_eq!(request.uri(), at);
 }
 
+/// The starts go to the service, and only the monitors are elsewhere.
+#[test]
+fn starts_of_copies_are_sent_in_a_batch_and_their_monitors_are_read_one_by_one() {
+    let mut now = Instant::now();
+    let mut set = Set::<u8>::new::<DriveItemCopy>(root(), now, 7);
+    for key in 0..2 {
+        let request = Request::post(format!("{ROOT}/me/drive/items/{key}/copy")).body(Bytes::new());
+        let (request, polling) = (request.unwrap(), Polling::default());
+        let start = Start::new::<DriveItemCopy>(&root(), request, false, polling, now, 7);
+        set.queue_request(key, start.unwrap()).unwrap();
+    }
+    set = Set::restore::<DriveItemCopy>(set.save(), root(), now).unwrap();
+    let SetStep::Send(dispatch) = set.next(now) else { panic!("they are to be sent") };
+    assert!(dispatch.is_start() && !dispatch.is_anonymous());
+    let (request, envelope) = dispatch.request();
+    assert_eq!((request.uri().path(), envelope.len()), ("/v1.0/$batch", 2));
+    let at = |key| format!("https://contoso.sharepoint.com/v1.0/monitor/{key}");
+    let said =
+        [1, 2].map(|id| json!({ "id": id, "status": 202, "headers": { "Location": at(id) } }));
+    receive(&mut set, envelope, batch(&json!(said)), now);
+    let mut read = [(); 2].map(|()| sending(&mut set, &mut now).0.uri().to_string());
+    read.sort();
+    assert_eq!(read, [1, 2].map(at));
+}
+
 #[test]
 fn a_token_says_when_the_start_was_first_sent() {
     let begin = Instant::now();
