@@ -235,7 +235,8 @@ where
     ///
     /// It is retried as [`Operation::start`] retries. In a batch, a write without a body gets an
     /// empty JSON object, which Graph requires there. The request's own `Authorization` header is
-    /// not sent in a batch: the client adds one to each batch.
+    /// not sent in a batch: the client adds one to each batch. A request with
+    /// `Prefer: respond-async`, which a batch ignores, is sent by itself.
     ///
     /// # Errors
     ///

@@ -88,6 +88,8 @@ struct Shared {
     waits: Vec<Duration>,
     seeds: u64,
     yielding: bool,
+    /// Requests that pend.
+    in_flight: usize,
 }
 
 enum Scripted {
@@ -116,6 +118,7 @@ impl ScriptedClient {
                 waits: Vec::new(),
                 seeds: 0,
                 yielding: false,
+                in_flight: 0,
             })),
         }
     }
@@ -302,6 +305,7 @@ impl Client for ScriptedClient {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
         let batch = self.record(request);
         if self.lock().yielding {
+            let _in_flight = InFlight::new(self);
             yield_once().await;
         }
         self.reply(batch)
@@ -313,6 +317,10 @@ impl Client for ScriptedClient {
 
     async fn sleep(&self, duration: Duration) {
         if self.lock().yielding {
+            // A request that was sent before takes no time.
+            if self.lock().in_flight > 0 {
+                yield_once().await;
+            }
             let rest = duration / 2;
             self.advance(duration.saturating_sub(rest));
             yield_once().await;
@@ -392,6 +400,22 @@ impl fmt::Debug for ScriptedClient {
             .field("requests", &shared.requests.len())
             .field("remaining", &shared.script.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// Counts a request as in flight.
+struct InFlight<'a>(&'a ScriptedClient);
+
+impl<'a> InFlight<'a> {
+    fn new(client: &'a ScriptedClient) -> Self {
+        client.lock().in_flight += 1;
+        InFlight(client)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.lock().in_flight -= 1;
     }
 }
 

@@ -7,8 +7,8 @@ use std::io::Write;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
-    HeaderValue, TRANSFER_ENCODING,
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, HeaderMap,
+    HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
 use http::{Method, Request, Response, StatusCode, Uri};
 use serde::Deserialize;
@@ -21,6 +21,19 @@ use crate::model::json;
 
 /// The maximum number of requests in a batch.
 pub(super) const LARGEST: usize = 20;
+
+/// The headers that identify a response, and say when it was made.
+const IDENTIFYING: [HeaderName; 3] =
+    [DATE, HeaderName::from_static("request-id"), HeaderName::from_static("client-request-id")];
+
+/// Whether a batch would carry out this request as the service would by itself: a batch ignores
+/// `Prefer: respond-async`, and a request that needs it is refused there.
+pub(super) fn can_carry(request: &Request<Bytes>) -> bool {
+    let preferences = request.headers().get_all("prefer").iter();
+    let mut preferences =
+        preferences.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    !preferences.any(|preference| preference.trim_ascii().eq_ignore_ascii_case(b"respond-async"))
+}
 
 /// A batch that is being written. The ids of its items are their positions, from 1.
 #[derive(Debug)]
@@ -141,6 +154,8 @@ pub(super) struct Item<'a> {
     pub(super) status: StatusCode,
     headers: Option<&'a RawValue>,
     body: Option<&'a RawValue>,
+    /// The headers of the batch's response.
+    batch: &'a HeaderMap,
 }
 
 impl<'a> Item<'a> {
@@ -163,7 +178,8 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// The headers, whose names may be in any case.
+    /// The headers, whose names may be in any case. An item without a date or a request id gets that
+    /// of the batch's response.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let written = self.headers.map_or("{}", RawValue::get);
@@ -176,6 +192,7 @@ impl<'a> Item<'a> {
             };
             for value in values {
                 let value = match value {
+                    Value::Null => continue,
                     Value::String(text) => HeaderValue::try_from(text),
                     value => HeaderValue::try_from(value.to_string()),
                 };
@@ -184,6 +201,11 @@ impl<'a> Item<'a> {
                 }
             }
         });
+        for name in IDENTIFYING {
+            if let Some(value) = self.batch.get(&name) {
+                headers.entry(name).or_insert_with(|| value.clone());
+            }
+        }
         headers
     }
 
@@ -232,12 +254,16 @@ struct Odd<'a> {
 /// # Errors
 ///
 /// Returns an error if the text is not the response to a batch.
-pub(super) fn take_apart(text: &str, count: usize) -> serde_json::Result<Vec<ItemAnswer<'_>>> {
+pub(super) fn take_apart<'a>(
+    text: &'a str,
+    batch: &'a HeaderMap,
+    count: usize,
+) -> serde_json::Result<Vec<ItemAnswer<'a>>> {
     let mut answers = vec![ItemAnswer::Missing; count];
     if let Ok(read) = serde_json::from_str::<Responses<Written<'_>>>(text) {
         for Written { id, status, headers, body } in read.responses {
             let answer = match StatusCode::from_u16(status) {
-                Ok(status) => ItemAnswer::Item(Item { status, headers, body }),
+                Ok(status) => ItemAnswer::Item(Item { status, headers, body, batch }),
                 Err(_) => ItemAnswer::Unusable,
             };
             place(&mut answers, &id, answer);
@@ -252,7 +278,7 @@ pub(super) fn take_apart(text: &str, count: usize) -> serde_json::Result<Vec<Ite
         };
         let status = status.and_then(|status| json::unquoted(status.get()).parse().ok());
         let answer = match status.map(StatusCode::from_u16) {
-            Some(Ok(status)) => ItemAnswer::Item(Item { status, headers, body }),
+            Some(Ok(status)) => ItemAnswer::Item(Item { status, headers, body, batch }),
             _ => ItemAnswer::Unusable,
         };
         place(&mut answers, &json::unquoted(id.get()), answer);
@@ -275,7 +301,7 @@ mod tests {
     use super::*;
 
     fn statuses(text: &str, count: usize) -> Vec<Option<u16>> {
-        take_apart(text, count)
+        take_apart(text, &HeaderMap::new(), count)
             .unwrap()
             .into_iter()
             .map(|answer| match answer {
@@ -286,8 +312,9 @@ mod tests {
     }
 
     fn only(item: &Value) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let none = HeaderMap::new();
         let text = json!({ "responses": [item] }).to_string();
-        let answers = take_apart(&text, 1).unwrap();
+        let answers = take_apart(&text, &none, 1).unwrap();
         let [ItemAnswer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
         (item.status, item.headers(), item.body().into_owned())
     }
@@ -352,7 +379,8 @@ mod tests {
             {"id":"9","status":200},{"id":"","status":200},{"id":"2","status":200},
             {"id":"2","status":200},{"id":"4","status":99}]}"#;
         assert_eq!(statuses(text, 5), [Some(404), None, Some(200), None, None]);
-        let answers = take_apart(text, 5).unwrap();
+        let none = HeaderMap::new();
+        let answers = take_apart(text, &none, 5).unwrap();
         assert!(matches!(answers[1], ItemAnswer::Duplicated));
         assert!(matches!(answers[3], ItemAnswer::Unusable));
         assert!(matches!(answers[4], ItemAnswer::Missing));
@@ -363,9 +391,10 @@ mod tests {
         let text = r#"{"responses":[{"id":1,"status":"200"},{"id":"2"},7,null,
             {"id":"3","status":200,"status":200},{"id":"4","status":200,"body":{"a":1}}]}"#;
         assert_eq!(statuses(text, 4), [Some(200), None, None, Some(200)]);
-        assert!(take_apart("<html></html>", 1).is_err());
-        assert!(take_apart(r#"{"error":{}}"#, 1).is_err());
-        assert!(take_apart(r#"{"responses":[{"id":"1","status":200"#, 1).is_err());
+        let none = HeaderMap::new();
+        assert!(take_apart("<html></html>", &none, 1).is_err());
+        assert!(take_apart(r#"{"error":{}}"#, &none, 1).is_err());
+        assert!(take_apart(r#"{"responses":[{"id":"1","status":200"#, &none, 1).is_err());
     }
 
     #[test]
@@ -378,10 +407,35 @@ mod tests {
         assert_eq!(headers.len(), 4);
         let (_, headers, _) = only(&json!({ "id": "1", "status": 200, "headers": "none" }));
         assert!(headers.is_empty());
+        // Null is not a value.
+        let absent = json!({ "Location": null, "X": [null, "1"] });
+        let (_, headers, _) = only(&json!({ "id": "1", "status": 202, "headers": absent }));
+        assert_eq!(headers.get("location"), None);
+        assert_eq!(headers["x"], "1");
+    }
+
+    #[test]
+    fn an_item_without_ids_and_a_date_has_those_of_the_batch() {
+        let mut batch = HeaderMap::new();
+        for (name, value) in [("date", "d"), ("request-id", "r"), ("retry-after", "7")] {
+            batch.insert(name, HeaderValue::from_static(value));
+        }
+        let text = r#"{"responses":[{"id":"1","status":403},
+            {"id":"2","status":403,"headers":{"Request-Id":"own"}}]}"#;
+        let answers = take_apart(text, &batch, 2).unwrap();
+        let [ItemAnswer::Item(bare), ItemAnswer::Item(own)] = &answers[..] else {
+            panic!("{answers:?}")
+        };
+        assert_eq!(bare.headers()["request-id"], "r");
+        assert_eq!(own.headers()["request-id"], "own");
+        assert_eq!(own.headers()["date"], "d");
+        // What the batch asks for is not what the item asks for.
+        assert_eq!((bare.headers().len(), own.headers().len()), (2, 2));
     }
 
     #[test]
     fn headers_are_searched_for_a_retry_after_whatever_its_case() {
+        let none = HeaderMap::new();
         for (headers, found) in [
             (json!({ "RETRY-after": 7 }), true),
             (json!({ "Date": "x", "retry-after": "7" }), true),
@@ -391,11 +445,11 @@ mod tests {
         ] {
             let item = json!({ "id": "1", "status": 200, "headers": headers });
             let text = json!({ "responses": [item] }).to_string();
-            let answers = take_apart(&text, 1).unwrap();
+            let answers = take_apart(&text, &none, 1).unwrap();
             let [ItemAnswer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
             assert_eq!(item.may_ask_to_wait(), found, "{text}");
         }
-        let answers = take_apart(r#"{"responses":[{"id":"1","status":200}]}"#, 1).unwrap();
+        let answers = take_apart(r#"{"responses":[{"id":"1","status":200}]}"#, &none, 1).unwrap();
         let [ItemAnswer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
         assert!(!item.may_ask_to_wait());
     }
@@ -413,7 +467,8 @@ mod tests {
     fn values_that_serde_refuses_do_not_hide_the_others() {
         let text = r#"{"responses":[{"id":"1","status":200,
             "headers":{"a":1e400,"b":"2"},"body":"\ud800"}]}"#;
-        let answers = take_apart(text, 1).unwrap();
+        let none = HeaderMap::new();
+        let answers = take_apart(text, &none, 1).unwrap();
         let [ItemAnswer::Item(item)] = &answers[..] else { panic!("{answers:?}") };
         assert_eq!(item.headers()["b"], "2");
         assert_eq!(item.body(), "\u{FFFD}".as_bytes());

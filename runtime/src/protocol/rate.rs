@@ -1,5 +1,6 @@
 //! The limit on requests per second: a token bucket.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +15,10 @@ const BURST: u32 = 20;
 /// The bucket counts in billionths of a token: a rate of one per second adds one in a nanosecond.
 const TOKEN: u64 = 1_000_000_000;
 
+/// How long a reservation keeps its place after its time. If its owner has stopped, such as a set
+/// that is no longer driven, the others do not wait for it.
+const GRACE: Elapsed = Elapsed::from_secs(1);
+
 /// A token bucket with reservations, which are served in order, however few tokens a later one
 /// needs. A reservation promises a time. Its tokens are taken when it is claimed, so that a late
 /// claim does not get more than the bucket holds.
@@ -21,17 +26,28 @@ const TOKEN: u64 = 1_000_000_000;
 pub(super) struct Bucket {
     pub(super) rate: u32,
     pub(super) tokens: u64,
+    /// How many tokens each reservation needs that still has its place.
+    places: BTreeMap<Promise, u32>,
+    /// Their sum.
     reserved: u64,
+    /// The number of the latest reservation.
+    latest: u64,
     pub(super) updated: Elapsed,
     pub(super) recovery: Recovery,
 }
+
+/// When the tokens of a reservation are available, and its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Promise(Elapsed, u64);
 
 impl Bucket {
     pub(super) fn new(rate: u32, now: Elapsed) -> Self {
         Bucket {
             rate: rate.max(1),
             tokens: tokens(BURST),
+            places: BTreeMap::new(),
             reserved: 0,
+            latest: 0,
             updated: now,
             recovery: Recovery::new(),
         }
@@ -51,27 +67,64 @@ impl Bucket {
         self.tokens = self.tokens.saturating_add(more).min(tokens(BURST));
     }
 
-    /// Reserves this many tokens, and returns when they will be available.
-    fn reserve(&mut self, count: u32, now: Elapsed) -> Elapsed {
+    /// Reserves this many tokens.
+    fn reserve(&mut self, count: u32, now: Elapsed) -> Promise {
         let now = self.refill(now);
-        self.reserved = self.reserved.saturating_add(tokens(count));
-        now.plus(self.time_for(self.reserved.saturating_sub(self.tokens), now))
+        self.drop_late(now);
+        let needed = self.reserved.saturating_add(tokens(count));
+        let at = now.plus(self.time_for(needed.saturating_sub(self.tokens), now));
+        self.promise(count, at)
     }
 
-    fn give_back(&mut self, count: u32) {
-        self.reserved = self.reserved.saturating_sub(tokens(count));
+    /// Promises this many tokens for `at`.
+    fn promise(&mut self, count: u32, at: Elapsed) -> Promise {
+        self.latest += 1;
+        let promise = Promise(at, self.latest);
+        self.keep_place(promise, count);
+        promise
+    }
+
+    fn keep_place(&mut self, promise: Promise, count: u32) {
+        self.places.insert(promise, count);
+        self.reserved = self.reserved.saturating_add(tokens(count));
+    }
+
+    /// Gives up the place of a reservation. `false` if it has none.
+    fn give_up(&mut self, promise: Promise) -> bool {
+        let count = self.places.remove(&promise);
+        self.reserved = self.reserved.saturating_sub(tokens(count.unwrap_or(0)));
+        count.is_some()
+    }
+
+    /// Gives up the places of reservations that were not claimed in time.
+    fn drop_late(&mut self, now: Elapsed) {
+        while let Some((&promise, _)) = self.places.first_key_value()
+            && promise.0.plus(GRACE) < now
+        {
+            self.give_up(promise);
+        }
     }
 
     /// Takes `count` tokens of a reservation and returns the others to the bucket, or returns when
-    /// to try again.
-    fn claim(&mut self, reserved: u32, count: u32, now: Elapsed) -> Result<(), Elapsed> {
+    /// to try again. A reservation without a place comes after those that have one.
+    fn claim(
+        &mut self,
+        promise: Promise,
+        reserved: u32,
+        count: u32,
+        now: Elapsed,
+    ) -> Result<(), Promise> {
         let now = self.refill(now);
+        self.drop_late(now);
+        let first = if self.give_up(promise) { 0 } else { self.reserved };
         let wanted = tokens(count);
-        if self.tokens < wanted {
-            return Err(now.plus(self.time_for(wanted - self.tokens, now)));
+        let needed = first.saturating_add(wanted);
+        if self.tokens < needed {
+            let later = Promise(now.plus(self.time_for(needed - self.tokens, now)), promise.1);
+            self.keep_place(later, reserved);
+            return Err(later);
         }
         self.tokens -= wanted;
-        self.give_back(reserved);
         Ok(())
     }
 
@@ -146,16 +199,18 @@ impl RateLimit {
     pub(crate) fn reserve(&self, count: u32, now: Instant) -> Reservation {
         let mut shared = self.lock();
         let (clock, elapsed) = shared.elapsed(now);
-        let at = shared.bucket.reserve(count, elapsed);
-        Reservation { limit: self.clone(), at: clock.instant(at), count, claimed: false }
+        let promise = shared.bucket.reserve(count, elapsed);
+        let at = clock.instant(promise.0);
+        Reservation { limit: self.clone(), promise, at, count, claimed: false }
     }
 
     /// Restores a reservation that the saved limit had promised for `at`.
     pub(super) fn resume(&self, count: u32, at: Instant) -> Reservation {
         let count = count.min(BURST);
-        let bucket = &mut self.lock().bucket;
-        bucket.reserved = bucket.reserved.saturating_add(tokens(count));
-        Reservation { limit: self.clone(), at, count, claimed: false }
+        let mut shared = self.lock();
+        let (_, elapsed) = shared.elapsed(at);
+        let promise = shared.bucket.promise(count, elapsed);
+        Reservation { limit: self.clone(), promise, at, count, claimed: false }
     }
 
     /// Records that a request that was sent at `sent` was refused.
@@ -192,6 +247,7 @@ pub(crate) struct Admitted(pub(crate) RateLimit);
 #[derive(Debug)]
 pub(crate) struct Reservation {
     limit: RateLimit,
+    promise: Promise,
     at: Instant,
     count: u32,
     claimed: bool,
@@ -213,13 +269,13 @@ impl Reservation {
         let count = u32::try_from(count).unwrap_or(u32::MAX).min(self.count);
         let mut shared = self.limit.lock();
         let (clock, elapsed) = shared.elapsed(now);
-        match shared.bucket.claim(self.count, count, elapsed) {
+        match shared.bucket.claim(self.promise, self.count, count, elapsed) {
             Ok(()) => {
                 (self.count, self.claimed) = (count, true);
                 true
             }
             Err(later) => {
-                self.at = clock.instant(later);
+                (self.promise, self.at) = (later, clock.instant(later.0));
                 false
             }
         }
@@ -238,7 +294,7 @@ impl Drop for Reservation {
             if self.claimed {
                 bucket.add(tokens(self.count));
             } else {
-                bucket.give_back(self.count);
+                bucket.give_up(self.promise);
             }
         }
     }
@@ -257,16 +313,18 @@ mod tests {
     #[test]
     fn a_full_bucket_and_then_the_rate() {
         let mut bucket = Bucket::new(20, at(0));
-        assert_eq!(bucket.reserve(20, at(0)), at(0));
-        assert_eq!(bucket.reserve(1, at(0)), at(50));
-        assert_eq!(bucket.reserve(19, at(0)), at(1_000));
-        assert_eq!(bucket.claim(20, 20, at(0)), Ok(()));
-        assert_eq!(bucket.claim(1, 1, at(20)), Err(at(50)));
-        assert_eq!(bucket.claim(1, 1, at(50)), Ok(()));
+        let all = bucket.reserve(20, at(0));
+        let one = bucket.reserve(1, at(0));
+        let others = bucket.reserve(19, at(0));
+        assert_eq!([all.0, one.0, others.0], [at(0), at(50), at(1_000)]);
+        assert_eq!(bucket.claim(all, 20, 20, at(0)), Ok(()));
+        assert_eq!(bucket.claim(one, 1, 1, at(20)), Err(one));
+        assert_eq!(bucket.claim(one, 1, 1, at(50)), Ok(()));
         // A late claim does not get more than the bucket holds.
-        assert_eq!(bucket.reserve(20, at(500)), at(2_000));
-        assert_eq!(bucket.claim(19, 19, at(60_000)), Ok(()));
-        assert_eq!(bucket.claim(20, 20, at(60_000)), Err(at(60_950)));
+        let last = bucket.reserve(20, at(500));
+        assert_eq!(last.0, at(2_000));
+        assert_eq!(bucket.claim(others, 19, 19, at(2_000)), Ok(()));
+        assert_eq!(bucket.claim(last, 20, 20, at(2_000)), Err(Promise(at(2_950), last.1)));
     }
 
     #[test]
@@ -279,11 +337,28 @@ mod tests {
     #[test]
     fn returned_tokens_are_available_at_once() {
         let mut bucket = Bucket::new(20, at(0));
-        assert_eq!(bucket.reserve(20, at(0)), at(0));
-        bucket.give_back(20);
-        assert_eq!(bucket.reserve(15, at(0)), at(0));
-        assert_eq!(bucket.claim(15, 5, at(0)), Ok(()));
-        assert_eq!(bucket.reserve(15, at(0)), at(0));
+        let all = bucket.reserve(20, at(0));
+        assert!(bucket.give_up(all) && !bucket.give_up(all));
+        let most = bucket.reserve(15, at(0));
+        assert_eq!(most.0, at(0));
+        assert_eq!(bucket.claim(most, 15, 5, at(0)), Ok(()));
+        assert_eq!(bucket.reserve(15, at(0)).0, at(0));
+    }
+
+    #[test]
+    fn a_reservation_that_is_not_claimed_in_time_holds_up_nobody() {
+        let mut bucket = Bucket::new(20, at(0));
+        let all = bucket.reserve(20, at(0));
+        assert_eq!(bucket.claim(all, 20, 20, at(0)), Ok(()));
+        let idle = bucket.reserve(20, at(0));
+        // It keeps its place for a second.
+        assert_eq!(idle.0, at(1_000));
+        assert_eq!(bucket.reserve(1, at(2_000)).0, at(2_050));
+        let busy = bucket.reserve(20, at(2_001));
+        assert_eq!(busy.0, at(2_051));
+        // Then it comes after the others.
+        let Err(again) = bucket.claim(idle, 20, 20, at(2_010)) else { panic!("it has no place") };
+        assert_eq!(again, Promise(at(3_060), idle.1));
     }
 
     #[test]
@@ -331,10 +406,12 @@ mod tests {
     #[test]
     fn an_earlier_time_earns_nothing_again() {
         let mut bucket = Bucket::new(20, at(0));
-        assert_eq!(bucket.reserve(20, at(10_000)), at(10_000));
-        assert_eq!(bucket.claim(20, 20, at(10_000)), Ok(()));
-        assert_eq!(bucket.reserve(1, at(5_000)), at(10_050));
-        assert_eq!(bucket.claim(1, 1, at(10_000)), Err(at(10_050)));
+        let all = bucket.reserve(20, at(10_000));
+        assert_eq!(all.0, at(10_000));
+        assert_eq!(bucket.claim(all, 20, 20, at(10_000)), Ok(()));
+        let one = bucket.reserve(1, at(5_000));
+        assert_eq!(one.0, at(10_050));
+        assert_eq!(bucket.claim(one, 1, 1, at(10_000)), Err(one));
     }
 
     #[test]

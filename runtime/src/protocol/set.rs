@@ -332,7 +332,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return Err(Box::new(start));
         }
         let mut member = Member::unstarted();
-        member.version = self.version_of(start.path());
+        if batch::can_carry(&start.request) {
+            member.version = self.version_of(start.path());
+        }
         member.rest().own_start = Some(start);
         self.add_start(key, member);
         Ok(())
@@ -386,9 +388,6 @@ impl<K: Clone + Eq + Hash> Set<K> {
 
     /// The part of `path` with the API version; `None` if no batch can be sent there.
     fn base_of<'a>(&self, path: &'a str) -> Option<&'a str> {
-        if self.reader.monitor == Monitor::Anonymous {
-            return None;
-        }
         let prefix = self.prefix.as_deref()?;
         let (version, _) = path.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/')?;
         if !location::is_version(version) {
@@ -406,7 +405,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// Takes over an operation.
     fn attach(&mut self, number: u32, poller: Poller) {
         let policy = self.policies.add(*poller.polling());
-        let path = poller.location().and_then(Uri::path_and_query);
+        // A monitor that is read without a credential belongs to another service.
+        let is_here = self.reader.monitor != Monitor::Anonymous;
+        let path = poller.location().filter(|_| is_here).and_then(Uri::path_and_query);
         let version = path.map_or(0, |path| self.version_of(path.as_str()));
         let (clock, now) = (self.clock, self.now);
         if let Some(member) = self.members.get_mut(number) {
@@ -614,6 +615,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let known =
             Known { root: &self.root, reader: self.reader, clock: self.clock, now: self.now };
         Some(member.with_poller(&known, policy, |poller| decide(poller, now)))
+    }
+
+    /// The id of a member that changes its place.
+    fn restamp(&mut self, number: u32) -> Option<Id> {
+        let stamp = self.new_stamp();
+        self.members.get_mut(number)?.stamp = stamp;
+        Some(Id { stamp, member: number })
     }
 
     /// A new stamp for a member that changes its place.

@@ -39,6 +39,8 @@ pub struct Start {
     pub(super) idempotent: bool,
     pub(super) policy: Polling,
     pub(super) attempts: Attempts,
+    /// Whether time counts although no request has been carried out: a batch with it was refused.
+    pub(super) begun: bool,
     /// How it ended.
     pub(super) done: Option<Result<(), Error>>,
 }
@@ -80,6 +82,7 @@ impl Start {
             idempotent,
             policy,
             attempts: Attempts::new(now, seed),
+            begun: false,
             done: None,
         })
     }
@@ -106,14 +109,18 @@ impl Start {
 
     /// How long a request that is sent at `now` may take; `None` without a deadline.
     pub(super) fn time_left(&self, now: Instant) -> Option<Elapsed> {
-        let now =
-            if self.attempts.sent == 0 { Elapsed::ZERO } else { self.attempts.clock.elapsed(now) };
-        self.policy.time_left(now)
+        let elapsed =
+            if self.is_begun() { self.attempts.clock.elapsed(now) } else { Elapsed::ZERO };
+        self.policy.time_left(elapsed)
+    }
+
+    fn is_begun(&self) -> bool {
+        self.begun || self.attempts.sent > 0
     }
 
     /// Time counts from when the request is first sent.
     fn begin(&mut self, now: Instant) {
-        if self.attempts.sent == 0 {
+        if !self.is_begun() {
             self.attempts.clock = Clock::new(now, Elapsed::ZERO);
         }
     }
@@ -123,6 +130,16 @@ impl Start {
         self.begin(now);
         self.attempts.advance(now);
         self.attempts.sent();
+    }
+
+    /// Takes the refusal, at `now`, of the batch with the request. Returns the error if a retry at
+    /// `until` would be after the deadline.
+    pub(super) fn refused(&mut self, error: &Error, now: Instant, until: Instant) -> Option<Error> {
+        self.begun = true;
+        self.attempts.advance(now);
+        let until = self.attempts.clock.elapsed(until);
+        let late = self.policy.deadline().is_some_and(|deadline| until > deadline);
+        late.then(|| self.attempts.with_effort(error.clone()))
     }
 
     /// Undoes the last `sending`: the request counts as not sent.

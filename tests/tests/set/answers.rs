@@ -69,6 +69,32 @@ fn order_names_and_encodings_do_not_matter() {
     assert!(times[1] - times[0] >= seconds(100), "{times:?}");
 }
 
+/// The items of a batch seldom have a date or ids of their own.
+#[test]
+fn an_item_has_the_date_and_the_ids_of_its_batch() {
+    let client = ScriptedClient::new();
+    let mut set = running(&client, 3);
+    let response = batch(&json!([
+        { "id": "1", "status": 429, "headers": { "Retry-After": "Thu, 01 Jan 2026 00:02:00 GMT" } },
+        { "id": "2", "status": 403, "headers": { "request-id": "own" } },
+        { "id": "3", "status": 200, "body": { "status": "failed" } },
+    ]));
+    let response = with_header(response, "date", "Thu, 01 Jan 2026 00:00:00 GMT");
+    let response = with_header(response, "request-id", "r");
+    client.answer_batch(with_header(response, "client-request-id", "c"));
+    client.answer(succeeded("/a"));
+    let ends = ends(&mut set);
+    let ids: Vec<_> = ends[..2]
+        .iter()
+        .map(|(_, end)| end.as_ref().unwrap_err())
+        .map(|error| (error.request_id(), error.client_request_id(), error.date().is_some()))
+        .collect();
+    assert_eq!(ids, [(Some("own"), Some("c"), true), (Some("r"), Some("c"), true)]);
+    assert!(ends[2].1.is_ok());
+    let times = client.sent_at();
+    assert!(times[1] - times[0] >= seconds(120), "{times:?}");
+}
+
 #[test]
 fn a_byte_order_mark_and_invalid_utf_8_lose_no_item() {
     let client = ScriptedClient::new();

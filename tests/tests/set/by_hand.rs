@@ -14,7 +14,7 @@ use graph_operation::protocol::{
 };
 use graph_operation::testing::{accepted, in_progress, json_answer, status, with_header};
 use graph_operation::{
-    DriveItemCopy, Error, ErrorKind, Polling, Result, TeamsAsyncOperation, TimeLeft,
+    DriveItemCopy, Error, ErrorKind, Polling, RateLimit, Result, TeamsAsyncOperation, TimeLeft,
 };
 use graph_operation_tests::set::saved;
 use http::{Request, Response, Uri};

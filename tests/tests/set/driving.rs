@@ -206,3 +206,26 @@ fn an_operation_that_was_waited_for_keeps_its_age_in_the_set() {
     let slept: Duration = hasty.sleeps.lock().unwrap()[before..].iter().sum();
     assert!(slept <= seconds(35), "{slept:?}");
 }
+
+/// The set waits for the deadline while a request is in flight, and the request takes no time.
+#[test]
+fn a_yielding_client_is_checked_at_the_same_times() {
+    let times = |client: ScriptedClient| {
+        let mut set = running(&client, 3);
+        for at in 0..3 {
+            let team = at.to_string();
+            let request = Client::request(&client, Method::POST, ["teams", &team, "archive"]);
+            set.start_request(at + 3, request.unwrap()).unwrap();
+            client.answer(accepted(&location(at + 3)));
+        }
+        for _ in 0..12 {
+            client.answer(in_progress());
+        }
+        for _ in 0..6 {
+            client.answer(succeeded("/a"));
+        }
+        assert!(ends(&mut set).iter().all(|(_, end)| end.is_ok()));
+        client.sent_at()
+    };
+    assert_eq!(times(ScriptedClient::new().yielding()), times(ScriptedClient::new()));
+}

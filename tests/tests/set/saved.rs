@@ -579,3 +579,30 @@ fn a_rejected_operation_and_starts_that_are_sent_separately_are_saved() {
     let (key, result) = end(&mut set, &mut now);
     assert_eq!((key, result.unwrap_err().kind()), (0, ErrorKind::Rejected));
 }
+
+#[test]
+fn starts_that_are_due_for_a_retry_keep_their_place_before_the_others() {
+    let urls = |is_saved: bool| {
+        let mut now = Instant::now();
+        let mut set = empty(now);
+        set.set_batch(2);
+        for key in 0..3 {
+            start(&mut set, key, false, now);
+        }
+        let (_, envelope) = sending(&mut set, &mut now);
+        let Received::Unauthorized(envelope, refused) =
+            set.received(envelope, answers(&[401, 401]), now)
+        else {
+            panic!("the credential was refused")
+        };
+        set.authorized(envelope, &refused, true, now);
+        if is_saved {
+            set = reread(&set, root(), now);
+        }
+        let (request, _envelope) = sending(&mut set, &mut now);
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        [0, 1].map(|at| body["requests"][at]["url"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(urls(true), urls(false));
+    assert_eq!(urls(true), ["/teams/1/archive", "/teams/0/archive"]);
+}

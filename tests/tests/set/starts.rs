@@ -10,7 +10,7 @@ use http::{Method, Request, Response};
 use serde_json::{Value, json};
 
 use crate::guarded::{Guarded, refused};
-use crate::{ends, location, seconds};
+use crate::{batch, ends, location, seconds};
 
 fn archive(client: &ScriptedClient, at: usize) -> Request<Bytes> {
     Client::request(client, Method::POST, ["teams", &at.to_string(), "archive"]).unwrap()
@@ -151,6 +151,20 @@ fn a_start_that_is_rejected_ends_alone() {
     client.answer(succeeded("/b"));
     let ends = ends(&mut set);
     assert_eq!(ends[0].1.as_ref().unwrap_err().code(), Some("Forbidden"));
+    assert!(ends[1].1.is_ok());
+}
+
+#[test]
+fn a_header_without_a_value_names_no_operation() {
+    let client = ScriptedClient::new();
+    let mut set = starting(&client, 2, false);
+    client.answer_batch(batch(&json!([
+        { "id": "1", "status": 202, "headers": { "Location": location(0) } },
+        { "id": "2", "status": 202, "headers": { "Location": null } },
+    ])));
+    client.answer(succeeded("/a"));
+    let ends = ends(&mut set);
+    assert_eq!(ends[0].1.as_ref().unwrap_err().kind(), ErrorKind::MissingLocation);
     assert!(ends[1].1.is_ok());
 }
 

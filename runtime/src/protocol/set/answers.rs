@@ -269,7 +269,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         response: &Response<Bytes>,
     ) -> (Vec<SentItem>, Option<Response<Bytes>>) {
         let text = lossy(response.body());
-        let answers = match batch::take_apart(&text, items.len()) {
+        let answers = match batch::take_apart(&text, response.headers(), items.len()) {
             Ok(answers) => answers,
             Err(error) => {
                 let message = "the response is not a batch response";
@@ -298,7 +298,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 }
                 ItemAnswer::Unusable => "the response to the batch has no status for this request",
             };
-            self.fail_item(&item, Error::new(ErrorKind::Decode, complaint));
+            let error = Error::new(ErrorKind::Decode, complaint).with_response(response);
+            self.fail_item(&item, error);
         }
         (refused, first)
     }
@@ -400,7 +401,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 self.slow_down(envelope.sent);
                 self.recovery.refused(envelope.sent, self.now);
                 let asked = retry_after::parse(response.headers()).map(Elapsed::from);
-                self.put_off_by(asked, Error::rejected("the batch", response));
+                let error = Error::rejected("the batch", response);
+                self.put_off_by(asked, error.clone());
+                self.end_late_starts(&items, &error);
             }
             Refusal::Malformed => {
                 if let Some(queue) = self.queues.get_mut(envelope.queue) {
@@ -435,6 +438,20 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.put_off.refusals = refusals;
     }
 
+    /// Ends the starts whose deadline is before the end of the pause.
+    fn end_late_starts(&mut self, items: &[SentItem], error: &Error) {
+        let (now, until) = (self.latest(), self.clock.instant(self.put_off.until));
+        for &SentItem { id, .. } in items {
+            if is_at(&self.members, id, Place::Starting)
+                && let Some(member) = self.members.get_mut(id.member)
+                && let Some(start) = &mut member.rest().own_start
+                && let Some(error) = start.refused(error, now, until)
+            {
+                self.settle_start(id.member, Err(error));
+            }
+        }
+    }
+
     /// Puts what was not sent at the head of its line.
     fn take_back(&mut self, items: Vec<SentItem>) {
         for item in items.into_iter().rev() {
@@ -466,12 +483,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
         if let Some(start) = &mut member.rest().own_start {
             start.unsent();
         }
-        self.starts.push_front(id);
+        if let Some(id) = self.restamp(id.member) {
+            self.starts.push_front(id);
+        }
     }
 
     /// Lets a start in flight make a decision, and carries it out. Returns `true` if the start needs
     /// a new credential.
-    fn decide_start(
+    pub(super) fn decide_start(
         &mut self,
         item: &SentItem,
         decide: impl FnOnce(&mut Start, Instant) -> Event<Accepted>,
@@ -500,8 +519,9 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 if let Event::Retrying(error) = event {
                     self.events.push_back((number, Change::RetryingStart(error)));
                 }
+                let Some(id) = self.restamp(number) else { return false };
                 let (at, members) = (self.now.plus(wait), &self.members);
-                self.retries.push(at, item.id, |id| is_at(members, id, Place::Starting));
+                self.retries.push(at, id, |id| is_at(members, id, Place::Starting));
             }
         }
         false

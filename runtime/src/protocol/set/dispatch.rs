@@ -185,12 +185,16 @@ impl<K: Clone + Eq + Hash> Set<K> {
         let mut items = Vec::with_capacity(members.len());
         for number in members {
             self.begin_start(number);
-            let Some(member) = self.members.get_mut(number) else { continue };
-            let stamp = member.stamp;
-            if let Some(start) = &mut member.rest().own_start {
-                start.sending(now);
+            let Some(id) = self.restamp(number) else { continue };
+            items.push(SentItem { id, before: None });
+            let member = self.members.get_mut(number);
+            let Some(start) = member.and_then(|member| member.rest().own_start.as_mut()) else {
+                continue;
+            };
+            start.sending(now);
+            if let Some(left) = start.time_left(now) {
+                self.remind(self.now.plus(left), id);
             }
-            items.push(SentItem { id: Id { member: number, stamp }, before: None });
         }
         items
     }

@@ -40,6 +40,13 @@ impl Timed {
         self.heap.iter().map(|Reverse((_, id))| *id)
     }
 
+    /// The members that are due, in their order.
+    pub(super) fn due(&self, now: Elapsed) -> Vec<Id> {
+        let mut due: Vec<_> = self.heap.iter().filter(|Reverse((at, _))| *at <= now).collect();
+        due.sort_unstable_by_key(|entry| entry.0);
+        due.into_iter().map(|Reverse((_, id))| *id).collect()
+    }
+
     /// The first member. The entries before it, whose members have moved, are dropped.
     pub(super) fn next(&mut self, is_current: impl Fn(Id) -> bool) -> Option<(Elapsed, Id)> {
         while let Some(&Reverse((at, id))) = self.heap.peek() {

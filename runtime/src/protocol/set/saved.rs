@@ -238,10 +238,11 @@ impl<K: Clone + Eq + Hash> Set<K> {
             self.queues.iter().flat_map(|queue| &queue.urgent).map(|id| (*id, Place::Urgent));
         let ready = self.queues.iter().flat_map(|queue| &queue.ready).map(|id| (*id, Place::Ready));
         let aside = aside.iter().flat_map(|(_, aside, ..)| *aside).map(|id| (*id, Place::Aside));
-        let starts = self
-            .starts
-            .iter()
-            .flat_map(|&id| [Place::Queued, Place::Starting].map(|place| (id, place)));
+        // Each retry that is due goes before those that were due earlier.
+        let retries = self.retries.due(self.now).into_iter().rev();
+        let starts = retries
+            .chain(self.starts.iter().copied())
+            .flat_map(|id| [Place::Queued, Place::Starting].map(|place| (id, place)));
         let lines = urgent.chain(ready).chain(aside).chain(starts);
         let lines = lines.filter(|(id, place)| is_at(&self.members, *id, *place));
         let ended = self.events.iter().filter(|(_, change)| matches!(change, Change::Ended));

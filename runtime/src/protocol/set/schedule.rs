@@ -4,6 +4,7 @@
 use std::hash::Hash;
 
 use super::dispatch::Picked;
+use super::envelope::SentItem;
 use super::member::{Member, Place, Single};
 use super::owners::owner_of;
 use super::queue::{Id, Queue, SINGLES};
@@ -219,6 +220,12 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 Place::InFlight => {
                     let error = Error::transport("the check timed out");
                     self.fail_check(id.member, error);
+                }
+                // One that waits for a retry has another id.
+                Place::Starting => {
+                    let error = Error::transport("the time for the request is up");
+                    let item = SentItem { id, before: None };
+                    self.decide_start(&item, |start, now| start.failed(error, now));
                 }
                 _ => {}
             }

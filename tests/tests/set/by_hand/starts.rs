@@ -2,6 +2,17 @@
 
 use super::*;
 
+/// A start with a policy of its own.
+fn timed(set: &mut Set<u8>, key: u8, polling: Polling, now: Instant) {
+    let request = Request::post(format!("{ROOT}/teams/{key}/archive")).body(Bytes::new());
+    let start = Start::new::<TeamsAsyncOperation>(&root(), request.unwrap(), true, polling, now, 7);
+    set.queue_request(key, start.unwrap()).unwrap();
+}
+
+fn timeout(secs: u64) -> Polling {
+    Polling::default().timeout(seconds(secs))
+}
+
 #[test]
 fn starts_of_a_refused_batch_are_sent_one_by_one_in_their_order() {
     let mut now = Instant::now();
@@ -63,7 +74,7 @@ fn a_start_that_is_retried_comes_first_and_a_batch_of_starts_counts_as_one() {
     }
     let (_, envelope) = sending(&mut set, &mut now);
     assert_eq!(envelope.len(), 20);
-    assert!(matches!(set.next(now), SetStep::Pending));
+    assert_eq!(wait(&mut set, now).1, Reason::Deadline);
     let mut said = [(403, ""); 20];
     said[7] = (429, "");
     receive(&mut set, envelope, answers(&said), now);
@@ -95,7 +106,7 @@ fn a_start_that_waits_for_a_credential_or_was_dropped_frees_its_place_when_that_
             assert_eq!(reports(&mut set, now), ["1 ended Transport"]);
         } else {
             let (envelope, refused) = unauthorized(&mut set, envelope, status(401), now);
-            assert!(matches!(set.next(now), SetStep::Pending));
+            assert_eq!(wait(&mut set, now).1, Reason::Deadline);
             set.authorized(envelope, &refused, false, now);
             assert_eq!(reports(&mut set, now), ["1 ended Rejected"]);
         }
@@ -170,17 +181,10 @@ fn the_wait_for_a_retry_says_whether_the_service_asked_for_it() {
 
 #[test]
 fn a_start_has_the_time_that_its_own_deadline_leaves() {
-    let timed = |set: &mut Set<u8>, key: u8, timeout: u64, now: Instant| {
-        let request = Request::post(format!("{ROOT}/teams/{key}/archive")).body(Bytes::new());
-        let polling = Polling::default().timeout(seconds(timeout));
-        let request = request.unwrap();
-        let start = Start::new::<TeamsAsyncOperation>(&root(), request, false, polling, now, 7);
-        set.queue_request(key, start.unwrap()).unwrap();
-    };
     let begin = Instant::now();
     let mut set = empty(begin);
-    timed(&mut set, 1, 40, begin);
-    timed(&mut set, 2, 70, begin);
+    timed(&mut set, 1, timeout(40), begin);
+    timed(&mut set, 2, timeout(70), begin);
     // Time counts from the first request.
     let mut now = begin + seconds(1_000);
     let (request, envelope) = sending(&mut set, &mut now);
@@ -219,6 +223,31 @@ fn a_start_of_a_copy_is_sent_with_the_credential() {
     receive(&mut set, envelope, accepted(at), now);
     let (request, _envelope) = sending(&mut set, &mut now);
     assert_eq!(request.uri(), at);
+}
+
+/// The starts go to the service, and only the monitors are elsewhere.
+#[test]
+fn starts_of_copies_are_sent_in_a_batch_and_their_monitors_are_read_one_by_one() {
+    let mut now = Instant::now();
+    let mut set = Set::<u8>::new::<DriveItemCopy>(root(), now, 7);
+    for key in 0..2 {
+        let request = Request::post(format!("{ROOT}/me/drive/items/{key}/copy")).body(Bytes::new());
+        let (request, polling) = (request.unwrap(), Polling::default());
+        let start = Start::new::<DriveItemCopy>(&root(), request, false, polling, now, 7);
+        set.queue_request(key, start.unwrap()).unwrap();
+    }
+    set = Set::restore::<DriveItemCopy>(set.save(), root(), now).unwrap();
+    let SetStep::Send(dispatch) = set.next(now) else { panic!("they are to be sent") };
+    assert!(dispatch.is_start() && !dispatch.is_anonymous());
+    let (request, envelope) = dispatch.request();
+    assert_eq!((request.uri().path(), envelope.len()), ("/v1.0/$batch", 2));
+    let at = |key| format!("https://contoso.sharepoint.com/v1.0/monitor/{key}");
+    let said =
+        [1, 2].map(|id| json!({ "id": id, "status": 202, "headers": { "Location": at(id) } }));
+    receive(&mut set, envelope, batch(&json!(said)), now);
+    let mut read = [(); 2].map(|()| sending(&mut set, &mut now).0.uri().to_string());
+    read.sort();
+    assert_eq!(read, [1, 2].map(at));
 }
 
 #[test]
@@ -272,5 +301,127 @@ fn a_start_in_a_refused_batch_does_not_count_as_sent() {
             panic!("both were rejected")
         };
         assert_eq!(error.checks(), Some(2));
+    }
+}
+
+#[test]
+fn a_start_whose_time_is_up_leaves_a_batch_that_is_not_answered() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    let policies = [timeout(40), timeout(70), Polling::default().no_timeout()];
+    for (key, polling) in (1..).zip(policies) {
+        timed(&mut set, key, polling, now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert_eq!(envelope.len(), 3);
+    let begun = now;
+    for (key, time) in [(1, 40), (2, 70)] {
+        let (ended, end) = end(&mut set, &mut now);
+        assert_eq!((ended, now - begun), (key, seconds(time)));
+        assert_eq!(end.unwrap_err().kind(), ErrorKind::Transport);
+    }
+    assert!(matches!(set.next(now), SetStep::Pending));
+    // Their responses come too late, and that of the other does not.
+    let said = json!({ "Location": location(3) });
+    let said = [1, 2, 3].map(|id| json!({ "id": id, "status": 202, "headers": said }));
+    receive(&mut set, envelope, batch(&json!(said)), now);
+    assert_eq!(reports(&mut set, now), ["3 started"]);
+}
+
+#[test]
+fn a_start_that_waits_for_a_retry_is_not_ended_by_the_deadline_of_its_first_request() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    timed(&mut set, 1, timeout(40), now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    let begun = now;
+    receive(&mut set, envelope, with_header(status(429), "retry-after", "38"), now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    assert!(now - begun < seconds(40));
+    // A request has four seconds at least.
+    let again = now;
+    let (_, end) = end(&mut set, &mut now);
+    assert_eq!(now - again, seconds(4));
+    assert_eq!(end.unwrap_err().checks(), Some(2));
+    drop(envelope);
+}
+
+#[test]
+fn starts_whose_batches_are_always_refused_end_by_their_deadline() {
+    for retry_after in [None, Some("7")] {
+        let mut now = Instant::now();
+        let mut set = empty(now);
+        for key in 0..2 {
+            timed(&mut set, key, timeout(60), now);
+        }
+        let begun = now;
+        let (mut refused, mut ended) = (0, 0);
+        while !set.is_empty() {
+            match take(&mut set, now) {
+                Taken::Wait(pause) => now += pause,
+                Taken::Sent(_, envelope) => {
+                    refused += 1;
+                    assert!(now - begun <= seconds(60), "{:?}", now - begun);
+                    let mut refusal = status(429);
+                    if let Some(after) = retry_after {
+                        refusal = with_header(refusal, "retry-after", after);
+                    }
+                    receive(&mut set, envelope, refusal, now);
+                    set = saved::reread(&set, root(), now);
+                }
+                Taken::Event(Report::Ended(_, Err(_))) => ended += 1,
+                step => panic!("{step:?}"),
+            }
+        }
+        assert!(refused > 2 && ended == 2, "{refused} {ended}");
+    }
+}
+
+#[test]
+fn a_start_whose_batch_was_refused_has_the_deadline_of_the_first() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for key in 0..2 {
+        timed(&mut set, key, timeout(60), now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    let begun = now;
+    receive(&mut set, envelope, with_header(status(503), "retry-after", "45"), now);
+    let (request, envelope) = sending(&mut set, &mut now);
+    assert_eq!(TimeLeft::of(&request), seconds(60).saturating_sub(now - begun).max(seconds(6)));
+    receive(&mut set, envelope, with_header(status(503), "retry-after", "45"), now);
+    for _ in 0..2 {
+        let SetStep::Event(Report::Ended(_, Err(error))) = set.next(now) else {
+            panic!("it cannot be repeated before its deadline")
+        };
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(503));
+        assert!(error.is_retryable());
+        assert_eq!(error.waited(), Some(now - begun));
+    }
+}
+
+/// A batch ignores this preference, and a request that needs it is refused there.
+#[test]
+fn a_start_that_asks_for_an_asynchronous_response_is_sent_alone() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for (key, prefer) in
+        (0..).zip(["respond-async", "x=1, Respond-Async", "wait=5", "return=minimal"])
+    {
+        let request = Request::patch(format!("{ROOT}/drives/1/items/{key}"));
+        let request = request.header("Prefer", prefer).body(Bytes::new()).unwrap();
+        let polling = Polling::default();
+        let start = Start::new::<TeamsAsyncOperation>(&root(), request, false, polling, now, 7);
+        set.queue_request(key, start.unwrap()).unwrap();
+    }
+    for path in ["/v1.0/drives/1/items/0", "/v1.0/drives/1/items/1", "/v1.0/$batch"] {
+        set = saved::reread(&set, root(), now);
+        let (request, envelope) = sending(&mut set, &mut now);
+        assert_eq!(request.uri().path(), path);
+        if envelope.len() == 1 {
+            receive(&mut set, envelope, accepted(&location(1)), now);
+        } else {
+            assert_eq!(envelope.len(), 2);
+        }
     }
 }

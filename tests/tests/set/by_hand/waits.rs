@@ -117,6 +117,31 @@ fn a_request_has_no_more_items_than_were_reserved() {
 }
 
 #[test]
+fn a_set_that_is_not_driven_holds_up_another_only_once() {
+    let mut now = Instant::now();
+    let limit = RateLimit::new(1);
+    let [mut idle, mut driven] = [(); 2].map(|()| {
+        let mut set = empty(now);
+        set.set_rate_limit(limit.clone());
+        due(&mut set, 0..60, now);
+        set
+    });
+    let (_, _in_flight) = sending(&mut idle, &mut now);
+    // It has reserved the tokens for its next request.
+    assert_eq!(wait(&mut idle, now), (seconds(20), Reason::Rate));
+    let begun = now;
+    let requests = [(); 3].map(|()| {
+        let (_, envelope) = sending(&mut driven, &mut now);
+        (envelope, now - begun)
+    });
+    assert!(requests.iter().all(|(envelope, _)| envelope.len() == 20));
+    assert_eq!(requests.map(|(_, at)| at), [40, 60, 80].map(seconds));
+    // When it is driven again, it is served after the others.
+    let (_, _in_flight) = sending(&mut idle, &mut now);
+    assert_eq!(now - begun, seconds(100));
+}
+
+#[test]
 fn a_new_rate_applies_at_once() {
     let mut now = Instant::now();
     let mut set = empty(now);

@@ -78,17 +78,22 @@ impl SavedRecovery {
 pub(super) struct SavedReservation {
     count: u32,
     left: Elapsed,
+    /// How long ago its time was.
+    #[serde(default, skip_serializing_if = "is_default")]
+    late: Elapsed,
 }
 
 impl SavedReservation {
     pub(super) fn of(reservation: Option<&Reservation>, now: Instant) -> Option<Self> {
         let reservation = reservation?;
         let count = u32::try_from(reservation.count()).ok()?;
-        Some(SavedReservation { count, left: Elapsed::since(now, reservation.at()) })
+        let at = reservation.at();
+        let (left, late) = (Elapsed::since(now, at), Elapsed::since(at, now));
+        Some(SavedReservation { count, left, late })
     }
 
     pub(super) fn restored(self, limit: &RateLimit, now: Instant) -> Reservation {
         let at = now.checked_add(self.left.into()).unwrap_or(now);
-        limit.resume(self.count, at)
+        limit.resume(self.count, at.checked_sub(self.late.into()).unwrap_or(at))
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct SavedStart {
     sent: u32,
     faults: u32,
     renewed: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    begun: bool,
     jitter: u64,
     /// Whether it is sent as a separate request.
     pub(super) alone: bool,
@@ -87,6 +89,7 @@ impl SavedStart {
             sent: attempts.sent,
             faults: attempts.faults,
             renewed: attempts.renewed,
+            begun: start.begun,
             jitter: attempts.jitter.state(),
             alone,
             turn,
@@ -125,6 +128,7 @@ impl SavedStart {
                 renewed: self.renewed,
                 jitter: Jitter::new(self.jitter),
             },
+            begun: self.begun,
             done: None,
         })
     }
