@@ -438,10 +438,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
         self.put_off.refusals = refusals;
     }
 
-    /// Ends the starts whose deadline is before the end of the pause.
-    fn end_late_starts(&mut self, items: &[SentItem], error: &Error) {
+    /// Ends the starts whose deadline is before the end of the pause: those that were refused, and
+    /// those that wait for a retry.
+    fn end_late_starts(&mut self, refused: &[SentItem], error: &Error) {
         let (now, until) = (self.latest(), self.clock.instant(self.put_off.until));
-        for &SentItem { id, .. } in items {
+        let waiting = self.starts.iter().copied().chain(self.retries.ids());
+        let ids: Vec<Id> = refused.iter().map(|item| item.id).chain(waiting).collect();
+        for id in ids {
             if is_at(&self.members, id, Place::Starting)
                 && let Some(member) = self.members.get_mut(id.member)
                 && let Some(start) = &mut member.rest().own_start

@@ -400,6 +400,29 @@ fn a_start_whose_batch_was_refused_has_the_deadline_of_the_first() {
     }
 }
 
+#[test]
+fn a_start_that_waits_for_a_retry_does_not_wait_for_a_pause_beyond_its_deadline() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    set.set_batch(2);
+    for key in 0..4 {
+        timed(&mut set, key, timeout(if key == 1 { 600 } else { 60 }), now);
+    }
+    let (_, first) = sending(&mut set, &mut now);
+    let (_, second) = sending(&mut set, &mut now);
+    let said = [1, 2].map(
+        |id| json!({ "id": id.to_string(), "status": 429, "headers": { "Retry-After": "20" } }),
+    );
+    receive(&mut set, first, batch(&json!(said)), now);
+    let retries = ["0 retrying Rejected", "1 retrying Rejected"];
+    assert_eq!(reports(&mut set, now), retries);
+    receive(&mut set, second, with_header(status(429), "retry-after", "100"), now);
+    let mut ended = reports(&mut set, now);
+    ended.sort();
+    assert_eq!(ended, ["0 ended Rejected", "2 ended Rejected", "3 ended Rejected"]);
+    assert_eq!(sending(&mut set, &mut now).1.len(), 1);
+}
+
 /// A batch ignores this preference, and a request that needs it is refused there.
 #[test]
 fn a_start_that_asks_for_an_asynchronous_response_is_sent_alone() {
