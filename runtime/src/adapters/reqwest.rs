@@ -58,7 +58,7 @@ use std::time::Duration;
 
 use ::reqwest as http_client;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use tokio::time::{Instant, timeout};
 
 use super::body::{Bounded, check_origin, time_for_body, took_too_long, usable};
@@ -116,9 +116,14 @@ async fn collect(mut response: http_client::Response, time: Duration) -> Result<
     Ok(head.map(|()| body.finish()))
 }
 
+/// The URL that answered. A response that was not received has none, and reqwest makes one up.
+pub(super) fn answering_url(url: &str) -> Option<Uri> {
+    if url == "http://no.url.provided.local/" { None } else { url.parse().ok() }
+}
+
 impl crate::Response for http_client::Response {
     async fn into_answer(self) -> Result<Answer> {
-        let url = self.url().as_str().parse().ok();
+        let url = answering_url(self.url().as_str());
         let response = collect(self, TimeLeft::DEFAULT.0).await?;
         Ok(Answer::from(response).with_url(url))
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::body::{check_origin, read_response};
-use super::reqwest::head_of;
+use super::reqwest::{answering_url, head_of};
 use crate::protocol::Answer;
 use crate::{Result, TimeLeft};
 
@@ -35,7 +35,7 @@ fn collect(response: http_client::Response, time: Duration) -> Result<Response<B
 
 impl crate::blocking::Response for http_client::Response {
     fn into_answer(self) -> Result<Answer> {
-        let url = self.url().as_str().parse().ok();
+        let url = answering_url(self.url().as_str());
         let response = collect(self, TimeLeft::DEFAULT.0)?;
         Ok(Answer::from(response).with_url(url))
     }

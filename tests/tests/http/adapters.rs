@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use graph_operation::testing::ScriptedClient;
 use graph_operation::{Client, Error, ErrorKind, Operation, Result, TimeLeft, blocking};
 use http::{Method, Request, Response, Uri};
 
@@ -81,6 +82,23 @@ fn a_body_that_breaks_off_is_a_fault_of_the_transport() {
         assert_eq!(error.kind(), ErrorKind::Transport, "{error:#}");
         assert!(!format!("{error:#}").contains("127.0.0.1"), "{error:#}");
     }
+}
+
+/// Such as that of a test: reqwest makes up its URL.
+#[test]
+fn a_response_that_reqwest_did_not_receive_has_no_url() {
+    let made = || {
+        let made = Response::builder().status(202);
+        made.header("location", "/teams('a')/operations('b')").body("").unwrap()
+    };
+    let client = ScriptedClient::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let response = reqwest::Response::from(made());
+    let operation = runtime.block_on(Operation::from_response(client.clone(), response)).unwrap();
+    assert_eq!(operation.operation_id(), Some("b"));
+    let response = reqwest::blocking::Response::from(made());
+    let operation = blocking::Operation::from_response(client, response).unwrap();
+    assert_eq!(operation.operation_id(), Some("b"));
 }
 
 /// The body would be complete after 10 s, and each of its bytes comes in time.
