@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::StatusCode;
 #[cfg(feature = "reqwest")]
 use http::Uri;
+#[cfg(any(feature = "reqwest", feature = "ureq"))]
+use http::{HeaderValue, Method, Request, header::CONTENT_LENGTH};
 
 #[cfg(feature = "reqwest")]
 use crate::protocol::location;
@@ -34,6 +36,16 @@ impl Bounded {
 
     pub(crate) fn finish(self) -> Bytes {
         self.0.into_boxed_slice().into()
+    }
+}
+
+/// Sets the length of an empty body, if requests with this method usually have a body: HTTP clients
+/// omit it, and Graph then responds with 411.
+#[cfg(any(feature = "reqwest", feature = "ureq"))]
+pub(crate) fn announce_length(request: &mut Request<Bytes>) {
+    let has_bodies = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+    if has_bodies && request.body().is_empty() {
+        request.headers_mut().entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
     }
 }
 

@@ -61,7 +61,7 @@ use bytes::Bytes;
 use http::{Request, Response, Uri};
 use tokio::time::{Instant, timeout};
 
-use super::body::{Bounded, check_origin, time_for_body, took_too_long, usable};
+use super::body::{Bounded, announce_length, check_origin, time_for_body, took_too_long, usable};
 use crate::protocol::Answer;
 use crate::{Error, ErrorKind, Result, TimeLeft};
 
@@ -86,8 +86,9 @@ use crate::{Error, ErrorKind, Result, TimeLeft};
 /// [`Client::sleep`](crate::Client::sleep) to use a real service in virtual time.
 pub async fn send(
     client: &http_client::Client,
-    request: Request<Bytes>,
+    mut request: Request<Bytes>,
 ) -> Result<Response<Bytes>> {
+    announce_length(&mut request);
     let asked = request.uri().clone();
     let time_left = TimeLeft::of(&request);
     let start = Instant::now();
@@ -116,7 +117,7 @@ async fn collect(mut response: http_client::Response, time: Duration) -> Result<
     Ok(head.map(|()| body.finish()))
 }
 
-/// The URL that answered. A response that was not received has none, and reqwest makes one up.
+/// The URL that answered. A response that was not received has none, and reqwest invents one.
 pub(super) fn answering_url(url: &str) -> Option<Uri> {
     if url == "http://no.url.provided.local/" { None } else { url.parse().ok() }
 }

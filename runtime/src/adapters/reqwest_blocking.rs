@@ -6,7 +6,7 @@ use ::reqwest::blocking as http_client;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::body::{check_origin, read_response};
+use super::body::{announce_length, check_origin, read_response};
 use super::reqwest::{answering_url, head_of};
 use crate::protocol::Answer;
 use crate::{Result, TimeLeft};
@@ -16,7 +16,8 @@ use crate::{Result, TimeLeft};
 /// # Errors
 ///
 /// Those of [`reqwest::send`](crate::reqwest::send).
-pub fn send(client: &http_client::Client, request: Request<Bytes>) -> Result<Response<Bytes>> {
+pub fn send(client: &http_client::Client, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
+    announce_length(&mut request);
     let asked = request.uri().clone();
     let time_left = TimeLeft::of(&request);
     let start = Instant::now();

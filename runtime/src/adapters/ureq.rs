@@ -35,7 +35,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_client::{Agent, Body, ResponseExt, Timeout};
 
-use super::body::read_response;
+use super::body::{announce_length, read_response};
 use crate::protocol::Answer;
 use crate::{Error, Result, TimeLeft};
 
@@ -48,7 +48,8 @@ use crate::{Error, Result, TimeLeft};
 ///
 /// [`Transport`](crate::ErrorKind::Transport) if there is no response in time, and
 /// [`Decode`](crate::ErrorKind::Decode) if it is too large.
-pub fn send(agent: &Agent, request: Request<Bytes>) -> Result<Response<Bytes>> {
+pub fn send(agent: &Agent, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
+    announce_length(&mut request);
     let time_left = TimeLeft::of(&request);
     let start = Instant::now();
     let response = if request.body().is_empty() {

@@ -9,7 +9,7 @@ use graph_operation::testing::ScriptedClient;
 use graph_operation::{Client, Error, ErrorKind, Operation, Result, TimeLeft, blocking};
 use http::{Method, Request, Response, Uri};
 
-use crate::socket::{refusing, serve, serve_slowly};
+use crate::socket::{listen, refusing, serve, serve_slowly};
 
 fn get(origin: &str, time: Duration) -> Request<Bytes> {
     let mut request = Request::new(Bytes::new());
@@ -31,6 +31,23 @@ fn blocking_reqwest(request: Request<Bytes>) -> Result<Response<Bytes>> {
 
 fn ureq(request: Request<Bytes>) -> Result<Response<Bytes>> {
     graph_operation::ureq::send(&ureq::agent(), request)
+}
+
+/// Graph answers a POST without a length with a 411.
+#[test]
+fn a_request_without_a_body_says_so() {
+    let sends: [Send; 3] = [async_reqwest, blocking_reqwest, ureq];
+    for send in sends {
+        for method in [Method::POST, Method::PUT, Method::PATCH] {
+            let (origin, server) = listen();
+            let mut request = get(&origin, Duration::from_secs(20));
+            *request.method_mut() = method;
+            send(request).unwrap();
+            let head = server.join().unwrap();
+            assert!(head.contains("\r\ncontent-length: 0\r\n"), "{head}");
+            assert!(!head.contains("transfer-encoding"), "{head}");
+        }
+    }
 }
 
 #[test]

@@ -37,6 +37,24 @@ pub(crate) fn serve_slowly(
     (origin, server)
 }
 
+/// Answers one request, and gives the origin, and in the end the head of the request.
+pub(crate) fn listen() -> (String, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            connection.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+        String::from_utf8(head).unwrap().to_ascii_lowercase()
+    });
+    (origin, server)
+}
+
 /// The service root of a server that refuses connections: its port was free a moment ago.
 pub(crate) fn refusing() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
