@@ -158,7 +158,7 @@ fn no_target_is_read_anywhere_else() {
     client.answer(json_answer(200, &json!({"id": "1"})));
     block_on(completed.target_at(|id| format!("/teams/{id}"))).unwrap();
 
-    // An empty id is none.
+    // An empty id does not count.
     let (client, mut op) = started();
     let unnamed =
         json!({"status": "succeeded", "targetResourceId": "", "targetResourceLocation": ""});

@@ -223,7 +223,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 }
                 // One that waits for a retry has another id.
                 Place::Starting => {
-                    let error = Error::transport("the time for the request is up");
+                    let error = Error::transport("the request timed out");
                     let item = SentItem { id, before: None };
                     self.decide_start(&item, |start, now| start.failed(error, now));
                 }
