@@ -34,6 +34,8 @@ pub(crate) trait Connection: Send + Sync {
     fn blocks(&self) -> bool;
     fn send(self: Arc<Self>, request: Sent) -> Exchange;
     fn renew(self: Arc<Self>, response: Response<Bytes>, limit: Option<Duration>) -> Exchange;
+    /// Gives an exchange up once `left` has passed from now.
+    fn limit(self: Arc<Self>, exchange: Exchange, left: Duration) -> Exchange;
     fn sleeper(self: Arc<Self>) -> Box<dyn Sleeper>;
 }
 
@@ -111,6 +113,13 @@ impl<C: Client> Connection for Connected<C> {
                 in_time(&self.client, limit, renewing, |renewed| renewed, || false).await
             };
             Outcome::Renewed(response, renewed)
+        })
+    }
+
+    fn limit(self: Arc<Self>, exchange: Exchange, left: Duration) -> Exchange {
+        Box::pin(async move {
+            let exchange = pin!(exchange);
+            in_time(&self.client, Some(left), exchange, |outcome| outcome, timed_out).await
         })
     }
 

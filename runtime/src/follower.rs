@@ -177,12 +177,17 @@ impl Follower {
         Ok(Begun::Target(self.target.insert(target), line))
     }
 
-    /// Changes the policy, including that of a target that is being read.
+    /// Changes the policy, also of a target that is being read and of a request in flight.
     pub(crate) fn set_polling(&mut self, polling: Polling) {
         self.poller.set_polling(polling);
-        if let Some(target) = &mut self.target {
-            target.set_polling(polling);
-        }
+        let limit = match &mut self.target {
+            Some(target) => {
+                target.set_polling(polling);
+                Some(target.time_left())
+            }
+            None => self.poller.time_left(),
+        };
+        self.parts().1.shorten(limit);
     }
 }
 

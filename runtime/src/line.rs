@@ -79,6 +79,22 @@ impl Line {
         self.flight = Flight::Sending { exchange, since, limit };
     }
 
+    /// Gives the request in flight no more time than `limit`, counted from its sending.
+    pub(crate) fn shorten(&mut self, limit: Option<Duration>) {
+        let Some(shorter) = limit else { return };
+        match std::mem::replace(&mut self.flight, Flight::Idle) {
+            Flight::Sending { exchange, since, limit }
+                if limit.is_none_or(|limit| shorter < limit) =>
+            {
+                let left =
+                    shorter.saturating_sub(self.connection.now().saturating_duration_since(since));
+                let exchange = Arc::clone(&self.connection).limit(exchange, left);
+                self.flight = Flight::Sending { exchange, since, limit: Some(shorter) };
+            }
+            flight => self.flight = flight,
+        }
+    }
+
     /// Drives the machine until it has something to report.
     pub(crate) fn poll_drive<M: Machine>(
         &mut self,

@@ -114,6 +114,11 @@ impl Poller {
         if self.tracker.is_ended() { None } else { self.check() }
     }
 
+    /// How long a check that was sent at the latest instant may take.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.tracker.time_left(&self.policy).map(Duration::from)
+    }
+
     fn check(&mut self) -> Option<Check<'_>> {
         let Subject::Operation(origin) = &self.subject else { return None };
         let time_left = self.tracker.time_left(&self.policy);

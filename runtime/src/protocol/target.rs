@@ -51,13 +51,22 @@ impl Target {
     /// What to do at `now`: wait, or send. After a response that was read, the target can be read
     /// again.
     pub fn next(&mut self, now: Instant) -> Step<'_> {
-        let now = self.attempts.advance(now);
+        self.attempts.advance(now);
         if let Some((wait, why)) = self.attempts.wait() {
             return Step::Wait(wait, why);
         }
-        let time_left = self.policy.patience().minus(now).max(LEAST_TIME);
+        let time_left = self.patience_left();
         let get = Outgoing::Get { uri: self.location.clone(), anonymous: false };
         Step::Send(Check::new(get, Some(time_left), &mut self.attempts))
+    }
+
+    /// How long a request that was sent at the latest instant may take.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.patience_left().into()
+    }
+
+    fn patience_left(&self) -> Elapsed {
+        self.policy.patience().minus(self.attempts.now).max(LEAST_TIME)
     }
 
     /// Ends the wait that [`next`](Self::next) returned.

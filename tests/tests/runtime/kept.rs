@@ -179,6 +179,38 @@ async fn the_deadline_binds_a_send_that_never_returns() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_nearer_deadline_binds_a_request_in_flight() {
+    for before in [Polling::default(), Polling::default().no_timeout()] {
+        let client = Slow::new(Duration::from_secs(1_000_000), []);
+        let mut operation = client.operation().await;
+        operation.set_polling(before);
+        let begun = tokio::time::Instant::now();
+        assert!(tokio::time::timeout(seconds(60), operation.wait()).await.is_err());
+        operation.set_polling(Polling::default().timeout(seconds(1_200)));
+        // A later deadline does not give it the time back.
+        operation.set_polling(before);
+        operation.set_polling(Polling::default().timeout(seconds(1_200)));
+        let error = operation.wait().await.unwrap_err();
+        assert_eq!((error.kind(), client.sent()), (ErrorKind::TimedOut, 1));
+        let elapsed = begun.elapsed();
+        assert!(elapsed >= seconds(1_200) && elapsed < seconds(1_201), "{elapsed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn less_patience_binds_a_request_for_the_target() {
+    let client = Slow::new(seconds(90), [succeeded("/teams('1')"), json_answer(200, &json!(1))]);
+    let mut operation = client.operation().await;
+    operation.wait().await.unwrap();
+    let begun = tokio::time::Instant::now();
+    assert!(tokio::time::timeout(TICK, operation.target()).await.is_err());
+    operation.set_polling(Polling::default().target_patience(TICK));
+    // A request has 30 seconds, whatever patience is left.
+    assert_eq!(operation.target().await.unwrap_err().kind(), ErrorKind::Transport);
+    assert!(begun.elapsed() <= seconds(31), "{:?}", begun.elapsed());
+}
+
 /// A client whose sleeps return at once and do not advance its clock, which may run by itself. Its
 /// responses pend.
 #[derive(Clone)]
