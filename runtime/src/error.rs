@@ -104,6 +104,11 @@ impl ResponseFacts {
         Arc::new(Self::new(response, None))
     }
 
+    /// The same without `Retry-After`, for an item that the response to a batch does not contain.
+    pub(crate) fn without_retry_after<B>(response: &http::Response<B>) -> Arc<Self> {
+        Arc::new(ResponseFacts { retry_after: None, ..Self::new(response, None) })
+    }
+
     /// What a saved machine remembers of a response.
     pub(crate) fn saved(
         status: StatusCode,

@@ -298,8 +298,8 @@ impl<K: Clone + Eq + Hash> Set<K> {
                 }
                 ItemAnswer::Unusable => "the response to the batch has no status for this request",
             };
-            let error = Error::new(ErrorKind::Decode, complaint).with_response(response);
-            self.fail_item(&item, error);
+            let facts = ResponseFacts::without_retry_after(response);
+            self.fail_item(&item, Error::new(ErrorKind::Decode, complaint).with_facts(facts));
         }
         (refused, first)
     }

@@ -180,6 +180,20 @@ fn the_wait_for_a_retry_says_whether_the_service_asked_for_it() {
 }
 
 #[test]
+fn the_retry_after_of_a_batch_is_not_that_of_an_item_that_has_no_response() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    for key in 0..2 {
+        start(&mut set, key, true, now);
+    }
+    let (_, envelope) = sending(&mut set, &mut now);
+    receive(&mut set, envelope, with_header(batch(&json!([])), "retry-after", "1"), now);
+    assert_eq!(reports(&mut set, now), ["0 retrying Decode", "1 retrying Decode"]);
+    let (wait, why) = wait(&mut set, now);
+    assert!(wait >= seconds(3) && why == Reason::Backoff, "{wait:?} {why:?}");
+}
+
+#[test]
 fn a_start_has_the_time_that_its_own_deadline_leaves() {
     let begin = Instant::now();
     let mut set = empty(begin);
