@@ -1,5 +1,6 @@
 //! What a set tells its driver.
 
+use std::fmt;
 use std::hash::Hash;
 use std::time::Duration;
 
@@ -51,7 +52,6 @@ pub enum Report<K> {
 }
 
 /// What the set made of a response.
-#[derive(Debug)]
 #[must_use = "a credential may have to be renewed"]
 pub enum Received {
     /// The response was processed.
@@ -59,4 +59,16 @@ pub enum Received {
     /// The service refused the credential for these operations. Renew it, and call
     /// [`Set::authorized`](super::Set::authorized).
     Unauthorized(Envelope, Response<Bytes>),
+}
+
+/// Shows no response: its headers and its body can contain secrets.
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Received::Done => f.write_str("Done"),
+            Received::Unauthorized(envelope, _) => {
+                f.debug_tuple("Unauthorized").field(envelope).finish_non_exhaustive()
+            }
+        }
+    }
 }

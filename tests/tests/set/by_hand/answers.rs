@@ -260,3 +260,15 @@ fn a_separate_request_that_fails_confirms_nothing() {
     assert!(request.uri().path().contains("teams('1')"), "{}", request.uri());
     let _ = unauthorized(&mut set, envelope, status(401), now);
 }
+
+#[test]
+fn a_refused_credential_shows_no_response() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    start(&mut set, 0, false, now);
+    let (_, envelope) = sending(&mut set, &mut now);
+    let refused = with_header(status(401), "www-authenticate", "of-great-value");
+    let shown = format!("{:?}", set.received(envelope, refused, now));
+    assert!(shown.starts_with("Unauthorized(Envelope"), "{shown}");
+    assert!(!shown.contains("of-great-value"), "{shown}");
+}
