@@ -77,9 +77,10 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// Sends one request and reads its response, error responses included.
     ///
     /// Return an error response as a response: with reqwest, do not call `error_for_status`, which
-    /// loses its body, its id and its `Retry-After`. Limit the size of the body, and limit the
-    /// duration of the request to what [`TimeLeft::of`](crate::TimeLeft::of) returns; the adapters
-    /// do both. The handle abandons the request at the operation's deadline, or a little later if
+    /// loses its body, its id and its `Retry-After`. Limit the size of the body, limit the duration
+    /// of the request to what [`TimeLeft::of`](crate::TimeLeft::of) returns, and send
+    /// `Content-Length: 0` with an empty body, which Graph requires of a POST; the adapters do all
+    /// three. The handle abandons the request at the operation's deadline, or a little later if
     /// it was sent near the deadline: see [`Polling::timeout`](crate::Polling::timeout) and
     /// [`time_limit`](Self::time_limit).
     fn send(
