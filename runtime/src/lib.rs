@@ -141,8 +141,6 @@ mod adapters;
 mod block_on;
 #[cfg(feature = "blocking")]
 pub mod blocking;
-#[cfg(feature = "blocking")]
-mod blocking_set;
 mod client;
 mod completed;
 /// Guides: a page for each subject.

@@ -9,8 +9,10 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::Value;
 
+use super::client::{Client, connect};
+use super::completed::Completed;
+use super::operation::Operation;
 use crate::block_on::block_on;
-use crate::blocking::{Client, Completed, Operation, connect};
 use crate::error::{BoxError, Result};
 use crate::model::{Model, TeamsAsyncOperation};
 use crate::protocol::{Counts, Polling, RateLimit, Report};
