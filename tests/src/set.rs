@@ -362,13 +362,12 @@ impl Driver<'_> {
                 let said = vec![whole.said()];
                 return (whole.response(), said);
             }
-            status => {
-                if matches!(status, 429 | 503) {
-                    let asked = whole.retry_after.map(Duration::from_secs);
-                    self.oracle.put_off(asked, self.latest);
-                }
-                return (whole.response(), vec![Said::Refused]);
+            429 | 503 => {
+                let asked = whole.retry_after.map(Duration::from_secs);
+                self.oracle.put_off(asked, self.latest);
+                return (whole.response(), vec![Said::Throttled]);
             }
+            _ => return (whole.response(), vec![Said::Refused]),
         }
         let mut said = vec![None; names.len()];
         let mut responses = Vec::new();

@@ -31,6 +31,8 @@ pub(super) enum Said {
     Status(u16, Option<Duration>),
     /// It was refused with the batch that it was in.
     Refused,
+    /// The same, and the service asked for a pause.
+    Throttled,
 }
 
 /// A start that waits for its turn, or is in flight.
@@ -326,6 +328,8 @@ impl Beginning {
         }
         match said {
             Said::Refused => (self.spent, self.sent) = (false, self.before),
+            // Its time counts all the same: a service that always refuses does not stop it.
+            Said::Throttled => self.spent = false,
             Said::Status(401, _) => return !std::mem::replace(&mut self.renewed, true),
             Said::Status(200..=299, asked) => {
                 self.accepted = Some((now, asked.unwrap_or(FIRST_CHECK)));
@@ -396,7 +400,7 @@ impl Running {
 
     fn heard(&mut self, said: Said, alone: bool, now: Instant) -> bool {
         match said {
-            Said::Refused => self.checks = self.before,
+            Said::Refused | Said::Throttled => self.checks = self.before,
             Said::Status(401, _) => return !std::mem::replace(&mut self.renewed, true),
             Said::Status(400 | 404 | 405, _) if !alone => {
                 (self.checks.doubted, self.renewed) = (true, false);
