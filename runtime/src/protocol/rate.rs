@@ -15,9 +15,13 @@ const BURST: u32 = 20;
 /// The bucket counts in billionths of a token: a rate of one per second adds one in a nanosecond.
 const TOKEN: u64 = 1_000_000_000;
 
-/// How long a reservation keeps its place after its time. If its owner has stopped, such as a set
-/// that is no longer driven, the others do not wait for it.
-const GRACE: Elapsed = Elapsed::from_secs(1);
+/// How long a reservation keeps its place after its time, in seconds. If its owner has stopped, such
+/// as a set that is no longer driven, the others do not wait for it.
+const GRACE: u64 = 1;
+
+/// How often the grace doubles. An owner that comes back too late gets more time, so that one that is
+/// driven rarely gets tokens too.
+const DOUBLINGS: u32 = 9;
 
 /// A token bucket with reservations, which are served in order, however few tokens a later one
 /// needs. A reservation promises a time. Its tokens are taken when it is claimed, so that a late
@@ -26,7 +30,7 @@ const GRACE: Elapsed = Elapsed::from_secs(1);
 pub(super) struct Bucket {
     pub(super) rate: u32,
     pub(super) tokens: u64,
-    /// How many tokens each reservation needs that still has its place.
+    /// The number of tokens that each reservation with a place needs.
     places: BTreeMap<Promise, u32>,
     /// Their sum.
     reserved: u64,
@@ -36,9 +40,25 @@ pub(super) struct Bucket {
     pub(super) recovery: Recovery,
 }
 
-/// When the tokens of a reservation are available, and its number.
+/// What a reservation was promised. The promise that expires first comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Promise(Elapsed, u64);
+struct Promise {
+    /// When the reservation loses its place.
+    expires: Elapsed,
+    /// When the tokens are available.
+    at: Elapsed,
+    /// The number of the reservation.
+    number: u64,
+    /// How often it has lost its place.
+    lost: u32,
+}
+
+impl Promise {
+    fn new(at: Elapsed, number: u64, lost: u32) -> Self {
+        let grace = Elapsed::from_secs(GRACE << lost.min(DOUBLINGS));
+        Promise { expires: at.plus(grace), at, number, lost }
+    }
+}
 
 impl Bucket {
     pub(super) fn new(rate: u32, now: Elapsed) -> Self {
@@ -79,7 +99,7 @@ impl Bucket {
     /// Promises this many tokens for `at`.
     fn promise(&mut self, count: u32, at: Elapsed) -> Promise {
         self.latest += 1;
-        let promise = Promise(at, self.latest);
+        let promise = Promise::new(at, self.latest, 0);
         self.keep_place(promise, count);
         promise
     }
@@ -99,14 +119,14 @@ impl Bucket {
     /// Gives up the places of reservations that were not claimed in time.
     fn drop_late(&mut self, now: Elapsed) {
         while let Some((&promise, _)) = self.places.first_key_value()
-            && promise.0.plus(GRACE) < now
+            && promise.expires < now
         {
             self.give_up(promise);
         }
     }
 
     /// Takes `count` tokens of a reservation and returns the others to the bucket, or returns when
-    /// to try again. A reservation without a place comes after those that have one.
+    /// to try again. A reservation that has lost its place gets another one, for longer.
     fn claim(
         &mut self,
         promise: Promise,
@@ -116,11 +136,11 @@ impl Bucket {
     ) -> Result<(), Promise> {
         let now = self.refill(now);
         self.drop_late(now);
-        let first = if self.give_up(promise) { 0 } else { self.reserved };
+        let lost = promise.lost.saturating_add(u32::from(!self.give_up(promise)));
         let wanted = tokens(count);
-        let needed = first.saturating_add(wanted);
-        if self.tokens < needed {
-            let later = Promise(now.plus(self.time_for(needed - self.tokens, now)), promise.1);
+        if self.tokens < wanted {
+            let at = now.plus(self.time_for(wanted - self.tokens, now));
+            let later = Promise::new(at, promise.number, lost);
             self.keep_place(later, reserved);
             return Err(later);
         }
@@ -155,7 +175,8 @@ fn tokens(count: u32) -> u64 {
 ///
 /// Graph counts all requests of an app in a tenant, whichever part of the program sends them.
 /// Clones share one bucket of 20 tokens, which fills at the rate: in any `t` seconds there are at
-/// most `rate × t + 20` requests. Requests are served in order. When the service throttles, the
+/// most `rate × t + 20` requests. Requests are served in order; one that is not sent within a second
+/// of its turn lets the others pass. When the service throttles, the
 /// rate halves for all of them, down to a 64th; from 5 seconds after the last refusal it recovers
 /// by a twentieth of the full rate per second.
 ///
@@ -200,13 +221,13 @@ impl RateLimit {
         let mut shared = self.lock();
         let (clock, elapsed) = shared.elapsed(now);
         let promise = shared.bucket.reserve(count, elapsed);
-        let at = clock.instant(promise.0);
+        let at = clock.instant(promise.at);
         Reservation { limit: self.clone(), promise, at, count, claimed: false }
     }
 
     /// Restores a reservation that the saved limit had promised for `at`.
     pub(super) fn resume(&self, count: u32, at: Instant) -> Reservation {
-        let count = count.min(BURST);
+        let count = count.clamp(1, BURST);
         let mut shared = self.lock();
         let (_, elapsed) = shared.elapsed(at);
         let promise = shared.bucket.promise(count, elapsed);
@@ -275,7 +296,7 @@ impl Reservation {
                 true
             }
             Err(later) => {
-                (self.promise, self.at) = (later, clock.instant(later.0));
+                (self.promise, self.at) = (later, clock.instant(later.at));
                 false
             }
         }
@@ -316,15 +337,18 @@ mod tests {
         let all = bucket.reserve(20, at(0));
         let one = bucket.reserve(1, at(0));
         let others = bucket.reserve(19, at(0));
-        assert_eq!([all.0, one.0, others.0], [at(0), at(50), at(1_000)]);
+        assert_eq!([all.at, one.at, others.at], [at(0), at(50), at(1_000)]);
         assert_eq!(bucket.claim(all, 20, 20, at(0)), Ok(()));
         assert_eq!(bucket.claim(one, 1, 1, at(20)), Err(one));
         assert_eq!(bucket.claim(one, 1, 1, at(50)), Ok(()));
         // A late claim does not get more than the bucket holds.
         let last = bucket.reserve(20, at(500));
-        assert_eq!(last.0, at(2_000));
+        assert_eq!(last.at, at(2_000));
         assert_eq!(bucket.claim(others, 19, 19, at(2_000)), Ok(()));
-        assert_eq!(bucket.claim(last, 20, 20, at(2_000)), Err(Promise(at(2_950), last.1)));
+        assert_eq!(
+            bucket.claim(last, 20, 20, at(2_000)),
+            Err(Promise::new(at(2_950), last.number, 0))
+        );
     }
 
     #[test]
@@ -340,9 +364,9 @@ mod tests {
         let all = bucket.reserve(20, at(0));
         assert!(bucket.give_up(all) && !bucket.give_up(all));
         let most = bucket.reserve(15, at(0));
-        assert_eq!(most.0, at(0));
+        assert_eq!(most.at, at(0));
         assert_eq!(bucket.claim(most, 15, 5, at(0)), Ok(()));
-        assert_eq!(bucket.reserve(15, at(0)).0, at(0));
+        assert_eq!(bucket.reserve(15, at(0)).at, at(0));
     }
 
     #[test]
@@ -352,13 +376,39 @@ mod tests {
         assert_eq!(bucket.claim(all, 20, 20, at(0)), Ok(()));
         let idle = bucket.reserve(20, at(0));
         // It keeps its place for a second.
-        assert_eq!(idle.0, at(1_000));
-        assert_eq!(bucket.reserve(1, at(2_000)).0, at(2_050));
+        assert_eq!(idle.at, at(1_000));
+        assert_eq!(bucket.reserve(1, at(2_000)).at, at(2_050));
         let busy = bucket.reserve(20, at(2_001));
-        assert_eq!(busy.0, at(2_051));
-        // Then it comes after the others.
-        let Err(again) = bucket.claim(idle, 20, 20, at(2_010)) else { panic!("it has no place") };
-        assert_eq!(again, Promise(at(3_060), idle.1));
+        assert_eq!(busy.at, at(2_051));
+        assert_eq!(bucket.claim(busy, 20, 20, at(2_051)), Ok(()));
+        // It keeps the next one for longer.
+        let Err(again) = bucket.claim(idle, 20, 20, at(2_051)) else { panic!("none are left") };
+        assert_eq!(again, Promise::new(at(3_051), idle.number, 1));
+        assert_eq!(again.expires, at(5_051));
+    }
+
+    #[test]
+    fn an_owner_that_comes_rarely_is_served_beside_one_that_always_waits() {
+        for period in [500, 1_500, 3_000, 20_000] {
+            let mut bucket = Bucket::new(20, at(0));
+            let mut owners = [bucket.reserve(20, at(0)), bucket.reserve(20, at(0))];
+            let mut served = [0; 2];
+            for now in (0..600_000).step_by(10) {
+                let comes = [at(now) >= owners[0].at, now % period == 0];
+                for owner in (0..2).filter(|&owner| comes[owner]) {
+                    owners[owner] = match bucket.claim(owners[owner], 20, 20, at(now)) {
+                        Ok(()) => {
+                            served[owner] += 1;
+                            bucket.reserve(20, at(now))
+                        }
+                        Err(later) => later,
+                    };
+                }
+            }
+            let visits = 600_000 / period;
+            assert!(served[1] * 10 > visits.min(600), "{period}: {served:?}");
+            assert!(served[0] >= 200, "{period}: {served:?}");
+        }
     }
 
     #[test]
@@ -407,10 +457,10 @@ mod tests {
     fn an_earlier_time_earns_nothing_again() {
         let mut bucket = Bucket::new(20, at(0));
         let all = bucket.reserve(20, at(10_000));
-        assert_eq!(all.0, at(10_000));
+        assert_eq!(all.at, at(10_000));
         assert_eq!(bucket.claim(all, 20, 20, at(10_000)), Ok(()));
         let one = bucket.reserve(1, at(5_000));
-        assert_eq!(one.0, at(10_050));
+        assert_eq!(one.at, at(10_050));
         assert_eq!(bucket.claim(one, 1, 1, at(10_000)), Err(one));
     }
 
