@@ -34,7 +34,7 @@ pub(crate) trait Connection: Send + Sync {
     fn blocks(&self) -> bool;
     fn send(self: Arc<Self>, request: Sent) -> Exchange;
     fn renew(self: Arc<Self>, response: Response<Bytes>, limit: Option<Duration>) -> Exchange;
-    /// Gives an exchange up once `left` has passed from now.
+    /// Abandons an exchange after `left`, counted from now.
     fn limit(self: Arc<Self>, exchange: Exchange, left: Duration) -> Exchange;
     fn sleeper(self: Arc<Self>) -> Box<dyn Sleeper>;
 }

@@ -180,14 +180,14 @@ impl Follower {
     /// Changes the policy, also of a target that is being read and of a request in flight.
     pub(crate) fn set_polling(&mut self, polling: Polling) {
         self.poller.set_polling(polling);
-        let limit = match &mut self.target {
+        let until = match &mut self.target {
             Some(target) => {
                 target.set_polling(polling);
-                Some(target.time_left())
+                target.latest().checked_add(target.time_left())
             }
-            None => self.poller.time_left(),
+            None => self.poller.time_left().and_then(|left| self.poller.latest().checked_add(left)),
         };
-        self.parts().1.shorten(limit);
+        self.parts().1.shorten(until);
     }
 }
 

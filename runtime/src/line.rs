@@ -79,17 +79,17 @@ impl Line {
         self.flight = Flight::Sending { exchange, since, limit };
     }
 
-    /// Gives the request in flight no more time than `limit`, counted from its sending.
-    pub(crate) fn shorten(&mut self, limit: Option<Duration>) {
-        let Some(shorter) = limit else { return };
+    /// Gives the request in flight no more time than until `until`.
+    pub(crate) fn shorten(&mut self, until: Option<Instant>) {
+        let Some(until) = until else { return };
+        let shorter = |since| until.saturating_duration_since(since);
         match std::mem::replace(&mut self.flight, Flight::Idle) {
             Flight::Sending { exchange, since, limit }
-                if limit.is_none_or(|limit| shorter < limit) =>
+                if limit.is_none_or(|limit| shorter(since) < limit) =>
             {
-                let left =
-                    shorter.saturating_sub(self.connection.now().saturating_duration_since(since));
+                let left = shorter(self.connection.now());
                 let exchange = Arc::clone(&self.connection).limit(exchange, left);
-                self.flight = Flight::Sending { exchange, since, limit: Some(shorter) };
+                self.flight = Flight::Sending { exchange, since, limit: Some(shorter(since)) };
             }
             flight => self.flight = flight,
         }
