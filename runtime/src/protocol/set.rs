@@ -145,7 +145,7 @@ pub struct Set<K> {
     events: VecDeque<(u32, Change)>,
     watched: bool,
     jitter: Jitter,
-    /// The latest that was given to a member.
+    /// The last stamp that a member was given.
     stamp: u32,
     dropped: DroppedRequests,
     queued: usize,
@@ -332,12 +332,15 @@ impl<K: Clone + Eq + Hash> Set<K> {
             return Err(Box::new(start));
         }
         let mut member = Member::unstarted();
-        if batch::can_carry(&start.request) {
-            member.version = self.version_of(start.path());
-        }
+        member.version = self.batch_version(&start);
         member.rest().own_start = Some(start);
         self.add_start(key, member);
         Ok(())
+    }
+
+    /// The version whose batches can carry this start, or none.
+    fn batch_version(&mut self, start: &Start) -> u8 {
+        if batch::can_carry(&start.request) { self.version_of(start.path()) } else { 0 }
     }
 
     fn add_start(&mut self, key: K, mut member: Member) -> Id {

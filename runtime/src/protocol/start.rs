@@ -39,7 +39,8 @@ pub struct Start {
     pub(super) idempotent: bool,
     pub(super) policy: Polling,
     pub(super) attempts: Attempts,
-    /// Whether time counts although no request has been carried out: a batch with it was refused.
+    /// Whether its time runs although the request does not count as sent: a batch that contained it
+    /// was refused.
     pub(super) begun: bool,
     /// How it ended.
     pub(super) done: Option<Result<(), Error>>,
@@ -132,14 +133,17 @@ impl Start {
         self.attempts.sent();
     }
 
-    /// Takes the refusal, at `now`, of the batch with the request. Returns the error if a retry at
-    /// `until` would be after the deadline.
-    pub(super) fn refused(&mut self, error: &Error, now: Instant, until: Instant) -> Option<Error> {
+    /// Takes the refusal, at `now`, of the batch with the request.
+    pub(super) fn refused(&mut self, now: Instant) {
         self.begun = true;
         self.attempts.advance(now);
+    }
+
+    /// Returns the error if a retry at `until` would be after the deadline.
+    pub(super) fn too_late(&self, error: &Error, until: Instant) -> Option<Error> {
         let until = self.attempts.clock.elapsed(until);
-        let late = self.policy.deadline().is_some_and(|deadline| until > deadline);
-        late.then(|| self.attempts.with_effort(error.clone()))
+        let deadline = self.policy.deadline().filter(|_| self.is_begun())?;
+        (until > deadline).then(|| self.attempts.with_effort(error.clone()))
     }
 
     /// Undoes the last `sending`: the request counts as not sent.

@@ -66,7 +66,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         now: Instant,
     ) -> Received {
         let items = self.open(&mut envelope, now);
-        let refused = if envelope.single {
+        let mut refused = if envelope.single {
             self.receive_single(&envelope, items, &response)
         } else if response.status().is_success() {
             let (refused, first) = self.receive_batch(&envelope, items, &response);
@@ -85,6 +85,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
         };
         if refused.is_empty() {
             return Received::Done;
+        }
+        for item in &mut refused {
+            // The time for the request is not that for the credential.
+            if is_at(&self.members, item.id, Place::Starting)
+                && let Some(id) = self.restamp(item.id.member)
+            {
+                item.id = id;
+            }
         }
         envelope.items = refused;
         *self.in_flight(envelope.starts) += 1;
@@ -125,7 +133,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
         }
     }
 
-    /// Takes out what was in flight, at `now`.
+    /// Takes the items out of an envelope that has come back at `now`.
     fn open(&mut self, envelope: &mut Envelope, now: Instant) -> Vec<SentItem> {
         self.advance(now);
         self.release(envelope.starts);
@@ -441,18 +449,31 @@ impl<K: Clone + Eq + Hash> Set<K> {
     /// Ends the starts whose deadline is before the end of the pause: those that were refused, and
     /// those that wait for a retry.
     fn end_late_starts(&mut self, refused: &[SentItem], error: &Error) {
-        let (now, until) = (self.latest(), self.clock.instant(self.put_off.until));
+        let now = self.latest();
+        for item in refused {
+            if let Some(start) = self.start_at(item.id) {
+                start.refused(now);
+            }
+        }
+        let until = self.clock.instant(self.put_off.until);
         let waiting = self.starts.iter().copied().chain(self.retries.ids());
         let ids: Vec<Id> = refused.iter().map(|item| item.id).chain(waiting).collect();
         for id in ids {
-            if is_at(&self.members, id, Place::Starting)
-                && let Some(member) = self.members.get_mut(id.member)
-                && let Some(start) = &mut member.rest().own_start
-                && let Some(error) = start.refused(error, now, until)
-            {
+            if let Some(error) = self.start_at(id).and_then(|start| start.too_late(error, until)) {
                 self.settle_start(id.member, Err(error));
             }
         }
+        let members = &self.members;
+        self.starts
+            .retain(|&id| is_at(members, id, Place::Queued) || is_at(members, id, Place::Starting));
+    }
+
+    /// The start with this id, if it has begun and the set sends it itself.
+    fn start_at(&mut self, id: Id) -> Option<&mut Start> {
+        if !is_at(&self.members, id, Place::Starting) {
+            return None;
+        }
+        self.members.get_mut(id.member)?.rest().own_start.as_mut()
     }
 
     /// Puts what was not sent at the head of its line.
@@ -515,6 +536,14 @@ impl<K: Clone + Eq + Hash> Set<K> {
             }
             Event::Failed(error) => self.settle_start(number, Err(error)),
             event @ (Event::Retrying(_) | Event::Authorized) => {
+                let paused = self.put_off.until > self.now;
+                if let (true, Event::Retrying(error)) = (paused, &event)
+                    && let Some(error) =
+                        start.too_late(error, self.clock.instant(self.put_off.until))
+                {
+                    self.settle_start(number, Err(error));
+                    return false;
+                }
                 let wait = match start.next(now) {
                     Step::Wait(wait, _) => wait.into(),
                     _ => Elapsed::ZERO,

@@ -489,7 +489,7 @@ impl<K: Clone + Eq + Hash> Set<K> {
     fn restore_start(&mut self, id: Id, saved: SavedStart, policy: Polling) -> Result<(), Error> {
         let (alone, turn, wait) = (saved.alone, saved.turn, saved.due.minus(saved.age));
         let start = saved.restored(self.reader, &self.root, policy, self.latest())?;
-        let version = if alone { 0 } else { self.version_of(start.path()) };
+        let version = if alone { 0 } else { self.batch_version(&start) };
         let Some(member) = self.members.get_mut(id.member) else { return Ok(()) };
         member.version = version;
         member.rest().own_start = Some(start);

@@ -106,7 +106,7 @@ fn a_start_that_waits_for_a_credential_or_was_dropped_frees_its_place_when_that_
             assert_eq!(reports(&mut set, now), ["1 ended Transport"]);
         } else {
             let (envelope, refused) = unauthorized(&mut set, envelope, status(401), now);
-            assert_eq!(wait(&mut set, now).1, Reason::Deadline);
+            assert!(matches!(set.next(now), SetStep::Pending));
             set.authorized(envelope, &refused, false, now);
             assert_eq!(reports(&mut set, now), ["1 ended Rejected"]);
         }
@@ -180,7 +180,7 @@ fn the_wait_for_a_retry_says_whether_the_service_asked_for_it() {
 }
 
 #[test]
-fn the_retry_after_of_a_batch_is_not_that_of_an_item_that_has_no_response() {
+fn an_item_without_a_response_does_not_wait_for_the_batchs_retry_after() {
     let mut now = Instant::now();
     let mut set = empty(now);
     for key in 0..2 {
@@ -319,7 +319,7 @@ fn a_start_in_a_refused_batch_does_not_count_as_sent() {
 }
 
 #[test]
-fn a_start_whose_time_is_up_leaves_a_batch_that_is_not_answered() {
+fn a_start_in_an_unanswered_batch_ends_at_its_own_deadline() {
     let mut now = Instant::now();
     let mut set = empty(now);
     let policies = [timeout(40), timeout(70), Polling::default().no_timeout()];
@@ -406,7 +406,7 @@ fn a_start_whose_batch_was_refused_has_the_deadline_of_the_first() {
     receive(&mut set, envelope, with_header(status(503), "retry-after", "45"), now);
     for _ in 0..2 {
         let SetStep::Event(Report::Ended(_, Err(error))) = set.next(now) else {
-            panic!("it cannot be repeated before its deadline")
+            panic!("it cannot be retried before its deadline")
         };
         assert_eq!(error.status().map(|status| status.as_u16()), Some(503));
         assert!(error.is_retryable());
@@ -435,6 +435,47 @@ fn a_start_that_waits_for_a_retry_does_not_wait_for_a_pause_beyond_its_deadline(
     ended.sort();
     assert_eq!(ended, ["0 ended Rejected", "2 ended Rejected", "3 ended Rejected"]);
     assert_eq!(sending(&mut set, &mut now).1.len(), 1);
+}
+
+#[test]
+fn a_start_that_begins_to_wait_during_a_pause_does_not_wait_beyond_its_deadline() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    set.set_batch(2);
+    for key in 0..4 {
+        timed(&mut set, key, timeout(if key == 1 { 600 } else { 60 }), now);
+    }
+    let (_, first) = sending(&mut set, &mut now);
+    let (_, second) = sending(&mut set, &mut now);
+    receive(&mut set, second, with_header(status(429), "retry-after", "100"), now);
+    assert_eq!(reports(&mut set, now), ["2 ended Rejected", "3 ended Rejected"]);
+    let said = [1, 2].map(
+        |id| json!({ "id": id.to_string(), "status": 429, "headers": { "Retry-After": "20" } }),
+    );
+    receive(&mut set, first, batch(&json!(said)), now);
+    let mut ended = reports(&mut set, now);
+    ended.sort();
+    assert_eq!(ended, ["0 ended Rejected", "1 retrying Rejected"]);
+}
+
+#[test]
+fn the_time_for_a_request_does_not_end_a_start_that_waits_for_a_credential() {
+    let mut now = Instant::now();
+    let mut set = empty(now);
+    let request = Request::post(format!("{ROOT}/teams/0/archive")).body(Bytes::new()).unwrap();
+    let start = Start::new::<TeamsAsyncOperation>(&root(), request, false, timeout(60), now, 7);
+    set.queue_request(0, start.unwrap()).unwrap();
+    let (_, envelope) = sending(&mut set, &mut now);
+    now += seconds(5);
+    let (envelope, refused) = unauthorized(&mut set, envelope, status(401), now);
+    now += seconds(100);
+    assert!(reports(&mut set, now).is_empty());
+    set.authorized(envelope, &refused, false, now);
+    let SetStep::Event(Report::Ended(0, Err(error))) = set.next(now) else {
+        panic!("the credential was refused")
+    };
+    assert_eq!(error.status().map(|status| status.as_u16()), Some(401));
+    assert!(!error.to_string().contains("carried out"), "{error}");
 }
 
 /// A batch ignores this preference, and a request that needs it is refused there.
