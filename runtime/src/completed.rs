@@ -23,7 +23,7 @@ use crate::trace::Span;
 pub struct Completed<T = Value, M = TeamsAsyncOperation> {
     result: Arc<Succeeded>,
     connection: Arc<dyn Connection>,
-    /// A read of the target that is not finished. A call takes it out, so that concurrent calls do
+    /// An unfinished read of the target. A call takes it out, so that concurrent calls do
     /// not wait for each other, and puts it back when its future is dropped, so that the backoff
     /// and the patience survive.
     reading: Mutex<Option<Box<TargetReading>>>,

@@ -100,7 +100,7 @@ pub async fn send(
     collect(response, time_left.saturating_sub(start.elapsed())).await
 }
 
-/// Reads the body. Of that of a 202, only what arrives within a few seconds.
+/// Reads the body; for a 202, only what arrives within a few seconds.
 async fn collect(mut response: http_client::Response, time: Duration) -> Result<Response<Bytes>> {
     let head = head_of!(response);
     let mut body = Bounded::default();

@@ -174,7 +174,7 @@ where
     /// # Errors
     ///
     /// [`DuplicateKey`](crate::ErrorKind::DuplicateKey) if the key is in the set, and
-    /// [`InvalidToken`](crate::ErrorKind::InvalidToken) if the token is of another origin or
+    /// [`InvalidToken`](crate::ErrorKind::InvalidToken) if the token has another origin or
     /// another model.
     pub fn resume(&mut self, key: K, token: ResumeToken) -> Result<()> {
         self.inner.resume(key, token)

@@ -9,8 +9,9 @@ use serde::forward_to_deserialize_any;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Reads a value as raw JSON: from serde_json as it was written, from any other deserializer serialized again.
-/// Inside a flattened field or an untagged enum, serde reads from a buffer of its own.
+/// Reads a value as raw JSON. serde_json gives it as it was written; a value from any other
+/// deserializer is serialized again. That includes serde's own buffer, from which a flattened field
+/// or an untagged enum is read.
 pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<RawValue>, D::Error> {
     Box::deserialize(AnyFormat(deserializer))
 }

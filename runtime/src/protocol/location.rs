@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_known_port_no_origins_are_the_same() {
+    fn an_address_without_a_known_port_has_no_origin() {
         for one in ["https://graph.microsoft.com:99999/a", "ftp://graph.microsoft.com/a", "/a"] {
             let one: Uri = one.parse().unwrap();
             assert!(!same_origin(&one, &one), "{one}");

@@ -35,7 +35,7 @@ fn ureq(request: Request<Bytes>) -> Result<Response<Bytes>> {
 
 /// Graph answers a POST without a length with a 411.
 #[test]
-fn a_request_without_a_body_says_so() {
+fn a_post_without_a_body_has_a_content_length() {
     let sends: [Send; 3] = [async_reqwest, blocking_reqwest, ureq];
     for send in sends {
         for method in [Method::POST, Method::PUT, Method::PATCH] {
@@ -101,7 +101,7 @@ fn a_body_that_breaks_off_is_a_fault_of_the_transport() {
     }
 }
 
-/// Such as that of a test: reqwest makes up its URL.
+/// A response that was built by hand, as in a test: reqwest makes up a URL for it.
 #[test]
 fn a_response_that_reqwest_did_not_receive_has_no_url() {
     let made = || {
