@@ -166,6 +166,7 @@ pub mod docs {
 mod erased;
 mod error;
 mod follower;
+mod in_progress;
 mod line;
 mod model;
 mod operation;
@@ -180,7 +181,6 @@ mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod trace;
-mod under_way;
 mod update;
 mod url;
 

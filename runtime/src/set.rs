@@ -19,6 +19,7 @@ use crate::client::Client;
 use crate::completed::Completed;
 use crate::erased::{Connection, connect};
 use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::in_progress::{InProgress, take_over};
 use crate::model::{Model, Reader, TeamsAsyncOperation};
 use crate::operation::Operation;
 use crate::protocol::{
@@ -27,7 +28,6 @@ use crate::protocol::{
 use crate::resume_token::ResumeToken;
 use crate::spans::Spans;
 use crate::trace::Span;
-use crate::under_way::{UnderWay, take_over};
 use crate::update::Update;
 
 /// Many operations of one client: started a few at a time, checked up to twenty in one request, at
@@ -110,7 +110,7 @@ pub struct OperationSet<K, T = Value, M = TeamsAsyncOperation> {
     polling: Polling,
     spans: Spans<K>,
     /// Never contended: the lock makes the set `Sync` although its futures need not be.
-    under_way: Mutex<UnderWay>,
+    in_progress: Mutex<InProgress>,
     types: PhantomData<fn() -> (T, M)>,
 }
 
@@ -155,7 +155,7 @@ where
             connection,
             polling: M::POLLING(),
             spans: Spans::new(),
-            under_way: Mutex::new(UnderWay::new()),
+            in_progress: Mutex::new(InProgress::new()),
             types: PhantomData,
         }
     }
@@ -226,7 +226,7 @@ where
             }
             Ok(operation.into_poller())
         });
-        self.under_way().queue(ticket, starting);
+        self.in_progress().queue(ticket, starting);
         Ok(())
     }
 
@@ -319,7 +319,7 @@ where
     /// set.
     pub fn remove(&mut self, key: &K) -> Option<Operation<T, M>> {
         if let Some(ticket) = self.machine.ticket(key) {
-            self.under_way().unqueue(ticket);
+            self.in_progress().unqueue(ticket);
             self.spans.take(key);
         }
         let poller = self.machine.remove(key, self.connection.now())?;
@@ -432,20 +432,20 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
         self.connection.now().max(self.machine.latest())
     }
 
-    fn under_way(&mut self) -> &mut UnderWay {
-        self.under_way.get_mut().unwrap_or_else(PoisonError::into_inner)
+    fn in_progress(&mut self) -> &mut InProgress {
+        self.in_progress.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a call: checks whose responses could be stale are sent again. A start may have been
     /// carried out, and its response is never stale.
     pub(crate) fn begin_call(&mut self) {
         let now = self.connection.now();
-        self.under_way().drop_stale(now);
+        self.in_progress().drop_stale(now);
     }
 
     /// Begins a poll by the caller: what is in progress may be polled once.
     pub(crate) fn begin_poll(&mut self) {
-        self.under_way().begin_poll();
+        self.in_progress().begin_poll();
     }
 
     /// Drives the machine until there is an event, or until `until`.
@@ -456,10 +456,10 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
         cx: &mut Context<'_>,
     ) -> Poll<Stop<K>> {
         loop {
-            let OperationSet { machine, connection, spans, under_way, .. } = self;
-            let under_way = under_way.get_mut().unwrap_or_else(PoisonError::into_inner);
-            under_way.poll_requests(machine, connection, cx);
-            under_way.poll_starts(machine, spans, connection, cx);
+            let OperationSet { machine, connection, spans, in_progress, .. } = self;
+            let in_progress = in_progress.get_mut().unwrap_or_else(PoisonError::into_inner);
+            in_progress.poll_requests(machine, connection, cx);
+            in_progress.poll_starts(machine, spans, connection, cx);
             // Spans show starts and checks too, which `poll_end` skips. A start that has just ended
             // may have added the first span.
             machine.watch(watched || !spans.is_empty());
@@ -477,11 +477,11 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
                     let (request, envelope) = dispatch.request();
                     let sent = Sent::built(request, anonymous, limit);
                     let exchange = Arc::clone(connection).send(sent);
-                    under_way.send(exchange, envelope, now, limit);
+                    in_progress.send(exchange, envelope, now, limit);
                     continue;
                 }
                 SetStep::Start(ticket) => {
-                    under_way.begin_start(ticket);
+                    in_progress.begin_start(ticket);
                     continue;
                 }
                 SetStep::Pending => return Poll::Pending,
@@ -508,18 +508,18 @@ impl<K: Clone + Eq + Hash, T, M> OperationSet<K, T, M> {
         until: Option<Instant>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Stop<K>>> {
-        let OperationSet { machine, connection, under_way, .. } = self;
-        let under_way = under_way.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let OperationSet { machine, connection, in_progress, .. } = self;
+        let in_progress = in_progress.get_mut().unwrap_or_else(PoisonError::into_inner);
         let latest = machine.latest();
         let wake = latest + wait;
         if let Some(until) = until.filter(|&until| until < wake) {
             let rest = until.saturating_duration_since(latest);
-            ready!(under_way.poll_sleep(connection, rest, until, cx));
+            ready!(in_progress.poll_sleep(connection, rest, until, cx));
             machine.waited_until(until);
             return Poll::Ready(Some(Stop::TimeUp));
         }
-        ready!(under_way.poll_sleep(connection, wait, wake, cx));
-        if under_way.is_sending() && connection.now() < wake {
+        ready!(in_progress.poll_sleep(connection, wait, wake, cx));
+        if in_progress.is_sending() && connection.now() < wake {
             // The clock has not moved as far as the sleep, and a request in flight takes the time
             // of the clock.
             cx.waker().wake_by_ref();

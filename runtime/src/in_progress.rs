@@ -17,7 +17,7 @@ use crate::trace::Span;
 type StartFuture = Pin<Box<dyn Future<Output = Result<(Poller, Span)>> + Send>>;
 
 /// What is in progress.
-pub(crate) struct UnderWay {
+pub(crate) struct InProgress {
     requests: Vec<Sending>,
     /// Starts that wait for their turn.
     queued: VecDeque<(Ticket, StartFuture)>,
@@ -64,9 +64,9 @@ fn put_back<T>(values: &mut Vec<T>, at: usize, value: T) {
     values.swap(at, last);
 }
 
-impl UnderWay {
+impl InProgress {
     pub(crate) fn new() -> Self {
-        UnderWay {
+        InProgress {
             requests: Vec::new(),
             queued: VecDeque::new(),
             starts: Vec::new(),
