@@ -13,7 +13,7 @@ use graph_operation_benchmarks::cpu;
 use graph_operation_benchmarks::table::{self, row};
 
 const FUNCTIONS: u32 = 1_000;
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 5;
 
 /// The library that each style is written in.
 const CLIENT: &str = r#"//! Generated.
