@@ -487,13 +487,13 @@ impl<K: Clone + Eq + Hash> Set<K> {
             if !is_at(&self.members, item.id, Place::InFlight) {
                 continue;
             }
-            let stamp = self.new_stamp();
-            let Some(member) = self.members.get_mut(number) else { continue };
-            member.stamp = stamp;
-            if let Some(before) = item.before {
+            let Some(id) = self.restamp(number) else { continue };
+            if let Some(before) = item.before
+                && let Some(member) = self.members.get_mut(number)
+            {
                 member.tracker.unsent(before);
             }
-            self.make_ready(Id { member: number, stamp }, true);
+            self.make_ready(id, true);
         }
     }
 
