@@ -414,20 +414,30 @@ fn a_start_whose_batch_was_refused_has_the_deadline_of_the_first() {
     }
 }
 
-#[test]
-fn a_start_that_waits_for_a_retry_does_not_wait_for_a_pause_beyond_its_deadline() {
-    let mut now = Instant::now();
-    let mut set = empty(now);
+/// Two batches of two starts in flight. All have a deadline of a minute, except key 1.
+fn two_batches(now: &mut Instant) -> (Set<u8>, [Envelope; 2]) {
+    let mut set = empty(*now);
     set.set_batch(2);
     for key in 0..4 {
-        timed(&mut set, key, timeout(if key == 1 { 600 } else { 60 }), now);
+        timed(&mut set, key, timeout(if key == 1 { 600 } else { 60 }), *now);
     }
-    let (_, first) = sending(&mut set, &mut now);
-    let (_, second) = sending(&mut set, &mut now);
+    let batches = [(); 2].map(|()| sending(&mut set, now).1);
+    (set, batches)
+}
+
+/// A response to a batch in which each of two items is throttled.
+fn throttled_items() -> Response<Bytes> {
     let said = [1, 2].map(
         |id| json!({ "id": id.to_string(), "status": 429, "headers": { "Retry-After": "20" } }),
     );
-    receive(&mut set, first, batch(&json!(said)), now);
+    batch(&json!(said))
+}
+
+#[test]
+fn a_start_that_waits_for_a_retry_does_not_wait_for_a_pause_beyond_its_deadline() {
+    let mut now = Instant::now();
+    let (mut set, [first, second]) = two_batches(&mut now);
+    receive(&mut set, first, throttled_items(), now);
     let retries = ["0 retrying Rejected", "1 retrying Rejected"];
     assert_eq!(reports(&mut set, now), retries);
     receive(&mut set, second, with_header(status(429), "retry-after", "100"), now);
@@ -440,19 +450,10 @@ fn a_start_that_waits_for_a_retry_does_not_wait_for_a_pause_beyond_its_deadline(
 #[test]
 fn a_start_that_begins_to_wait_during_a_pause_does_not_wait_beyond_its_deadline() {
     let mut now = Instant::now();
-    let mut set = empty(now);
-    set.set_batch(2);
-    for key in 0..4 {
-        timed(&mut set, key, timeout(if key == 1 { 600 } else { 60 }), now);
-    }
-    let (_, first) = sending(&mut set, &mut now);
-    let (_, second) = sending(&mut set, &mut now);
+    let (mut set, [first, second]) = two_batches(&mut now);
     receive(&mut set, second, with_header(status(429), "retry-after", "100"), now);
     assert_eq!(reports(&mut set, now), ["2 ended Rejected", "3 ended Rejected"]);
-    let said = [1, 2].map(
-        |id| json!({ "id": id.to_string(), "status": 429, "headers": { "Retry-After": "20" } }),
-    );
-    receive(&mut set, first, batch(&json!(said)), now);
+    receive(&mut set, first, throttled_items(), now);
     let mut ended = reports(&mut set, now);
     ended.sort();
     assert_eq!(ended, ["0 ended Rejected", "1 retrying Rejected"]);
