@@ -46,7 +46,7 @@ use crate::{Error, Result, TimeLeft};
 ///
 /// # Errors
 ///
-/// [`Transport`](crate::ErrorKind::Transport) if there is no response in time, and
+/// [`Transport`](crate::ErrorKind::Transport) if the response does not arrive in time, and
 /// [`Decode`](crate::ErrorKind::Decode) if it is too large.
 pub fn send(agent: &Agent, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
     announce_length(&mut request);

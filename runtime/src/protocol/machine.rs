@@ -67,7 +67,7 @@ pub(super) struct Rare {
     pub(super) fault: Option<Error>,
     /// Facts about the response that reported the failure.
     pub(super) failure: Option<Arc<ResponseFacts>>,
-    /// Why the operation is no longer followed, although no response said how it ended.
+    /// Why polling has stopped without a response that says how the operation ended.
     pub(super) ended: Option<Error>,
 }
 
